@@ -1,0 +1,1 @@
+"""Everything that touches the world: edges, dialects, the core, the record and the engine."""

@@ -1,0 +1,1 @@
+"""Venues' languages, without I/O: bytes to events, outcomes to bytes."""

@@ -1,0 +1,53 @@
+"""HTTP as the dialects see it: no server's type crosses this line."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol, TypeAlias
+
+from gateway.outcome import Outcome
+from rules.events import Request
+
+
+class HttpRequest(NamedTuple):
+    """One request as it came off the wire."""
+
+    method: str
+    path: str
+    """Without the query; still percent-encoded."""
+    query: bytes
+    """The raw query string, without `?`."""
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+    address: str
+    """The peer's address, after forwarded headers of listed proxies."""
+    received_ns: int
+    """Receive clock, UTC."""
+    session: int = 0
+
+
+class HttpResponse(NamedTuple):
+    """One answer, ready for the wire."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+Render: TypeAlias = Callable[[Outcome], HttpResponse]
+
+
+class Parsed(NamedTuple):
+    """A request understood (or refused): what goes into the core, and how to answer."""
+
+    event: Request
+    render: Render
+
+
+class HttpDialect(Protocol):
+    """A venue's language over HTTP."""
+
+    def serves(self, path: str) -> bool:
+        """Tell whether this dialect answers `path`."""
+
+    def parse(self, request: HttpRequest) -> Parsed:
+        """Turn a request into an event; what can't be understood is a RefusedRequest."""

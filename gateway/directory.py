@@ -1,0 +1,86 @@
+"""Names and the numbers they are interned as.
+
+The record introduces each number by a `Define*` event, so the directory is a projection of the
+record: `on_event` is called for every event that was decided. Whoever needs a number for a new
+name asks `address`, `agent` and so on, which submit the definition through the core's door first.
+"""
+
+from collections.abc import Callable
+
+from rules.events import (
+    Define,
+    DefineAccount,
+    DefineKey,
+    DefineSymbol,
+    Event,
+)
+from rules.values import (
+    DEFINE_ADDRESS,
+    DEFINE_AGENT,
+    DEFINE_ALGO,
+    DEFINE_ASSET,
+    DEFINE_OWNER,
+)
+
+_KINDS = (DEFINE_ADDRESS, DEFINE_OWNER, DEFINE_ASSET, DEFINE_AGENT, DEFINE_ALGO)
+
+
+class Directory:
+    """Numbers by name and names by number, for every interned kind.
+
+    `submit` is the core's door; numbers are never reused.
+    """
+
+    def __init__(self, submit: Callable[[Event], None]) -> None:
+        self._submit = submit
+        self._numbers: dict[int, dict[str, int]] = {kind: {} for kind in _KINDS}
+        self._names: dict[int, dict[int, str]] = {kind: {} for kind in _KINDS}
+        self.symbols: dict[str, DefineSymbol] = {}
+        self.symbols_by_number: dict[int, DefineSymbol] = {}
+        self.accounts: dict[str, DefineAccount] = {}
+        self.accounts_by_number: dict[int, DefineAccount] = {}
+        self.keys: dict[str, DefineKey] = {}
+        self.keys_by_number: dict[int, DefineKey] = {}
+
+    def number(self, kind: int, name: str) -> int:
+        """Return the number of `name`, defining it through the core when it is new."""
+        found = self._numbers[kind].get(name)
+        if found is None:
+            self._submit(Define(kind, len(self._names[kind]) + 1, name))
+            found = self._numbers[kind][name]
+        return found
+
+    def known(self, kind: int, name: str) -> int:
+        """Return the number of `name`, 0 when it has none."""
+        return self._numbers[kind].get(name, 0)
+
+    def name(self, kind: int, number: int) -> str:
+        """Return what `number` stands for, empty when nothing."""
+        return self._names[kind].get(number, "")
+
+    def address(self, text: str) -> int:
+        """Return the number of a peer address (an IPv4 address or an IPv6 /64)."""
+        return self.number(DEFINE_ADDRESS, text)
+
+    def agent(self, text: str) -> int:
+        """Return the number of a client program, 0 for none."""
+        return self.number(DEFINE_AGENT, text[:120]) if text else 0
+
+    def asset_name(self, number: int) -> str:
+        """Return an asset's name."""
+        return self._names[DEFINE_ASSET].get(number, "")
+
+    def on_event(self, event: Event) -> None:
+        """Take up a definition; other events are passed over."""
+        if isinstance(event, Define):
+            self._numbers[event.kind][event.name] = event.number
+            self._names[event.kind][event.number] = event.name
+        elif isinstance(event, DefineSymbol):
+            self.symbols[event.name] = event
+            self.symbols_by_number[event.symbol] = event
+        elif isinstance(event, DefineAccount):
+            self.accounts[event.name] = event
+            self.accounts_by_number[event.account] = event
+        elif isinstance(event, DefineKey):
+            self.keys[event.name] = event
+            self.keys_by_number[event.key] = event

@@ -1,0 +1,1 @@
+"""Rules on who may speak at all: bans, authentication, timing, keys, accounts and permissions."""

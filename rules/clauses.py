@@ -1,0 +1,311 @@
+"""The parameters of every rule and instrument, as a rulebook states them.
+
+These structs are the schema of a rulebook file: unknown fields are errors, durations are texts
+such as `500ms`, `10s`, `1m`, `24h`, `3d`, and prices, quantities and shares are decimal texts
+(never floating point). `rules.rulebook` turns them into integers once, at load time.
+"""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+Mode: TypeAlias = Literal["enforce", "shadow", "off"]
+"""Refuse; only record what would have been refused; or not evaluate at all."""
+
+
+class Clause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of a rule's parameters."""
+
+    mode: Mode = "off"
+    note: str = ""
+    """Where the numbers come from; shown by `ordergate rulebook show`."""
+
+
+class WindowClause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A fixed window aligned to the UTC clock: at most `limit` in each `interval`."""
+
+    interval: str
+    limit: int
+
+
+class BanLadderClause(Clause, frozen=True, kw_only=True):
+    """Rate-limit refusals of one address that turn into a ban, and how bans grow."""
+
+    refusals: int = 10
+    within: str = "1m"
+    first_ban: str = "2m"
+    longest_ban: str = "3d"
+    growth: int = 2
+    forgiven_after: str = "24h"
+
+
+class RawRequestsClause(Clause, frozen=True, kw_only=True):
+    """Requests of one address, whatever their weight."""
+
+    windows: tuple[WindowClause, ...] = ()
+
+
+class RequestWeightClause(Clause, frozen=True, kw_only=True):
+    """Weight used by one address; `gate_windows` is the budget of the gate's own routes."""
+
+    windows: tuple[WindowClause, ...] = ()
+    gate_windows: tuple[WindowClause, ...] = ()
+
+
+class AuthenticationClause(Clause, frozen=True, kw_only=True):
+    """The verdict of authentication, where the endpoint asks for it."""
+
+
+class RecvWindowClause(Clause, frozen=True, kw_only=True):
+    """Timestamp and recvWindow."""
+
+    default: str = "5s"
+    longest: str = "60s"
+    ahead: str = "1s"
+    """A timestamp this far ahead of the server, or further, is refused."""
+    invalid_ahead: str = "10s"
+    """A timestamp further ahead than this is not a timestamp at all."""
+    earliest: str = "2017-01-01T00:00:00Z"
+
+
+class KeyStandingClause(Clause, frozen=True, kw_only=True):
+    """The key must be enabled, unexpired and used from a listed address."""
+
+
+class PermissionClause(Clause, frozen=True, kw_only=True):
+    """The key must hold the permission the endpoint needs."""
+
+
+class AccountStandingClause(Clause, frozen=True, kw_only=True):
+    """The account must exist and be enabled."""
+
+
+class StopStateClause(Clause, frozen=True, kw_only=True):
+    """Stop states of venue, symbol, owner, account and key; the strictest wins."""
+
+    slow_interval: str = "1s"
+    """Least time between two new orders of an owner in state SLOW."""
+
+
+class SymbolStateClause(Clause, frozen=True, kw_only=True):
+    """The symbol must be open for what is asked."""
+
+
+class OrderCountClause(Clause, frozen=True, kw_only=True):
+    """Unfilled orders of one account, over all its keys."""
+
+    windows: tuple[WindowClause, ...] = ()
+    tiers: dict[str, tuple[WindowClause, ...]] = {}
+    first_fill_credit: int = 1
+    """What the first fill of an order takes off the count, in every window, never below 0."""
+
+
+class PriceFilterClause(Clause, frozen=True, kw_only=True):
+    """PRICE_FILTER of the instrument."""
+
+
+class LotSizeClause(Clause, frozen=True, kw_only=True):
+    """LOT_SIZE of the instrument."""
+
+
+class MarketLotSizeClause(Clause, frozen=True, kw_only=True):
+    """MARKET_LOT_SIZE of the instrument."""
+
+
+class MinNotionalClause(Clause, frozen=True, kw_only=True):
+    """MIN_NOTIONAL of the instrument."""
+
+
+class NotionalClause(Clause, frozen=True, kw_only=True):
+    """NOTIONAL of the instrument."""
+
+
+class PercentPriceClause(Clause, frozen=True, kw_only=True):
+    """PERCENT_PRICE of the instrument."""
+
+
+class PercentPriceBySideClause(Clause, frozen=True, kw_only=True):
+    """PERCENT_PRICE_BY_SIDE of the instrument."""
+
+
+class MaxNumOrdersClause(Clause, frozen=True, kw_only=True):
+    """MAX_NUM_ORDERS of the instrument."""
+
+
+class KnownOrderClause(Clause, frozen=True, kw_only=True):
+    """The order named by a cancel, amend or replace must be open and the account's own."""
+
+
+class OrderSizeClause(Clause, frozen=True, kw_only=True):
+    """Maximum order volume (RTS 6 Art. 15(1)(c), RTS 7 Art. 20(1)(c)); see `max_order_quantity`."""
+
+
+class OrderValueClause(Clause, frozen=True, kw_only=True):
+    """Maximum order value (RTS 6 Art. 15(1)(b), RTS 7 Art. 20(1)(b)); see `max_order_value`."""
+
+
+class PriceCollarClause(Clause, frozen=True, kw_only=True):
+    """Price collar (RTS 6 Art. 15(1)(a), RTS 7 Art. 20(1)(a))."""
+
+    aggressive: str = "0.05"
+    """How far above (buy) or below (sell) the reference a price may be, as a share of it."""
+    passive: str = "0.30"
+    """How far on the other side, where the order would rest."""
+    last_max_age: str = "5s"
+    """An older last trade is no reference; the mid of best bid and offer is next."""
+    quote_max_age: str = "60s"
+    """Older best prices are no reference; the previous close is next, then none."""
+    previous_close: bool = True
+    """Whether the instrument's previous close may serve before the first trade of the run."""
+
+
+class MarketProtectionClause(Clause, frozen=True, kw_only=True):
+    """Cap of the price a market order may reach."""
+
+    distance: str = "0.03"
+
+
+class DuplicateClientOrderIdClause(Clause, frozen=True, kw_only=True):
+    """Uniqueness of client order ids."""
+
+    among: Literal["open", "forever", "window"] = "open"
+    """Open, in flight or unknown orders; every order ever; or those of the last `window`."""
+    window: str = "24h"
+
+
+class BalanceClause(Clause, frozen=True, kw_only=True):
+    """The order must be affordable from the free balance at its worst case."""
+
+
+class RestingTimeClause(Clause, frozen=True, kw_only=True):
+    """Minimum resting time: no cancel or amend before the order has rested so long."""
+
+    minimum: str = "500ms"
+    policy: Literal["REJECT", "DEFER", "CHARGE"] = "REJECT"
+    symbols: dict[str, str] = {}
+    """Other minimums by symbol name."""
+    algo_only: bool = False
+    """Only orders flagged as decided by an algorithm."""
+    exempt_reducing: bool = False
+    """Whether an amend that only takes quantity off is exempt."""
+
+
+class OrderToTradeClause(Clause, frozen=True, kw_only=True):
+    """Order-to-trade ratio of RTS 9 Art. 3 with the counts of its Annex, per owner and symbol."""
+
+    max_number: str = ""
+    """Highest ratio by number; empty: counted and reported, never refused."""
+    max_volume: str = ""
+    floor_trades: int = 1
+    floor_volume: str = "0"
+    minimum_orders: int = 1000
+    """No judgement before so many counted messages in the session."""
+    market_maker_factor: int = 10
+    session_starts: str = "00:00"
+    """Time of day, UTC, at which the counts begin anew."""
+    count_rejects: bool = True
+    """Whether refused messages are counted (RTS 9 says input messages)."""
+
+
+class RuleClauses(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The `[rules.*]` tables of a rulebook; an absent rule is off."""
+
+    ban_ladder: BanLadderClause = BanLadderClause()
+    raw_requests: RawRequestsClause = RawRequestsClause()
+    request_weight: RequestWeightClause = RequestWeightClause()
+    authentication: AuthenticationClause = AuthenticationClause()
+    recv_window: RecvWindowClause = RecvWindowClause()
+    key_standing: KeyStandingClause = KeyStandingClause()
+    permission: PermissionClause = PermissionClause()
+    account_standing: AccountStandingClause = AccountStandingClause()
+    stop_state: StopStateClause = StopStateClause()
+    symbol_state: SymbolStateClause = SymbolStateClause()
+    known_order: KnownOrderClause = KnownOrderClause()
+    order_count: OrderCountClause = OrderCountClause()
+    price_filter: PriceFilterClause = PriceFilterClause()
+    percent_price: PercentPriceClause = PercentPriceClause()
+    percent_price_by_side: PercentPriceBySideClause = PercentPriceBySideClause()
+    lot_size: LotSizeClause = LotSizeClause()
+    market_lot_size: MarketLotSizeClause = MarketLotSizeClause()
+    min_notional: MinNotionalClause = MinNotionalClause()
+    notional: NotionalClause = NotionalClause()
+    max_num_orders: MaxNumOrdersClause = MaxNumOrdersClause()
+    order_size: OrderSizeClause = OrderSizeClause()
+    order_value: OrderValueClause = OrderValueClause()
+    price_collar: PriceCollarClause = PriceCollarClause()
+    market_protection: MarketProtectionClause = MarketProtectionClause()
+    duplicate_client_order_id: DuplicateClientOrderIdClause = DuplicateClientOrderIdClause()
+    balance: BalanceClause = BalanceClause()
+    resting_time: RestingTimeClause = RestingTimeClause()
+    order_to_trade: OrderToTradeClause = OrderToTradeClause()
+
+
+class EndpointClause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one endpoint costs and needs (`[endpoints.<name>]`)."""
+
+    weight: int = 1
+    weight_success: int | None = None
+    """Weight when it succeeds; absent: the same as `weight`."""
+    steps: tuple[tuple[int, int], ...] = ()
+    """Weight by size: (largest size, weight) in rising order, instead of `weight`."""
+    per_item: int = 0
+    """Weight for each item of `size`, at most `weight`; used when above 0."""
+    all_items: int = 0
+    """Weight when `size` is 0 (all symbols) and `per_item` or `steps` is given."""
+    security: Literal["none", "key", "signed"] = "none"
+    permission: Literal["", "read", "trade", "margin", "futures"] = ""
+    orders: int = 0
+    """What it adds to the order count when accepted."""
+    gate: bool = False
+    """One of the gate's own routes, with a budget of their own."""
+
+
+class InstrumentClause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Filters and limits of one symbol (`[instruments.<symbol>]`); absent ones are inherited.
+
+    `[instruments.default]` is what every symbol starts from. An empty text or a `0` turns the
+    single check off.
+    """
+
+    min_price: str | None = None
+    max_price: str | None = None
+    tick_size: str | None = None
+    min_quantity: str | None = None
+    max_quantity: str | None = None
+    step_size: str | None = None
+    market_min_quantity: str | None = None
+    market_max_quantity: str | None = None
+    market_step_size: str | None = None
+    min_notional: str | None = None
+    """MIN_NOTIONAL."""
+    min_notional_applies_to_market: bool | None = None
+    notional_min: str | None = None
+    """NOTIONAL, lower bound."""
+    notional_max: str | None = None
+    notional_min_applies_to_market: bool | None = None
+    notional_max_applies_to_market: bool | None = None
+    percent_price_up: str | None = None
+    percent_price_down: str | None = None
+    bid_multiplier_up: str | None = None
+    bid_multiplier_down: str | None = None
+    ask_multiplier_up: str | None = None
+    ask_multiplier_down: str | None = None
+    average_price_minutes: int | None = None
+    max_num_orders: int | None = None
+    max_order_quantity: str | None = None
+    max_order_value: str | None = None
+    order_types: tuple[str, ...] | None = None
+    stp_modes: tuple[str, ...] | None = None
+    default_stp_mode: str | None = None
+
+
+class RulebookFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rulebook file after inheritance has been resolved."""
+
+    name: str
+    description: str = ""
+    extends: str = ""
+    revision: str = ""
+    rules: RuleClauses = RuleClauses()
+    endpoints: dict[str, EndpointClause] = {}
+    instruments: dict[str, InstrumentClause] = {}

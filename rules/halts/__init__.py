@@ -1,0 +1,1 @@
+"""Rules that stop trading for a scope: stop states and symbol states."""

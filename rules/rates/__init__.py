@@ -1,0 +1,1 @@
+"""Rules that count requests, weight and orders in windows."""

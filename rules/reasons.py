@@ -1,0 +1,139 @@
+"""The closed list of reasons a request or an order can be refused for.
+
+Codes are grouped in families of a thousand and are part of the record's format: a code never
+changes its meaning and is never reused. Every dialect maps each code to its own code and text in
+one table (`gateway/dialects/*/errors.py`), and a test holds the tables complete.
+"""
+
+from enum import IntEnum, unique
+
+
+@unique
+class Reason(IntEnum):
+    """Why something was refused; the name is what `X-OrderGate-Rule` readers and logs see."""
+
+    # 1xxx: the request itself could not be understood.
+    MALFORMED_REQUEST = 1001
+    UNKNOWN_ENDPOINT = 1002
+    METHOD_NOT_ALLOWED = 1003
+    MISSING_PARAMETER = 1004
+    ILLEGAL_CHARACTERS = 1005
+    INVALID_PARAMETER = 1006
+    DUPLICATE_PARAMETER = 1007
+    UNEXPECTED_PARAMETER = 1008
+    TOO_MUCH_PRECISION = 1009
+    NUMBER_TOO_LARGE = 1010
+    UNKNOWN_SYMBOL = 1011
+    INVALID_SIDE = 1012
+    INVALID_ORDER_TYPE = 1013
+    INVALID_TIME_IN_FORCE = 1014
+    UNSUPPORTED_ORDER_TYPE = 1015
+    INVALID_STP_MODE = 1016
+    BODY_TOO_LARGE = 1017
+    EMPTY_PARAMETER = 1018
+    INVALID_INTERVAL = 1019
+    INVALID_ORDER_COMBINATION = 1020
+    PARAMETER_OUT_OF_RANGE = 1021
+    UNSUPPORTED_OPERATION = 1022
+    TOO_MANY_PARAMETERS = 1023
+
+    # 2xxx: access.
+    ADDRESS_BANNED = 2001
+    RAW_REQUEST_LIMIT = 2002
+    REQUEST_WEIGHT_LIMIT = 2003
+    KEY_MISSING = 2004
+    KEY_MALFORMED = 2005
+    KEY_UNKNOWN = 2006
+    SIGNATURE_INVALID = 2007
+    SIGNATURE_MISSING = 2008
+    NONCE_USED = 2009
+    TIMESTAMP_EXPIRED = 2010
+    TIMESTAMP_AHEAD = 2011
+    TIMESTAMP_INVALID = 2012
+    RECV_WINDOW_TOO_LARGE = 2013
+    SIGNATURE_NOT_CHECKED = 2014
+    TIMESTAMP_MISSING = 2015
+
+    # 3xxx: gates, the standing of key, account, owner, symbol and venue.
+    KEY_DISABLED = 3001
+    KEY_EXPIRED = 3002
+    ADDRESS_NOT_ALLOWED = 3003
+    PERMISSION_DENIED = 3004
+    ACCOUNT_DISABLED = 3005
+    STATE_KILLED = 3006
+    STATE_CANCEL_ONLY = 3007
+    STATE_REDUCE_ONLY = 3008
+    STATE_SLOW = 3009
+    SYMBOL_HALTED = 3010
+    SYMBOL_CANCEL_ONLY = 3011
+    RECORD_LOST = 3012
+    OVERLOADED = 3013
+    SHUTTING_DOWN = 3014
+    SYMBOL_NOT_PERMITTED = 3015
+
+    # 4xxx: rate limits on orders, and form of the order.
+    ORDER_COUNT_LIMIT = 4001
+    PRICE_MIN = 4101
+    PRICE_MAX = 4102
+    PRICE_TICK = 4103
+    QUANTITY_MIN = 4111
+    QUANTITY_MAX = 4112
+    QUANTITY_STEP = 4113
+    MARKET_QUANTITY_MIN = 4121
+    MARKET_QUANTITY_MAX = 4122
+    MARKET_QUANTITY_STEP = 4123
+    MIN_NOTIONAL = 4131
+    NOTIONAL_MIN = 4132
+    NOTIONAL_MAX = 4133
+    PERCENT_PRICE = 4141
+    PERCENT_PRICE_BY_SIDE = 4142
+    MAX_NUM_ORDERS = 4151
+    REFERENCE_PRICE_MISSING = 4161
+
+    # 5xxx: exposure.
+    ORDER_SIZE = 5001
+    ORDER_VALUE = 5002
+    PRICE_COLLAR = 5003
+    COLLAR_REFERENCE_MISSING = 5004
+    DUPLICATE_CLIENT_ORDER_ID = 5005
+    INSUFFICIENT_BALANCE = 5006
+    UNKNOWN_ORDER = 5007
+    ORDER_ID_MISMATCH = 5008
+    CANCEL_RESTRICTED = 5009
+    VALUE_UNBOUNDED = 5010
+    AMEND_NOT_REDUCING = 5011
+    CLIENT_ORDER_ID_REUSED = 5012
+
+    # 6xxx: conduct.
+    MINIMUM_RESTING_TIME = 6001
+    ORDER_TO_TRADE_RATIO = 6002
+
+    # 7xxx: the engine's own refusals.
+    ENGINE_UNKNOWN_ORDER = 7001
+    ENGINE_WOULD_TAKE = 7002
+    ENGINE_NO_LIQUIDITY = 7003
+    ENGINE_INSUFFICIENT_BALANCE = 7004
+    ENGINE_SYMBOL_CLOSED = 7005
+    ENGINE_DUPLICATE_ORDER = 7006
+    ENGINE_TOMBSTONED = 7007
+    ENGINE_UNSUPPORTED = 7008
+    ENGINE_UNAVAILABLE = 7009
+    ENGINE_TIMEOUT = 7010
+    ENGINE_LOST = 7011
+    ENGINE_STALE = 7012
+    ENGINE_STP_EXPIRED = 7013
+
+    # 9xxx: faults of the gate itself.
+    RULE_FAULT = 9001
+    INTERNAL_ERROR = 9002
+
+
+RATE_LIMIT_REASONS = frozenset(
+    (
+        Reason.ADDRESS_BANNED,
+        Reason.RAW_REQUEST_LIMIT,
+        Reason.REQUEST_WEIGHT_LIMIT,
+        Reason.ORDER_COUNT_LIMIT,
+    )
+)
+"""Refusals that cost raw requests only, never weight."""
