@@ -1,0 +1,1 @@
+"""Recorded order flow: reading it, and what it says of each order's course."""
