@@ -1,0 +1,1 @@
+"""Who is speaking: signatures over raw bytes, and the sealed store of key material."""
