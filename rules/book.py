@@ -281,6 +281,11 @@ class Book:
         self.engine_epoch = 0
         self.engine_seq = 0
 
+    def account_of(self, key: int) -> int:
+        """Return the account a key belongs to, 0 when the key is unknown."""
+        facts = self.keys.get(key)
+        return facts.account if facts is not None else 0
+
     def find_order(
         self, account: int, symbol: int, order_id: int, client_order_id: str
     ) -> OpenOrder | None:

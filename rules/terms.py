@@ -1,0 +1,92 @@
+"""The terms an order asks for, read in one way from a new order, a replacement and an amend.
+
+`Place` and `Replace` carry their terms themselves; an amend's are those of the open order with the
+changes laid over it. Also here: the price a venue's filters measure an order by.
+"""
+
+from typing import Final, TypeAlias
+
+from rules.book import Book, OpenOrder, SymbolFacts
+from rules.events import Amend, Place, Replace
+from rules.values import E8
+
+NO_PRICE: Final = -1
+"""Notional of a market order in a symbol that was never traded."""
+
+
+class Amended:
+    """An open order's terms as an amend would leave them."""
+
+    __slots__ = (
+        "order",
+        "order_type",
+        "price_changed",
+        "price_e8",
+        "quantity_changed",
+        "quantity_e8",
+        "quote_quantity_e8",
+        "side",
+        "symbol",
+    )
+
+    def __init__(self, event: Amend, order: OpenOrder) -> None:
+        self.order = order
+        self.symbol = order.symbol
+        self.side = order.side
+        self.order_type = order.order_type
+        self.price_e8 = event.price_e8 or order.price_e8
+        self.price_changed = self.price_e8 != order.price_e8
+        self.quantity_e8 = event.quantity_e8 or order.quantity_e8
+        self.quantity_changed = self.quantity_e8 != order.quantity_e8
+        self.quote_quantity_e8 = 0 if self.quantity_e8 else order.quote_quantity_e8
+
+
+Terms: TypeAlias = Place | Replace | Amended
+
+
+def amended(event: Amend, book: Book) -> Amended | None:
+    """Return the terms an amend leads to, None when it names no open order of the account."""
+    order = book.find_order(
+        book.account_of(event.key), event.symbol, event.order_id, event.orig_client_order_id
+    )
+    return Amended(event, order) if order is not None else None
+
+
+def repriced(event: Amend, book: Book) -> Amended | None:
+    """Return the terms an amend leads to, None when it keeps the price or names no open order."""
+    terms = amended(event, book)
+    return terms if terms is not None and terms.price_changed else None
+
+
+def resized(event: Amend, book: Book) -> Amended | None:
+    """Return the terms an amend leads to, None when it keeps the quantity or names no order."""
+    terms = amended(event, book)
+    return terms if terms is not None and terms.quantity_changed else None
+
+
+def stop_price_e8(terms: Terms) -> int:
+    """Return the trigger price of a new stop order, 0 for any other order."""
+    return terms.stop_price_e8 if isinstance(terms, Place) else 0
+
+
+def average_price_e8(facts: SymbolFacts, now_ns: int) -> int:
+    """Return the price P of the venue's filters, 0 when the symbol was never traded.
+
+    The average over the symbol's `average_price_minutes`, rounded down to 1e-8 as the venue
+    publishes it; the last price where the minutes are 0 or nothing was traded in them; the
+    previous close before the first trade.
+    """
+    minutes = facts.filters.average_price_minutes
+    if minutes:
+        average_e8 = facts.average.price_e8(minutes, now_ns)
+        if average_e8:
+            return average_e8
+    return facts.last_e8 or facts.previous_close_e8
+
+
+def market_notional_e16(terms: Terms, facts: SymbolFacts, now_ns: int) -> int:
+    """Return the notional of an unpriced order at P in 1e-16 units, `NO_PRICE` without a P."""
+    if terms.quote_quantity_e8:
+        return terms.quote_quantity_e8 * E8
+    price_e8 = average_price_e8(facts, now_ns)
+    return price_e8 * terms.quantity_e8 if price_e8 else NO_PRICE
