@@ -1,0 +1,25 @@
+"""What can be wrong with a record."""
+
+from pathlib import Path
+
+
+class JournalError(Exception):
+    """Base of everything the record's writer and readers raise."""
+
+
+class JournalFullError(JournalError):
+    """No room for another segment: the record cannot be continued until there is."""
+
+
+class JournalUnreadableError(JournalError):
+    """The record is not there, or was written by a version this one cannot read."""
+
+
+class JournalCorruptError(JournalError):
+    """Bytes of the record are not what was written, from `offset` of `path` on."""
+
+    def __init__(self, path: Path, offset: int, message: str) -> None:
+        super().__init__(f"{path} at byte {offset}: {message}")
+        self.path = path
+        self.offset = offset
+        self.message = message

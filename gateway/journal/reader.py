@@ -1,0 +1,247 @@
+"""Reading a run, from any record on, also while it is being written.
+
+Every frame's checksum and the unbroken numbering are checked on the way; digests are the work of
+`verify`. Files are read, not mapped: the writer cuts a segment when it seals it, and a map of
+what is cut off ends the reading process.
+"""
+
+import zlib
+from collections.abc import Iterator
+from io import FileIO
+from pathlib import Path
+from typing import Final
+
+from gateway.journal.errors import JournalCorruptError, JournalUnreadableError
+from gateway.journal.frame import (
+    FORMAT_VERSION,
+    FRAME_HEAD,
+    FRAME_HEAD_BYTES,
+    PAYLOAD_BYTES_MAX,
+    Control,
+    Header,
+    Record,
+    Seal,
+    decode_payload,
+)
+from gateway.journal.manifest import Manifest, read_manifest
+from gateway.journal.segment import segment_name, segment_numbers
+from gateway.journal.tail import examine_tail
+
+_CHUNK_BYTES: Final = 1 << 20
+
+
+class SegmentReader:
+    """Frames of one segment file, in order.
+
+    `offset` is where the next frame is expected; after `frames` has ended it is the first byte
+    that was not read as a valid frame. Calling `frames` again goes on from there.
+    """
+
+    def __init__(self, path: Path, offset: int = 0) -> None:
+        self.path = path
+        self.offset = offset
+
+    def frames(self) -> Iterator[tuple[int, bytes]]:
+        """Yield (offset, payload) of each frame up to the first that is missing or not valid.
+
+        Raises JournalUnreadableError when the file can't be read.
+        """
+        try:
+            with self.path.open("rb", buffering=0) as file:
+                yield from self._frames(file)
+        except OSError as error:
+            raise JournalUnreadableError(f"{self.path}: {error.strerror}") from None
+
+    def _frames(self, file: FileIO) -> Iterator[tuple[int, bytes]]:
+        unpack, crc32 = FRAME_HEAD.unpack_from, zlib.crc32
+        wanted = _CHUNK_BYTES
+        while True:
+            base, position = self.offset, 0
+            file.seek(base)
+            chunk = file.read(wanted)
+            available = len(chunk)
+            while position + FRAME_HEAD_BYTES <= available:
+                length, checksum = unpack(chunk, position)
+                if not 0 < length <= PAYLOAD_BYTES_MAX:
+                    return
+                begin = position + FRAME_HEAD_BYTES
+                end = begin + length
+                if end > available:
+                    wanted = max(wanted, end - position)
+                    break
+                payload = chunk[begin:end]
+                if crc32(payload) != checksum:
+                    return
+                self.offset = base + end
+                yield base + position, payload
+                position = end
+            # The chunk ends inside a frame. Reading on from its beginning helps unless the file
+            # ends there too, which shows in a chunk shorter than asked for.
+            if position == 0 and available < wanted:
+                return
+
+
+class RunReader:
+    """Records of a run in order, from `start_seq` on.
+
+    `records` ends where what is written now ends; calling it again goes on with what has been
+    added since. `torn_bytes` is the length of a torn end found there. Raises JournalUnreadableError
+    when there is no such run.
+    """
+
+    def __init__(self, path: Path, start_seq: int = 1) -> None:
+        self.path = path
+        self.manifest: Manifest = read_manifest(path)
+        self.torn_bytes = 0
+        self._start_seq = start_seq
+        self._number = self._first_number()
+        self._reader = SegmentReader(path / segment_name(self._number))
+        self._next_seq = 0
+        self._sealed = False
+
+    def records(self) -> Iterator[Record]:
+        """Yield each record that is there now.
+
+        Raises JournalCorruptError with the place of the first damage met, after everything before it
+        was yielded, and JournalUnreadableError.
+        """
+        if not self._reader.path.exists():
+            return
+        while True:
+            yield from self._segment_records()
+            if self._sealed:
+                if not self._advance():
+                    return
+            elif self._begun(self._number + 1):
+                # The seal comes before the next header, so it is there now if it ever will be.
+                yield from self._segment_records()
+                if not self._sealed:
+                    raise self._corrupt("a frame is damaged, and another segment follows")
+            elif self._ends_here():
+                return
+
+    def _segment_records(self) -> Iterator[Record]:
+        """Yield the records of the present segment from where reading stopped."""
+        if self._sealed:
+            return
+        for offset, payload in self._reader.frames():
+            try:
+                content = decode_payload(payload)
+            except JournalUnreadableError as error:
+                raise JournalUnreadableError(
+                    f"{self._reader.path} at byte {offset}: {error}"
+                ) from None
+            if isinstance(content, Record) and offset:
+                if content.seq != self._next_seq:
+                    raise self._corrupt(
+                        f"record {content.seq} where {self._next_seq} should be", offset
+                    )
+                self._next_seq += 1
+                if content.seq >= self._start_seq:
+                    yield content
+            else:
+                self._control(content, offset)
+                if self._sealed:
+                    return
+
+    def _control(self, content: Record | Control, offset: int) -> None:
+        if offset == 0 or isinstance(content, Header):
+            if offset or not isinstance(content, Header):
+                raise self._corrupt(
+                    "a header and the beginning of a segment belong together", offset
+                )
+            if content.format_version > FORMAT_VERSION:
+                raise JournalUnreadableError(
+                    f"{self._reader.path}: format version {content.format_version}; this version "
+                    f"reads up to {FORMAT_VERSION}"
+                )
+            if content.number != self._number or content.run_id != self.manifest.run_id:
+                raise self._corrupt(
+                    f"the header is of segment {content.number} of run {content.run_id}", 0
+                )
+            if self._next_seq not in (0, content.first_seq):
+                raise self._corrupt(
+                    f"the segment begins with record {content.first_seq} instead of "
+                    f"{self._next_seq}",
+                    0,
+                )
+            self._next_seq = content.first_seq
+            if content.first_seq > self._start_seq and self._number == self._lowest:
+                raise self._corrupt(f"records before {content.first_seq} are missing", 0)
+        elif isinstance(content, Seal):
+            if content.last_seq != self._next_seq - 1:
+                raise self._corrupt(
+                    f"the seal names record {content.last_seq} as the last, not "
+                    f"{self._next_seq - 1}",
+                    offset,
+                )
+            self._sealed = True
+
+    def _ends_here(self) -> bool:
+        """Tell whether what is written ends here; raises JournalCorruptError when damage does."""
+        offset = self._reader.offset
+        tail = examine_tail(
+            self._reader.path, offset, max(self._next_seq, 1), self.manifest.durability
+        )
+        if tail.proof_offset is None:
+            self.torn_bytes = tail.torn_bytes
+            return True
+        # A writer at work may have filled the place while the rest was read.
+        if self._grown(offset):
+            return False
+        raise self._corrupt(
+            f"a frame is damaged; valid ones go on at byte {tail.proof_offset}", offset
+        )
+
+    def _grown(self, offset: int) -> bool:
+        probe = SegmentReader(self._reader.path, offset)
+        return next(probe.frames(), None) is not None
+
+    def _advance(self) -> bool:
+        """Go on to the next segment; False when there is none yet."""
+        if not self._begun(self._number + 1):
+            later = [n for n in segment_numbers(self.path) if n > self._number + 1]
+            if later and self._begun(later[0]):
+                missing = self.path / segment_name(self._number + 1)
+                raise JournalCorruptError(missing, 0, "the segment is missing")
+            return False
+        self._number += 1
+        self._reader = SegmentReader(self.path / segment_name(self._number))
+        self._sealed = False
+        return True
+
+    def _begun(self, number: int) -> bool:
+        """Tell whether a segment exists and its header is written."""
+        try:
+            with (self.path / segment_name(number)).open("rb", buffering=0) as file:
+                return any(file.read(FRAME_HEAD_BYTES))
+        except OSError:
+            return False
+
+    def _first_number(self) -> int:
+        """Return the segment that holds `start_seq`, or the nearest there is."""
+        numbers = segment_numbers(self.path)
+        self._lowest = numbers[0] if numbers else 1
+        for number in reversed(numbers):
+            first = next(SegmentReader(self.path / segment_name(number)).frames(), None)
+            if first is None:
+                continue
+            try:
+                header = decode_payload(first[1])
+            except JournalUnreadableError:
+                continue
+            if isinstance(header, Header) and header.first_seq <= self._start_seq:
+                return number
+        return self._lowest
+
+    def _corrupt(self, message: str, offset: int | None = None) -> JournalCorruptError:
+        at = self._reader.offset if offset is None else offset
+        return JournalCorruptError(self._reader.path, at, message)
+
+
+def read_run(path: Path, start_seq: int = 1) -> Iterator[Record]:
+    """Yield the records of the run in `path` from `start_seq` to the last written now.
+
+    Raises JournalError as `RunReader` does.
+    """
+    yield from RunReader(path, start_seq).records()

@@ -1,0 +1,86 @@
+"""What stands after the last valid frame of an unsealed segment: nothing, a torn end, or damage.
+
+A torn end is what a writer leaves that was stopped in the middle of an append; nobody was ever
+told of its content. Damage is bytes that were once a safe record and are no longer.
+"""
+
+import re
+import zlib
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from gateway.journal.errors import JournalUnreadableError
+from gateway.journal.frame import (
+    FRAME_HEAD,
+    FRAME_HEAD_BYTES,
+    PAYLOAD_BYTES_MAX,
+    Checkpoint,
+    Header,
+    Record,
+    Seal,
+    SyncMark,
+    decode_payload,
+)
+from gateway.journal.manifest import Durability
+
+_CANDIDATE: Final = re.compile(rb"(?s)(?=...\x00....(?:\x94|[\x90-\x9f]\x00))")
+"""Where a frame could begin: a length below 2^24 and the opening of a record or control frame."""
+
+
+class Tail(NamedTuple):
+    """What was found after the last valid frame."""
+
+    torn_bytes: int
+    """Bytes from there to the last that is not zero."""
+    proof_offset: int | None
+    """Offset of a frame which proves that what is before it was safe once; None: torn, or empty."""
+
+
+def examine_tail(path: Path, offset: int, next_seq: int, durability: Durability) -> Tail:
+    """Tell a torn end from damage in the bytes of `path` from `offset` on.
+
+    `next_seq` is the record expected there. With `process` durability a record is safe as soon as
+    it is stored, so any valid frame further on is proof of damage. With `disk` durability the
+    disk may keep later bytes of an unconfirmed batch and lose earlier ones, so only a sync mark
+    that vouches for bytes beyond `offset` is proof. Raises JournalUnreadableError.
+    """
+    try:
+        with path.open("rb", buffering=0) as file:
+            file.seek(offset)
+            rest = file.readall()
+    except OSError as error:
+        raise JournalUnreadableError(f"{path}: {error.strerror}") from None
+    written = rest.rstrip(b"\x00")
+    for match in _CANDIDATE.finditer(written, 1):
+        payload = _payload_at(rest, match.start())
+        if payload is not None and _proves(payload, offset, next_seq, durability):
+            return Tail(len(written), offset + match.start())
+    return Tail(len(written), None)
+
+
+def _payload_at(data: bytes, position: int) -> bytes | None:
+    """Return the payload of a valid frame at `position`, None when there is none."""
+    length, checksum = FRAME_HEAD.unpack_from(data, position)
+    begin = position + FRAME_HEAD_BYTES
+    if not 0 < length <= min(PAYLOAD_BYTES_MAX, len(data) - begin):
+        return None
+    payload = data[begin : begin + length]
+    return payload if zlib.crc32(payload) == checksum else None
+
+
+def _proves(payload: bytes, offset: int, next_seq: int, durability: Durability) -> bool:
+    try:
+        content = decode_payload(payload)
+    except JournalUnreadableError:
+        return durability == "process"
+    match content:
+        case SyncMark():
+            return content.synced_bytes > offset
+        case Record():
+            return durability == "process" and content.seq >= next_seq
+        case Checkpoint():
+            return durability == "process" and content.seq >= next_seq - 1
+        case Seal():
+            return durability == "process" and content.last_seq >= next_seq - 1
+        case Header():
+            return False

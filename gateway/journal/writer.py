@@ -1,0 +1,239 @@
+"""Appending to the record.
+
+`append` puts one record into the mapped segment. The bytes are then with the kernel: they survive
+the end of this process however it comes, not the loss of power.
+"""
+
+import hashlib
+import zlib
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from gateway.journal.errors import JournalError
+from gateway.journal.frame import (
+    FORMAT_VERSION,
+    FRAME_HEAD,
+    FRAME_HEAD_BYTES,
+    PAYLOAD_BYTES_MAX,
+    Checkpoint,
+    Control,
+    Header,
+    Seal,
+    control_payload,
+)
+from gateway.journal.manifest import (
+    Durability,
+    Manifest,
+    SealedSegment,
+    make_run_directory,
+    new_manifest,
+    write_manifest,
+)
+from gateway.journal.segment import SEGMENT_BYTES, MappedSegment, SegmentSupply
+from rules.decisions import Decision
+from rules.events import Event
+from rules.rulebook import Rulebook
+
+CHECKPOINT_EVERY: Final = 1024
+"""Records between two checkpoints: one follows every seq that is a multiple of this."""
+SEGMENT_BYTES_MIN: Final = 1024
+_DIGEST_EVERY: Final = 16
+"""Records hashed at once: few enough that no single append pays for many."""
+_RESERVE_BYTES: Final = 256
+"""Room kept for a checkpoint and the seal after the last record that fits."""
+
+
+def start_run(
+    data: Path,
+    rulebook: Rulebook,
+    started_ns: int,
+    segment_bytes: int = SEGMENT_BYTES,
+    durability: Durability = "process",
+    config_digest: str = "",
+) -> "JournalWriter":
+    """Begin a run in a directory of its own below `data` and return its writer.
+
+    Raises JournalError when the directory or the first segment can't be made.
+    """
+    directory = make_run_directory(data, started_ns)
+    manifest = new_manifest(
+        directory.name, rulebook, started_ns, segment_bytes, durability, config_digest
+    )
+    return JournalWriter(directory, manifest)
+
+
+class JournalWriter:
+    """The one writer of a run.
+
+    `recorded_seq` is the last record that is safe in the sense of the run's durability.
+    `fault` is empty while all is well; else it says why the record will end when the present
+    segment is full, or why the manifest could not be renewed.
+    """
+
+    def __init__(
+        self, directory: Path, manifest: Manifest, supply: SegmentSupply | None = None
+    ) -> None:
+        if manifest.segment_bytes < SEGMENT_BYTES_MIN:
+            raise JournalError(
+                f"segment_bytes is {manifest.segment_bytes}; at least {SEGMENT_BYTES_MIN} is needed"
+            )
+        if manifest.durability != "process":
+            raise JournalError(f"durability is `{manifest.durability}`; `process` is available")
+        self.directory = directory
+        self.manifest = manifest
+        self.recorded_seq = 0
+        self.closed = False
+        self._manifest_fault = ""
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._supply = supply or SegmentSupply(directory, manifest.segment_bytes)
+        self._number = 0
+        self._position = 0
+        self._capacity = 0
+        self._first_seq = 1
+        self._first_ns = 0
+        self._last_ns = 0
+        self._digest = hashlib.sha256()
+        self._digested = 0
+        try:
+            write_manifest(directory, manifest)
+        except OSError as error:
+            raise JournalError(f"cannot write the manifest of {directory}: {error}") from error
+        self._begin(self._map_segment(self._supply.take(1, manifest.segment_bytes)), b"")
+
+    @property
+    def fault(self) -> str:
+        """Why the record is in trouble, empty when it is not."""
+        return self._supply.fault or self._manifest_fault
+
+    def append(self, seq: int, now_ns: int, event: Event, decision: Decision) -> None:
+        """Record an event and its decision; when this returns the record is safe.
+
+        `seq` must be `recorded_seq + 1`. Raises JournalError, JournalFullError among them, or what the
+        encoder raises; the records before are untouched then, and the same record may be tried
+        again.
+        """
+        if seq != self.recorded_seq + 1 or self.closed:
+            raise self._refusal(seq)
+        payload = self._encode((seq, now_ns, event, decision))
+        length = len(payload)
+        begin = self._position + FRAME_HEAD_BYTES
+        if begin + length > self._capacity:
+            self._roll(length)
+            begin = self._position + FRAME_HEAD_BYTES
+        end = begin + length
+        # The head goes in last, and in one store: a process killed in between leaves a length of
+        # zero, which no reader takes for a frame.
+        self._map[begin:end] = payload
+        self._map[begin - FRAME_HEAD_BYTES : begin] = FRAME_HEAD.pack(length, zlib.crc32(payload))
+        self._position = end
+        self.recorded_seq = seq
+        self._last_ns = now_ns
+        if not self._first_ns:
+            self._first_ns = now_ns
+        if not seq % _DIGEST_EVERY:
+            self._take_digest()
+            if not seq % CHECKPOINT_EVERY:
+                self._put(Checkpoint(seq, self._digest.digest()))
+
+    def close(self) -> None:
+        """Seal the segment and mark the run as ended; a second call does nothing.
+
+        Raises JournalError when the manifest can't be written; the records are whole even so.
+        """
+        if self.closed:
+            return
+        self.closed = True
+        sealed = self._seal()
+        self._segment.close(sealed.bytes)
+        self.manifest.segments.append(sealed)
+        self._supply.discard()
+        self.manifest.status = "ended"
+        self.manifest.ended_ns = self._last_ns
+        try:
+            write_manifest(self.directory, self.manifest)
+        except OSError as error:
+            raise JournalError(f"cannot write the manifest of {self.directory}: {error}") from error
+
+    def _refusal(self, seq: int) -> JournalError:
+        if self.closed:
+            return JournalError(f"record {seq} came after the journal was closed")
+        return JournalError(
+            f"record {seq} came after record {self.recorded_seq}; numbers have no gap"
+        )
+
+    def _roll(self, length: int) -> None:
+        """Seal the present segment and go on in a new one with room for `length` bytes."""
+        if length > PAYLOAD_BYTES_MAX:
+            raise JournalError(f"a record has {length} bytes; at most {PAYLOAD_BYTES_MAX} fit")
+        # Whatever can fail comes before the seal, so that the same record can be tried again.
+        path = self._supply.take(self._number + 1, length + 2 * _RESERVE_BYTES)
+        segment, finished = self._map_segment(path), self._segment
+        sealed = self._seal()
+        self._begin(segment, bytes.fromhex(sealed.digest))
+        finished.close(sealed.bytes)
+        self.manifest.segments.append(sealed)
+        try:
+            write_manifest(self.directory, self.manifest)
+            self._manifest_fault = ""
+        except OSError as error:
+            self._manifest_fault = f"cannot write the manifest of {self.directory}: {error}"
+
+    @staticmethod
+    def _map_segment(path: Path) -> MappedSegment:
+        try:
+            return MappedSegment(path)
+        except (OSError, ValueError) as error:
+            raise JournalError(f"cannot map {path}: {error}") from error
+
+    def _begin(self, segment: MappedSegment, previous_digest: bytes) -> None:
+        """Go on in `segment`: write its header and have the one after it prepared."""
+        self._segment = segment
+        self._map = segment.map
+        self._number += 1
+        self._position = 0
+        self._capacity = segment.size - _RESERVE_BYTES
+        self._first_seq = self.recorded_seq + 1
+        self._first_ns = 0
+        self._digest = hashlib.sha256()
+        self._digested = 0
+        self._put(
+            Header(
+                FORMAT_VERSION,
+                self.manifest.run_id,
+                self._number,
+                self._first_seq,
+                previous_digest,
+            )
+        )
+        self._supply.prepare()
+
+    def _put(self, control: Control) -> None:
+        payload = control_payload(control)
+        begin = self._position + FRAME_HEAD_BYTES
+        end = begin + len(payload)
+        self._map[begin:end] = payload
+        self._map[self._position : begin] = FRAME_HEAD.pack(len(payload), zlib.crc32(payload))
+        self._position = end
+
+    def _take_digest(self) -> None:
+        self._digest.update(self._map[self._digested : self._position])
+        self._digested = self._position
+
+    def _seal(self) -> SealedSegment:
+        """Write the seal and return the segment's entry for the manifest."""
+        self._take_digest()
+        count = self.recorded_seq - self._first_seq + 1
+        self._put(Seal(self.recorded_seq, count, self._digest.digest()))
+        return SealedSegment(
+            number=self._number,
+            file=self._segment.path.name,
+            first_seq=self._first_seq,
+            last_seq=self.recorded_seq,
+            count=count,
+            first_ns=self._first_ns,
+            last_ns=self._last_ns if count else 0,
+            bytes=self._position,
+            digest=self._digest.hexdigest(),
+        )
