@@ -5,7 +5,7 @@ record: `on_event` is called for every event that was decided. Whoever needs a n
 name asks `address`, `agent` and so on, which submit the definition through the core's door first.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from rules.events import (
     Define,
@@ -57,6 +57,10 @@ class Directory:
     def name(self, kind: int, number: int) -> str:
         """Return what `number` stands for, empty when nothing."""
         return self._names[kind].get(number, "")
+
+    def names(self, kind: int) -> Mapping[int, str]:
+        """Return the names of one kind by number, in the order in which they were defined."""
+        return self._names[kind]
 
     def address(self, text: str) -> int:
         """Return the number of a peer address (an IPv4 address or an IPv6 /64)."""

@@ -1,0 +1,440 @@
+"""Orders of each account: all open ones and the newest closed ones."""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from gateway.views.source import ViewedCore
+from gateway.views.trades import AccountTrade, TradesView
+from rules.decisions import ACCEPTED, Decision
+from rules.events import (
+    Amend,
+    BulkCancel,
+    Cancel,
+    CancelAll,
+    CommandResult,
+    Deadline,
+    EngineSession,
+    Event,
+    Fill,
+    OrderEnded,
+    OrderReduced,
+    OrderTrade,
+    Place,
+    Replace,
+    TradeBust,
+)
+from rules.values import (
+    BUY,
+    CAUSE_CLIENT,
+    CAUSE_ENGINE,
+    CAUSE_REPLACE,
+    ENGINE_LOST,
+    FILLED,
+    FLAG_TEST,
+    LIVE_STATUSES,
+    NEW,
+    PENDING_NEW,
+    notional_e8,
+)
+
+CLOSED_PER_ACCOUNT: Final = 10_000
+COMMANDS_MAX: Final = 100_000
+"""Commands in flight that are remembered."""
+CLOSED_TOTAL: Final = 1_000_000
+"""Closed orders kept over all accounts; the oldest go first."""
+
+
+class OrderView(msgspec.Struct, gc=False):
+    """One order as a client sees it; only the view writes it."""
+
+    order_id: int
+    client_order_id: str
+    account: int
+    symbol: int
+    side: int
+    order_type: int
+    time_in_force: int
+    """0 for MARKET and LIMIT_MAKER."""
+    price_e8: int
+    quantity_e8: int
+    """For an order given by its quote amount: what was executed, once it has ended."""
+    quote_quantity_e8: int
+    time_ns: int
+    """When the engine took it; before that, when the gate accepted it."""
+    update_ns: int
+    """The last change."""
+    key: int = 0
+    stp_mode: int = 0
+    flags: int = 0
+    stop_price_e8: int = 0
+    iceberg_quantity_e8: int = 0
+    strategy_id: int = 0
+    strategy_type: int = 0
+    status: int = PENDING_NEW
+    executed_e8: int = 0
+    quote_executed_e8: int = 0
+    working_ns: int = 0
+    """When it went on the book or was executed first, 0 before."""
+    prevented_e8: int = 0
+    """Quantity taken off by self-trade prevention."""
+    fills: int = 0
+    """Number of executions."""
+    cause: int = 0
+    """Why it ended without being filled (`CAUSE_*`), 0 when it was filled or is open."""
+    unknown: bool = False
+    """The engine did not answer in time."""
+
+    @property
+    def open(self) -> bool:
+        """Whether it can still be executed, as far as the gate knows."""
+        return self.status in LIVE_STATUSES
+
+
+class _Command(NamedTuple):
+    """What a command in flight is about."""
+
+    cause: int
+    """Why it ends orders."""
+    placed: int = 0
+    """The order it places."""
+    amend: Amend | None = None
+
+
+_NO_COMMAND: Final = _Command(CAUSE_ENGINE)
+
+
+class OrdersView:
+    """Orders by account, kept current from the record."""
+
+    def __init__(
+        self,
+        core: ViewedCore,
+        trades: TradesView,
+        closed_per_account: int = CLOSED_PER_ACCOUNT,
+        closed_total: int = CLOSED_TOTAL,
+    ) -> None:
+        self._core = core
+        self._trades = trades
+        self._closed_per_account = closed_per_account
+        self._closed_total = closed_total
+        self._orders: dict[int, OrderView] = {}
+        self._open: dict[int, dict[int, OrderView]] = {}
+        self._history: dict[tuple[int, int], dict[int, OrderView]] = {}
+        """By account and symbol, open and closed, in the order of their ids."""
+        self._by_client_id: dict[tuple[int, str], OrderView] = {}
+        """The newest order of each client order id."""
+        self._hidden: dict[int, OrderView] = {}
+        """What an order in flight hides in `_by_client_id`, until the engine has taken it."""
+        self._closed: OrderedDict[int, OrderView] = OrderedDict()
+        self._closed_by_account: dict[int, deque[OrderView]] = {}
+        self._commands: dict[int, _Command] = {}
+        """Commands without an answer, by the sequence number of their event."""
+        self._take: dict[type[Event], Callable[[int, int, Any, Decision], None]] = {
+            Place: self._place,
+            Replace: self._place,
+            Amend: self._amend,
+            Cancel: self._cancel,
+            CancelAll: self._cancel,
+            BulkCancel: self._bulk_cancel,
+            CommandResult: self._result,
+            OrderTrade: self._trade,
+            OrderEnded: self._ended,
+            OrderReduced: self._reduced,
+            TradeBust: self._bust,
+            Deadline: self._deadline,
+            EngineSession: self._session,
+        }
+
+    # --- Queries ------------------------------------------------------------------------------
+
+    def get(
+        self, account: int, symbol: int, order_id: int, client_order_id: str
+    ) -> OrderView | None:
+        """Return the account's order on `symbol` (0: any), open or closed.
+
+        The order id is looked up first; with both ids given both must name the same order. Of
+        several orders with one client order id it is the newest.
+        """
+        if order_id:
+            view = self._orders.get(order_id)
+            if view is not None and client_order_id and view.client_order_id != client_order_id:
+                return None
+        else:
+            view = self._by_client_id.get((account, client_order_id))
+        if view is None or view.account != account or (symbol and view.symbol != symbol):
+            return None
+        return view
+
+    def open(self, account: int, symbol: int = 0) -> list[OrderView]:
+        """Return the account's open orders, on one symbol or (0) on all, oldest first.
+
+        Orders in flight and of unknown fate are among them.
+        """
+        found = self._open.get(account, {}).values()
+        if symbol:
+            return [view for view in found if view.symbol == symbol]
+        return list(found)
+
+    def all(
+        self,
+        account: int,
+        symbol: int,
+        from_order_id: int = 0,
+        start_ns: int = 0,
+        end_ns: int = 0,
+        limit: int = 500,
+    ) -> list[OrderView]:
+        """Return up to `limit` orders on a symbol, open and closed, by ascending id.
+
+        With `from_order_id` or `start_ns` these are the first from there on, else the latest.
+        Times are inclusive; 0 leaves a condition out.
+        """
+        found = [
+            view
+            for view in self._history.get((account, symbol), {}).values()
+            if view.order_id >= from_order_id
+            and view.time_ns >= start_ns
+            and (not end_ns or view.time_ns <= end_ns)
+        ]
+        if from_order_id or start_ns:
+            return found[:limit]
+        return found[-limit:] if limit else []
+
+    def open_count(self) -> int:
+        """Return the number of open orders of all accounts."""
+        return len(self._orders) - len(self._closed)
+
+    # --- The record ---------------------------------------------------------------------------
+
+    def on_record(self, seq: int, now_ns: int, event: Event, decision: Decision) -> None:
+        """Take up one recorded event; those that say nothing of orders are passed over."""
+        take = self._take.get(type(event))
+        if take is not None:
+            take(seq, now_ns, event, decision)
+
+    def _place(self, seq: int, now_ns: int, event: Place | Replace, decision: Decision) -> None:
+        if decision.verdict != ACCEPTED or event.flags & FLAG_TEST:
+            return
+        if isinstance(event, Replace):
+            self._remember(seq, _Command(CAUSE_REPLACE, placed=decision.order_id))
+        facts = self._core.book.symbols[event.symbol]
+        view = OrderView(
+            order_id=decision.order_id,
+            client_order_id=event.client_order_id or decision.client_order_id,
+            account=decision.account,
+            symbol=event.symbol,
+            side=event.side,
+            order_type=event.order_type,
+            time_in_force=event.time_in_force,
+            price_e8=event.price_e8,
+            quantity_e8=event.quantity_e8,
+            quote_quantity_e8=event.quote_quantity_e8,
+            time_ns=now_ns,
+            update_ns=now_ns,
+            key=event.key,
+            stp_mode=event.stp_mode or facts.filters.default_stp_mode,
+            flags=event.flags,
+        )
+        if isinstance(event, Place):
+            self._remember(seq, _Command(0, placed=decision.order_id))
+            view.stop_price_e8 = event.stop_price_e8
+            view.iceberg_quantity_e8 = event.iceberg_quantity_e8
+            view.strategy_id = event.strategy_id
+            view.strategy_type = event.strategy_type
+        self._add(view)
+
+    def _amend(self, seq: int, now_ns: int, event: Amend, decision: Decision) -> None:
+        if decision.verdict == ACCEPTED:
+            self._remember(seq, _Command(CAUSE_CLIENT, amend=event))
+
+    def _cancel(self, seq: int, now_ns: int, event: Cancel | CancelAll, decision: Decision) -> None:
+        if decision.verdict == ACCEPTED:
+            self._remember(seq, _Command(CAUSE_CLIENT))
+
+    def _bulk_cancel(self, seq: int, now_ns: int, event: BulkCancel, decision: Decision) -> None:
+        if decision.cancels:
+            self._remember(seq, _Command(event.cause))
+
+    def _result(self, seq: int, now_ns: int, event: CommandResult, decision: Decision) -> None:
+        view = self._orders.get(event.order_id)
+        if event.unknown:
+            if view is not None and view.status == PENDING_NEW:
+                view.unknown = True
+            return
+        command = self._commands.pop(event.command_id, _NO_COMMAND)
+        time_ns = event.engine_ns or now_ns
+        for ended in event.ended:
+            other = self._orders.get(ended.order_id)
+            if other is not None and other.open:
+                self._close(other, ended.status, command.cause, time_ns)
+        if command.placed:
+            view = self._orders.get(command.placed)
+        if view is None or not view.open:
+            return
+        if not event.accepted or (command.placed and event.replaced_refusal is not None):
+            if view.status == PENDING_NEW:
+                self._drop(view)
+            return
+        if command.amend is not None:
+            self._amended(view, command.amend)
+        elif view.status == PENDING_NEW:
+            self._taken(view, time_ns)
+        for fill in event.fills:
+            self._fill(view, fill, time_ns)
+        view.prevented_e8 += event.prevented_e8
+        self._set_status(view, event.status, CAUSE_ENGINE, time_ns)
+
+    def _trade(self, seq: int, now_ns: int, event: OrderTrade, decision: Decision) -> None:
+        view = self._orders.get(event.order_id)
+        if view is not None:
+            time_ns = event.engine_ns or now_ns
+            self._fill(view, event.fill, time_ns)
+            self._set_status(view, event.status, CAUSE_ENGINE, time_ns)
+
+    def _ended(self, seq: int, now_ns: int, event: OrderEnded, decision: Decision) -> None:
+        view = self._orders.get(event.order_id)
+        if view is not None and view.open:
+            view.prevented_e8 += event.prevented_e8
+            self._close(view, event.status, event.cause, event.engine_ns or now_ns)
+
+    def _reduced(self, seq: int, now_ns: int, event: OrderReduced, decision: Decision) -> None:
+        view = self._orders.get(event.order_id)
+        if view is not None:
+            view.prevented_e8 += event.prevented_e8
+            view.quantity_e8 = event.quantity_e8
+            view.update_ns = event.engine_ns or now_ns
+
+    def _bust(self, seq: int, now_ns: int, event: TradeBust, decision: Decision) -> None:
+        for order_id in (event.buy_order_id, event.sell_order_id):
+            trade = self._trades.bust(event.trade_id, order_id)
+            view = self._orders.get(order_id)
+            if view is None:
+                continue
+            quote_e8 = (
+                notional_e8(event.price_e8, event.quantity_e8) if trade is None else trade.quote_e8
+            )
+            view.executed_e8 = max(0, view.executed_e8 - event.quantity_e8)
+            view.quote_executed_e8 = max(0, view.quote_executed_e8 - quote_e8)
+            view.fills = max(0, view.fills - 1)
+            view.update_ns = event.engine_ns or now_ns
+
+    def _deadline(self, seq: int, now_ns: int, event: Deadline, decision: Decision) -> None:
+        command = self._commands.get(event.command_id, _NO_COMMAND)
+        view = self._orders.get(command.placed)
+        if view is not None and view.status == PENDING_NEW:
+            view.unknown = True
+
+    def _session(self, seq: int, now_ns: int, event: EngineSession, decision: Decision) -> None:
+        """End what the engine no longer has; the book has settled that already."""
+        held = self._core.book.orders
+        lost = [
+            view
+            for views in self._open.values()
+            for view in views.values()
+            if view.order_id not in held
+        ]
+        for view in lost:
+            self._close(view, ENGINE_LOST, CAUSE_ENGINE, now_ns)
+
+    # --- Changes ------------------------------------------------------------------------------
+
+    def _remember(self, seq: int, command: "_Command") -> None:
+        if len(self._commands) >= COMMANDS_MAX:
+            del self._commands[next(iter(self._commands))]
+        self._commands[seq] = command
+
+    def _add(self, view: OrderView) -> None:
+        account = view.account
+        self._orders[view.order_id] = view
+        self._open.setdefault(account, {})[view.order_id] = view
+        self._history.setdefault((account, view.symbol), {})[view.order_id] = view
+        name = (account, view.client_order_id)
+        hidden = self._by_client_id.get(name)
+        if hidden is not None:
+            self._hidden[view.order_id] = hidden
+        self._by_client_id[name] = view
+
+    def _drop(self, view: OrderView) -> None:
+        """Forget an order the engine refused: it never was on the venue."""
+        del self._open[view.account][view.order_id]
+        hidden = self._hidden.pop(view.order_id, None)
+        self._forget(view)
+        if hidden is not None and hidden.order_id in self._orders:
+            self._by_client_id.setdefault((view.account, view.client_order_id), hidden)
+
+    def _forget(self, view: OrderView) -> None:
+        del self._orders[view.order_id]
+        del self._history[view.account, view.symbol][view.order_id]
+        name = (view.account, view.client_order_id)
+        if self._by_client_id.get(name) is view:
+            del self._by_client_id[name]
+
+    def _taken(self, view: OrderView, time_ns: int) -> None:
+        self._hidden.pop(view.order_id, None)
+        view.time_ns = view.update_ns = view.working_ns = time_ns
+        view.status = NEW
+        view.unknown = False
+
+    def _amended(self, view: OrderView, amend: Amend) -> None:
+        if amend.quantity_e8:
+            view.quantity_e8 = amend.quantity_e8
+        if amend.price_e8:
+            view.price_e8 = amend.price_e8
+
+    def _fill(self, view: OrderView, fill: Fill, time_ns: int) -> None:
+        view.executed_e8 += fill.quantity_e8
+        view.quote_executed_e8 += fill.quote_e8
+        view.fills += 1
+        self._trades.add(
+            AccountTrade(
+                fill.trade_id,
+                view.order_id,
+                view.account,
+                view.symbol,
+                fill.price_e8,
+                fill.quantity_e8,
+                fill.quote_e8,
+                fill.commission_e8,
+                fill.commission_asset,
+                time_ns,
+                view.side == BUY,
+                fill.maker,
+            )
+        )
+
+    def _set_status(self, view: OrderView, status: int, cause: int, time_ns: int) -> None:
+        """Take over what the engine says of an order after a command or a trade."""
+        if not view.open:
+            return
+        if status not in LIVE_STATUSES:
+            self._close(view, status, cause, time_ns)
+            return
+        view.status = status
+        view.update_ns = time_ns
+
+    def _close(self, view: OrderView, status: int, cause: int, time_ns: int) -> None:
+        view.status = status
+        view.cause = 0 if status == FILLED else cause or CAUSE_ENGINE
+        view.update_ns = time_ns
+        view.unknown = False
+        if view.quote_quantity_e8:
+            view.quantity_e8 = view.executed_e8
+        account = view.account
+        del self._open[account][view.order_id]
+        self._hidden.pop(view.order_id, None)
+        kept = self._closed_by_account.get(account)
+        if kept is None:
+            kept = self._closed_by_account[account] = deque()
+        kept.append(view)
+        self._closed[view.order_id] = view
+        if len(kept) > self._closed_per_account:
+            oldest = kept.popleft()
+            del self._closed[oldest.order_id]
+            self._forget(oldest)
+        elif len(self._closed) > self._closed_total:
+            _, oldest = self._closed.popitem(last=False)
+            self._closed_by_account[oldest.account].popleft()
+            self._forget(oldest)
