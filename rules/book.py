@@ -249,6 +249,7 @@ class Book:
         "addresses",
         "balances",
         "client_ids",
+        "ended",
         "engine_connected",
         "engine_epoch",
         "engine_seq",
@@ -268,6 +269,8 @@ class Book:
         self.keys: dict[int, KeyFacts] = {}
         self.addresses: dict[int, str] = {}
         self.orders: dict[int, OpenOrder] = {}
+        self.ended: dict[int, OpenOrder] = {}
+        """Orders the event being settled took out of `orders`; emptied before the next one."""
         self.orders_by_account: dict[int, dict[int, OpenOrder]] = {}
         self.orders_by_account_symbol: dict[tuple[int, int], dict[int, OpenOrder]] = {}
         self.client_ids: dict[tuple[int, str], OpenOrder] = {}
@@ -301,6 +304,11 @@ class Book:
         if order is None or order.account != account or (symbol and order.symbol != symbol):
             return None
         return order
+
+    def order_of(self, order_id: int) -> OpenOrder | None:
+        """Return an order that is open, or was ended by the event being settled."""
+        order = self.orders.get(order_id)
+        return order if order is not None else self.ended.get(order_id)
 
     def open_orders(self, account: int, symbol: int = 0) -> dict[int, OpenOrder]:
         """Return the account's orders in flight, live or unknown, oldest first."""

@@ -134,7 +134,8 @@ class _Reader:
         width = len(self._header)
         place = {name: index for index, name in enumerate(self._header)}
         order = [place.get(name, width) for name in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)]
-        for self._line, fields in self._lines:
+        for line, fields in self._lines:
+            self._line = line
             if not fields:
                 continue
             if len(fields) != width:
