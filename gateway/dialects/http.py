@@ -23,6 +23,9 @@ class HttpRequest(NamedTuple):
     received_ns: int
     """Receive clock, UTC."""
     session: int = 0
+    body_too_large: bool = False
+    """The body was longer than the edge takes and `body` is only its beginning: the dialect
+    refuses the request with BODY_TOO_LARGE."""
 
 
 class HttpResponse(NamedTuple):
