@@ -27,6 +27,10 @@ _CANDIDATE: Final = re.compile(rb"(?s)(?=...\x00....(?:\x94|[\x90-\x9f]\x00))")
 """Where a frame could begin: a length below 2^24 and the opening of a record or control frame."""
 
 
+_SEARCH_BYTES_MAX: Final = 1 << 30
+"""Bytes that may be summed in search of a frame; only a file made to stall a reader needs more."""
+
+
 class Tail(NamedTuple):
     """What was found after the last valid frame."""
 
@@ -42,7 +46,8 @@ def examine_tail(path: Path, offset: int, next_seq: int, durability: Durability)
     `next_seq` is the record expected there. With `process` durability a record is safe as soon as
     it is stored, so any valid frame further on is proof of damage. With `disk` durability the
     disk may keep later bytes of an unconfirmed batch and lose earlier ones, so only a sync mark
-    that vouches for bytes beyond `offset` is proof. Raises JournalUnreadableError.
+    that vouches for bytes beyond `offset` is proof. Raises JournalUnreadableError, also when the
+    bytes look like the beginning of a frame in more places than can be tried.
     """
     try:
         with path.open("rb", buffering=0) as file:
@@ -51,21 +56,22 @@ def examine_tail(path: Path, offset: int, next_seq: int, durability: Durability)
     except OSError as error:
         raise JournalUnreadableError(f"{path}: {error.strerror}") from None
     written = rest.rstrip(b"\x00")
+    left = _SEARCH_BYTES_MAX
     for match in _CANDIDATE.finditer(written, 1):
-        payload = _payload_at(rest, match.start())
-        if payload is not None and _proves(payload, offset, next_seq, durability):
-            return Tail(len(written), offset + match.start())
+        position = match.start()
+        length, checksum = FRAME_HEAD.unpack_from(written, position)
+        begin = position + FRAME_HEAD_BYTES
+        if not 0 < length <= min(PAYLOAD_BYTES_MAX, len(rest) - begin):
+            continue
+        left -= length
+        if left < 0:
+            raise JournalUnreadableError(
+                f"{path} at byte {offset}: torn and damaged can't be told apart in what follows"
+            )
+        payload = rest[begin : begin + length]
+        if zlib.crc32(payload) == checksum and _proves(payload, offset, next_seq, durability):
+            return Tail(len(written), offset + position)
     return Tail(len(written), None)
-
-
-def _payload_at(data: bytes, position: int) -> bytes | None:
-    """Return the payload of a valid frame at `position`, None when there is none."""
-    length, checksum = FRAME_HEAD.unpack_from(data, position)
-    begin = position + FRAME_HEAD_BYTES
-    if not 0 < length <= min(PAYLOAD_BYTES_MAX, len(data) - begin):
-        return None
-    payload = data[begin : begin + length]
-    return payload if zlib.crc32(payload) == checksum else None
 
 
 def _proves(payload: bytes, offset: int, next_seq: int, durability: Durability) -> bool:
