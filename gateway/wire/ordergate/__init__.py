@@ -1,0 +1,1 @@
+"""Messages and services of proto/ordergate/v1; generated, not edited."""

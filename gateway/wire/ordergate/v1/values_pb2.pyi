@@ -1,0 +1,410 @@
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from typing import ClassVar as _ClassVar
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Side(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SIDE_UNSPECIFIED: _ClassVar[Side]
+    SIDE_BUY: _ClassVar[Side]
+    SIDE_SELL: _ClassVar[Side]
+
+class OrderType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ORDER_TYPE_UNSPECIFIED: _ClassVar[OrderType]
+    ORDER_TYPE_LIMIT: _ClassVar[OrderType]
+    ORDER_TYPE_MARKET: _ClassVar[OrderType]
+    ORDER_TYPE_LIMIT_MAKER: _ClassVar[OrderType]
+    ORDER_TYPE_STOP_LOSS: _ClassVar[OrderType]
+    ORDER_TYPE_STOP_LOSS_LIMIT: _ClassVar[OrderType]
+    ORDER_TYPE_TAKE_PROFIT: _ClassVar[OrderType]
+    ORDER_TYPE_TAKE_PROFIT_LIMIT: _ClassVar[OrderType]
+
+class TimeInForce(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TIME_IN_FORCE_UNSPECIFIED: _ClassVar[TimeInForce]
+    TIME_IN_FORCE_GTC: _ClassVar[TimeInForce]
+    TIME_IN_FORCE_IOC: _ClassVar[TimeInForce]
+    TIME_IN_FORCE_FOK: _ClassVar[TimeInForce]
+
+class StpMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STP_MODE_UNSPECIFIED: _ClassVar[StpMode]
+    STP_MODE_NONE: _ClassVar[StpMode]
+    STP_MODE_EXPIRE_TAKER: _ClassVar[StpMode]
+    STP_MODE_EXPIRE_MAKER: _ClassVar[StpMode]
+    STP_MODE_EXPIRE_BOTH: _ClassVar[StpMode]
+    STP_MODE_DECREMENT: _ClassVar[StpMode]
+    STP_MODE_TRANSFER: _ClassVar[StpMode]
+
+class OrderStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ORDER_STATUS_UNSPECIFIED: _ClassVar[OrderStatus]
+    ORDER_STATUS_NEW: _ClassVar[OrderStatus]
+    ORDER_STATUS_PARTIALLY_FILLED: _ClassVar[OrderStatus]
+    ORDER_STATUS_FILLED: _ClassVar[OrderStatus]
+    ORDER_STATUS_CANCELED: _ClassVar[OrderStatus]
+    ORDER_STATUS_REJECTED: _ClassVar[OrderStatus]
+    ORDER_STATUS_EXPIRED: _ClassVar[OrderStatus]
+    ORDER_STATUS_EXPIRED_IN_MATCH: _ClassVar[OrderStatus]
+    ORDER_STATUS_PENDING_CANCEL: _ClassVar[OrderStatus]
+    ORDER_STATUS_PENDING_NEW: _ClassVar[OrderStatus]
+    ORDER_STATUS_ENGINE_LOST: _ClassVar[OrderStatus]
+
+class Channel(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CHANNEL_UNSPECIFIED: _ClassVar[Channel]
+    CHANNEL_REST: _ClassVar[Channel]
+    CHANNEL_WEBSOCKET: _ClassVar[Channel]
+    CHANNEL_GRPC: _ClassVar[Channel]
+    CHANNEL_ADMIN: _ClassVar[Channel]
+    CHANNEL_INTERNAL: _ClassVar[Channel]
+    CHANNEL_WEB: _ClassVar[Channel]
+    CHANNEL_APP: _ClassVar[Channel]
+    CHANNEL_DESK: _ClassVar[Channel]
+
+class Scope(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SCOPE_UNSPECIFIED: _ClassVar[Scope]
+    SCOPE_VENUE: _ClassVar[Scope]
+    SCOPE_SYMBOL: _ClassVar[Scope]
+    SCOPE_OWNER: _ClassVar[Scope]
+    SCOPE_ACCOUNT: _ClassVar[Scope]
+    SCOPE_KEY: _ClassVar[Scope]
+    SCOPE_IP: _ClassVar[Scope]
+    SCOPE_SESSION: _ClassVar[Scope]
+    SCOPE_OWNER_SYMBOL: _ClassVar[Scope]
+    SCOPE_ACCOUNT_SYMBOL: _ClassVar[Scope]
+    SCOPE_ORDER: _ClassVar[Scope]
+
+class StopState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STOP_STATE_ACTIVE: _ClassVar[StopState]
+    STOP_STATE_SLOW: _ClassVar[StopState]
+    STOP_STATE_REDUCE_ONLY: _ClassVar[StopState]
+    STOP_STATE_CANCEL_ONLY: _ClassVar[StopState]
+    STOP_STATE_KILLED: _ClassVar[StopState]
+
+class SymbolTradingState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SYMBOL_TRADING_STATE_UNSPECIFIED: _ClassVar[SymbolTradingState]
+    SYMBOL_TRADING_STATE_TRADING: _ClassVar[SymbolTradingState]
+    SYMBOL_TRADING_STATE_HALT: _ClassVar[SymbolTradingState]
+    SYMBOL_TRADING_STATE_BREAK: _ClassVar[SymbolTradingState]
+    SYMBOL_TRADING_STATE_END_OF_DAY: _ClassVar[SymbolTradingState]
+    SYMBOL_TRADING_STATE_CANCEL_ONLY: _ClassVar[SymbolTradingState]
+    SYMBOL_TRADING_STATE_AUCTION: _ClassVar[SymbolTradingState]
+
+class Cause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CAUSE_UNSPECIFIED: _ClassVar[Cause]
+    CAUSE_CLIENT: _ClassVar[Cause]
+    CAUSE_KILL: _ClassVar[Cause]
+    CAUSE_DISCONNECT: _ClassVar[Cause]
+    CAUSE_SELF_TRADE: _ClassVar[Cause]
+    CAUSE_HALT: _ClassVar[Cause]
+    CAUSE_EXPIRY: _ClassVar[Cause]
+    CAUSE_ENGINE: _ClassVar[Cause]
+    CAUSE_RECONCILE: _ClassVar[Cause]
+    CAUSE_REPLACE: _ClassVar[Cause]
+
+class CancelRestriction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CANCEL_RESTRICTION_UNSPECIFIED: _ClassVar[CancelRestriction]
+    CANCEL_RESTRICTION_ONLY_NEW: _ClassVar[CancelRestriction]
+    CANCEL_RESTRICTION_ONLY_PARTIALLY_FILLED: _ClassVar[CancelRestriction]
+
+class Verdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    VERDICT_UNSPECIFIED: _ClassVar[Verdict]
+    VERDICT_NOTED: _ClassVar[Verdict]
+    VERDICT_ACCEPTED: _ClassVar[Verdict]
+    VERDICT_REFUSED: _ClassVar[Verdict]
+    VERDICT_DEFERRED: _ClassVar[Verdict]
+
+class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REASON_UNSPECIFIED: _ClassVar[Reason]
+    REASON_MALFORMED_REQUEST: _ClassVar[Reason]
+    REASON_UNKNOWN_ENDPOINT: _ClassVar[Reason]
+    REASON_METHOD_NOT_ALLOWED: _ClassVar[Reason]
+    REASON_MISSING_PARAMETER: _ClassVar[Reason]
+    REASON_ILLEGAL_CHARACTERS: _ClassVar[Reason]
+    REASON_INVALID_PARAMETER: _ClassVar[Reason]
+    REASON_DUPLICATE_PARAMETER: _ClassVar[Reason]
+    REASON_UNEXPECTED_PARAMETER: _ClassVar[Reason]
+    REASON_TOO_MUCH_PRECISION: _ClassVar[Reason]
+    REASON_NUMBER_TOO_LARGE: _ClassVar[Reason]
+    REASON_UNKNOWN_SYMBOL: _ClassVar[Reason]
+    REASON_INVALID_SIDE: _ClassVar[Reason]
+    REASON_INVALID_ORDER_TYPE: _ClassVar[Reason]
+    REASON_INVALID_TIME_IN_FORCE: _ClassVar[Reason]
+    REASON_UNSUPPORTED_ORDER_TYPE: _ClassVar[Reason]
+    REASON_INVALID_STP_MODE: _ClassVar[Reason]
+    REASON_BODY_TOO_LARGE: _ClassVar[Reason]
+    REASON_EMPTY_PARAMETER: _ClassVar[Reason]
+    REASON_INVALID_INTERVAL: _ClassVar[Reason]
+    REASON_INVALID_ORDER_COMBINATION: _ClassVar[Reason]
+    REASON_PARAMETER_OUT_OF_RANGE: _ClassVar[Reason]
+    REASON_UNSUPPORTED_OPERATION: _ClassVar[Reason]
+    REASON_TOO_MANY_PARAMETERS: _ClassVar[Reason]
+    REASON_ADDRESS_BANNED: _ClassVar[Reason]
+    REASON_RAW_REQUEST_LIMIT: _ClassVar[Reason]
+    REASON_REQUEST_WEIGHT_LIMIT: _ClassVar[Reason]
+    REASON_KEY_MISSING: _ClassVar[Reason]
+    REASON_KEY_MALFORMED: _ClassVar[Reason]
+    REASON_KEY_UNKNOWN: _ClassVar[Reason]
+    REASON_SIGNATURE_INVALID: _ClassVar[Reason]
+    REASON_SIGNATURE_MISSING: _ClassVar[Reason]
+    REASON_NONCE_USED: _ClassVar[Reason]
+    REASON_TIMESTAMP_EXPIRED: _ClassVar[Reason]
+    REASON_TIMESTAMP_AHEAD: _ClassVar[Reason]
+    REASON_TIMESTAMP_INVALID: _ClassVar[Reason]
+    REASON_RECV_WINDOW_TOO_LARGE: _ClassVar[Reason]
+    REASON_SIGNATURE_NOT_CHECKED: _ClassVar[Reason]
+    REASON_TIMESTAMP_MISSING: _ClassVar[Reason]
+    REASON_KEY_DISABLED: _ClassVar[Reason]
+    REASON_KEY_EXPIRED: _ClassVar[Reason]
+    REASON_ADDRESS_NOT_ALLOWED: _ClassVar[Reason]
+    REASON_PERMISSION_DENIED: _ClassVar[Reason]
+    REASON_ACCOUNT_DISABLED: _ClassVar[Reason]
+    REASON_STATE_KILLED: _ClassVar[Reason]
+    REASON_STATE_CANCEL_ONLY: _ClassVar[Reason]
+    REASON_STATE_REDUCE_ONLY: _ClassVar[Reason]
+    REASON_STATE_SLOW: _ClassVar[Reason]
+    REASON_SYMBOL_HALTED: _ClassVar[Reason]
+    REASON_SYMBOL_CANCEL_ONLY: _ClassVar[Reason]
+    REASON_RECORD_LOST: _ClassVar[Reason]
+    REASON_OVERLOADED: _ClassVar[Reason]
+    REASON_SHUTTING_DOWN: _ClassVar[Reason]
+    REASON_SYMBOL_NOT_PERMITTED: _ClassVar[Reason]
+    REASON_ORDER_COUNT_LIMIT: _ClassVar[Reason]
+    REASON_PRICE_MIN: _ClassVar[Reason]
+    REASON_PRICE_MAX: _ClassVar[Reason]
+    REASON_PRICE_TICK: _ClassVar[Reason]
+    REASON_QUANTITY_MIN: _ClassVar[Reason]
+    REASON_QUANTITY_MAX: _ClassVar[Reason]
+    REASON_QUANTITY_STEP: _ClassVar[Reason]
+    REASON_MARKET_QUANTITY_MIN: _ClassVar[Reason]
+    REASON_MARKET_QUANTITY_MAX: _ClassVar[Reason]
+    REASON_MARKET_QUANTITY_STEP: _ClassVar[Reason]
+    REASON_MIN_NOTIONAL: _ClassVar[Reason]
+    REASON_NOTIONAL_MIN: _ClassVar[Reason]
+    REASON_NOTIONAL_MAX: _ClassVar[Reason]
+    REASON_PERCENT_PRICE: _ClassVar[Reason]
+    REASON_PERCENT_PRICE_BY_SIDE: _ClassVar[Reason]
+    REASON_MAX_NUM_ORDERS: _ClassVar[Reason]
+    REASON_REFERENCE_PRICE_MISSING: _ClassVar[Reason]
+    REASON_ORDER_SIZE: _ClassVar[Reason]
+    REASON_ORDER_VALUE: _ClassVar[Reason]
+    REASON_PRICE_COLLAR: _ClassVar[Reason]
+    REASON_COLLAR_REFERENCE_MISSING: _ClassVar[Reason]
+    REASON_DUPLICATE_CLIENT_ORDER_ID: _ClassVar[Reason]
+    REASON_INSUFFICIENT_BALANCE: _ClassVar[Reason]
+    REASON_UNKNOWN_ORDER: _ClassVar[Reason]
+    REASON_ORDER_ID_MISMATCH: _ClassVar[Reason]
+    REASON_CANCEL_RESTRICTED: _ClassVar[Reason]
+    REASON_VALUE_UNBOUNDED: _ClassVar[Reason]
+    REASON_AMEND_NOT_REDUCING: _ClassVar[Reason]
+    REASON_CLIENT_ORDER_ID_REUSED: _ClassVar[Reason]
+    REASON_MINIMUM_RESTING_TIME: _ClassVar[Reason]
+    REASON_ORDER_TO_TRADE_RATIO: _ClassVar[Reason]
+    REASON_ENGINE_UNKNOWN_ORDER: _ClassVar[Reason]
+    REASON_ENGINE_WOULD_TAKE: _ClassVar[Reason]
+    REASON_ENGINE_NO_LIQUIDITY: _ClassVar[Reason]
+    REASON_ENGINE_INSUFFICIENT_BALANCE: _ClassVar[Reason]
+    REASON_ENGINE_SYMBOL_CLOSED: _ClassVar[Reason]
+    REASON_ENGINE_DUPLICATE_ORDER: _ClassVar[Reason]
+    REASON_ENGINE_TOMBSTONED: _ClassVar[Reason]
+    REASON_ENGINE_UNSUPPORTED: _ClassVar[Reason]
+    REASON_ENGINE_UNAVAILABLE: _ClassVar[Reason]
+    REASON_ENGINE_TIMEOUT: _ClassVar[Reason]
+    REASON_ENGINE_LOST: _ClassVar[Reason]
+    REASON_ENGINE_STALE: _ClassVar[Reason]
+    REASON_ENGINE_STP_EXPIRED: _ClassVar[Reason]
+    REASON_RULE_FAULT: _ClassVar[Reason]
+    REASON_INTERNAL_ERROR: _ClassVar[Reason]
+SIDE_UNSPECIFIED: Side
+SIDE_BUY: Side
+SIDE_SELL: Side
+ORDER_TYPE_UNSPECIFIED: OrderType
+ORDER_TYPE_LIMIT: OrderType
+ORDER_TYPE_MARKET: OrderType
+ORDER_TYPE_LIMIT_MAKER: OrderType
+ORDER_TYPE_STOP_LOSS: OrderType
+ORDER_TYPE_STOP_LOSS_LIMIT: OrderType
+ORDER_TYPE_TAKE_PROFIT: OrderType
+ORDER_TYPE_TAKE_PROFIT_LIMIT: OrderType
+TIME_IN_FORCE_UNSPECIFIED: TimeInForce
+TIME_IN_FORCE_GTC: TimeInForce
+TIME_IN_FORCE_IOC: TimeInForce
+TIME_IN_FORCE_FOK: TimeInForce
+STP_MODE_UNSPECIFIED: StpMode
+STP_MODE_NONE: StpMode
+STP_MODE_EXPIRE_TAKER: StpMode
+STP_MODE_EXPIRE_MAKER: StpMode
+STP_MODE_EXPIRE_BOTH: StpMode
+STP_MODE_DECREMENT: StpMode
+STP_MODE_TRANSFER: StpMode
+ORDER_STATUS_UNSPECIFIED: OrderStatus
+ORDER_STATUS_NEW: OrderStatus
+ORDER_STATUS_PARTIALLY_FILLED: OrderStatus
+ORDER_STATUS_FILLED: OrderStatus
+ORDER_STATUS_CANCELED: OrderStatus
+ORDER_STATUS_REJECTED: OrderStatus
+ORDER_STATUS_EXPIRED: OrderStatus
+ORDER_STATUS_EXPIRED_IN_MATCH: OrderStatus
+ORDER_STATUS_PENDING_CANCEL: OrderStatus
+ORDER_STATUS_PENDING_NEW: OrderStatus
+ORDER_STATUS_ENGINE_LOST: OrderStatus
+CHANNEL_UNSPECIFIED: Channel
+CHANNEL_REST: Channel
+CHANNEL_WEBSOCKET: Channel
+CHANNEL_GRPC: Channel
+CHANNEL_ADMIN: Channel
+CHANNEL_INTERNAL: Channel
+CHANNEL_WEB: Channel
+CHANNEL_APP: Channel
+CHANNEL_DESK: Channel
+SCOPE_UNSPECIFIED: Scope
+SCOPE_VENUE: Scope
+SCOPE_SYMBOL: Scope
+SCOPE_OWNER: Scope
+SCOPE_ACCOUNT: Scope
+SCOPE_KEY: Scope
+SCOPE_IP: Scope
+SCOPE_SESSION: Scope
+SCOPE_OWNER_SYMBOL: Scope
+SCOPE_ACCOUNT_SYMBOL: Scope
+SCOPE_ORDER: Scope
+STOP_STATE_ACTIVE: StopState
+STOP_STATE_SLOW: StopState
+STOP_STATE_REDUCE_ONLY: StopState
+STOP_STATE_CANCEL_ONLY: StopState
+STOP_STATE_KILLED: StopState
+SYMBOL_TRADING_STATE_UNSPECIFIED: SymbolTradingState
+SYMBOL_TRADING_STATE_TRADING: SymbolTradingState
+SYMBOL_TRADING_STATE_HALT: SymbolTradingState
+SYMBOL_TRADING_STATE_BREAK: SymbolTradingState
+SYMBOL_TRADING_STATE_END_OF_DAY: SymbolTradingState
+SYMBOL_TRADING_STATE_CANCEL_ONLY: SymbolTradingState
+SYMBOL_TRADING_STATE_AUCTION: SymbolTradingState
+CAUSE_UNSPECIFIED: Cause
+CAUSE_CLIENT: Cause
+CAUSE_KILL: Cause
+CAUSE_DISCONNECT: Cause
+CAUSE_SELF_TRADE: Cause
+CAUSE_HALT: Cause
+CAUSE_EXPIRY: Cause
+CAUSE_ENGINE: Cause
+CAUSE_RECONCILE: Cause
+CAUSE_REPLACE: Cause
+CANCEL_RESTRICTION_UNSPECIFIED: CancelRestriction
+CANCEL_RESTRICTION_ONLY_NEW: CancelRestriction
+CANCEL_RESTRICTION_ONLY_PARTIALLY_FILLED: CancelRestriction
+VERDICT_UNSPECIFIED: Verdict
+VERDICT_NOTED: Verdict
+VERDICT_ACCEPTED: Verdict
+VERDICT_REFUSED: Verdict
+VERDICT_DEFERRED: Verdict
+REASON_UNSPECIFIED: Reason
+REASON_MALFORMED_REQUEST: Reason
+REASON_UNKNOWN_ENDPOINT: Reason
+REASON_METHOD_NOT_ALLOWED: Reason
+REASON_MISSING_PARAMETER: Reason
+REASON_ILLEGAL_CHARACTERS: Reason
+REASON_INVALID_PARAMETER: Reason
+REASON_DUPLICATE_PARAMETER: Reason
+REASON_UNEXPECTED_PARAMETER: Reason
+REASON_TOO_MUCH_PRECISION: Reason
+REASON_NUMBER_TOO_LARGE: Reason
+REASON_UNKNOWN_SYMBOL: Reason
+REASON_INVALID_SIDE: Reason
+REASON_INVALID_ORDER_TYPE: Reason
+REASON_INVALID_TIME_IN_FORCE: Reason
+REASON_UNSUPPORTED_ORDER_TYPE: Reason
+REASON_INVALID_STP_MODE: Reason
+REASON_BODY_TOO_LARGE: Reason
+REASON_EMPTY_PARAMETER: Reason
+REASON_INVALID_INTERVAL: Reason
+REASON_INVALID_ORDER_COMBINATION: Reason
+REASON_PARAMETER_OUT_OF_RANGE: Reason
+REASON_UNSUPPORTED_OPERATION: Reason
+REASON_TOO_MANY_PARAMETERS: Reason
+REASON_ADDRESS_BANNED: Reason
+REASON_RAW_REQUEST_LIMIT: Reason
+REASON_REQUEST_WEIGHT_LIMIT: Reason
+REASON_KEY_MISSING: Reason
+REASON_KEY_MALFORMED: Reason
+REASON_KEY_UNKNOWN: Reason
+REASON_SIGNATURE_INVALID: Reason
+REASON_SIGNATURE_MISSING: Reason
+REASON_NONCE_USED: Reason
+REASON_TIMESTAMP_EXPIRED: Reason
+REASON_TIMESTAMP_AHEAD: Reason
+REASON_TIMESTAMP_INVALID: Reason
+REASON_RECV_WINDOW_TOO_LARGE: Reason
+REASON_SIGNATURE_NOT_CHECKED: Reason
+REASON_TIMESTAMP_MISSING: Reason
+REASON_KEY_DISABLED: Reason
+REASON_KEY_EXPIRED: Reason
+REASON_ADDRESS_NOT_ALLOWED: Reason
+REASON_PERMISSION_DENIED: Reason
+REASON_ACCOUNT_DISABLED: Reason
+REASON_STATE_KILLED: Reason
+REASON_STATE_CANCEL_ONLY: Reason
+REASON_STATE_REDUCE_ONLY: Reason
+REASON_STATE_SLOW: Reason
+REASON_SYMBOL_HALTED: Reason
+REASON_SYMBOL_CANCEL_ONLY: Reason
+REASON_RECORD_LOST: Reason
+REASON_OVERLOADED: Reason
+REASON_SHUTTING_DOWN: Reason
+REASON_SYMBOL_NOT_PERMITTED: Reason
+REASON_ORDER_COUNT_LIMIT: Reason
+REASON_PRICE_MIN: Reason
+REASON_PRICE_MAX: Reason
+REASON_PRICE_TICK: Reason
+REASON_QUANTITY_MIN: Reason
+REASON_QUANTITY_MAX: Reason
+REASON_QUANTITY_STEP: Reason
+REASON_MARKET_QUANTITY_MIN: Reason
+REASON_MARKET_QUANTITY_MAX: Reason
+REASON_MARKET_QUANTITY_STEP: Reason
+REASON_MIN_NOTIONAL: Reason
+REASON_NOTIONAL_MIN: Reason
+REASON_NOTIONAL_MAX: Reason
+REASON_PERCENT_PRICE: Reason
+REASON_PERCENT_PRICE_BY_SIDE: Reason
+REASON_MAX_NUM_ORDERS: Reason
+REASON_REFERENCE_PRICE_MISSING: Reason
+REASON_ORDER_SIZE: Reason
+REASON_ORDER_VALUE: Reason
+REASON_PRICE_COLLAR: Reason
+REASON_COLLAR_REFERENCE_MISSING: Reason
+REASON_DUPLICATE_CLIENT_ORDER_ID: Reason
+REASON_INSUFFICIENT_BALANCE: Reason
+REASON_UNKNOWN_ORDER: Reason
+REASON_ORDER_ID_MISMATCH: Reason
+REASON_CANCEL_RESTRICTED: Reason
+REASON_VALUE_UNBOUNDED: Reason
+REASON_AMEND_NOT_REDUCING: Reason
+REASON_CLIENT_ORDER_ID_REUSED: Reason
+REASON_MINIMUM_RESTING_TIME: Reason
+REASON_ORDER_TO_TRADE_RATIO: Reason
+REASON_ENGINE_UNKNOWN_ORDER: Reason
+REASON_ENGINE_WOULD_TAKE: Reason
+REASON_ENGINE_NO_LIQUIDITY: Reason
+REASON_ENGINE_INSUFFICIENT_BALANCE: Reason
+REASON_ENGINE_SYMBOL_CLOSED: Reason
+REASON_ENGINE_DUPLICATE_ORDER: Reason
+REASON_ENGINE_TOMBSTONED: Reason
+REASON_ENGINE_UNSUPPORTED: Reason
+REASON_ENGINE_UNAVAILABLE: Reason
+REASON_ENGINE_TIMEOUT: Reason
+REASON_ENGINE_LOST: Reason
+REASON_ENGINE_STALE: Reason
+REASON_ENGINE_STP_EXPIRED: Reason
+REASON_RULE_FAULT: Reason
+REASON_INTERNAL_ERROR: Reason
