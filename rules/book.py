@@ -249,6 +249,7 @@ class Book:
         "addresses",
         "balances",
         "client_ids",
+        "current_seq",
         "ended",
         "engine_connected",
         "engine_epoch",
@@ -280,6 +281,8 @@ class Book:
         self.state_notes: dict[tuple[int, int], tuple[str, str, int]] = {}
         """Note, actor and time of each stop state in `states`."""
         self.next_order_id = 1
+        self.current_seq = 0
+        """Sequence number of the event being applied: the id of the command its decision sends."""
         self.engine_connected = True
         self.engine_epoch = 0
         self.engine_seq = 0
