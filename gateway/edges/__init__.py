@@ -1,0 +1,1 @@
+"""Edges move bytes between clients and dialects; they decide nothing."""

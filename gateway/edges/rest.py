@@ -1,0 +1,327 @@
+"""REST over aiohttp: bytes in, one decision, bytes out.
+
+The low-level server is used, without routes: every path goes to a dialect, and what a client sent
+reaches it untouched (the raw query, the raw body), because signatures are verified over those
+bytes. Requests that aiohttp itself can't read, and paths no dialect serves, are decided too, as
+refused requests. aiohttp handles one request of a connection per turn of the event loop, so no
+connection holds up the others.
+"""
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestHandler
+from multidict import CIMultiDict
+
+from gateway.dialects.http import HttpDialect, HttpRequest, HttpResponse
+from gateway.directory import Directory
+from gateway.edges.addresses import UNKNOWN_ADDRESS, PeerAddresses
+from gateway.outcome import Outcome, Reply
+from rules.endpoints import Endpoint
+from rules.events import Event, RefusedRequest
+from rules.reasons import Reason
+from rules.values import AUTH_NOT_REQUIRED, CHANNEL_REST
+
+BODY_MAX: Final = 1_048_576
+"""Bytes of a request's body that are taken."""
+BODY_SECONDS: Final = 10.0
+"""How long a body may take to arrive once its headers have."""
+KEEPALIVE_SECONDS: Final = 75.0
+"""How long an idle connection stays open."""
+LINGERING_SECONDS: Final = 2.0
+"""How long the rest of a refused body is read, so that the client gets to read its answer."""
+SHUTDOWN_SECONDS: Final = 5.0
+"""How long requests in progress may take to end when the edge closes."""
+_DETAIL_MAX: Final = 256
+_ABSOLUTE_FORM: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?]*")
+"""What a proxy puts before the path: `GET http://host/path`."""
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_logger = logging.getLogger(__name__)
+
+
+class SubmittingCore(Protocol):
+    """What an edge asks of the core."""
+
+    @property
+    def directory(self) -> Directory:
+        """Numbers of addresses."""
+
+    def submit(self, event: Event, reply: Reply | None = None) -> None:
+        """Decide `event`; `reply` is called with the outcome, at once or later."""
+
+
+class Meter(Protocol):
+    """Takes what an edge measures."""
+
+    def answered(self, endpoint: int, status: int, latency_ns: int) -> None:
+        """Count one answered request."""
+
+
+class Answer:
+    """Waits for one outcome; no future is made when it comes within the call to `submit`."""
+
+    __slots__ = ("_future", "_outcome")
+
+    def __init__(self) -> None:
+        self._outcome: Outcome | None = None
+        self._future: asyncio.Future[Outcome] | None = None
+
+    def __call__(self, outcome: Outcome) -> None:
+        """Take the outcome: this is the reply given to `submit`."""
+        self._outcome = outcome
+        if self._future is not None and not self._future.done():
+            self._future.set_result(outcome)
+
+    async def outcome(self) -> Outcome:
+        """Return the outcome once it is there."""
+        if self._outcome is None:
+            self._future = asyncio.get_running_loop().create_future()
+            return await self._future
+        return self._outcome
+
+
+class RestEdge:
+    """Serves HTTP dialects on one port.
+
+    `receive_ns` is the receive clock (UTC), `addresses` tells which proxies are believed,
+    `meter` counts answers.
+    """
+
+    def __init__(
+        self,
+        core: SubmittingCore,
+        dialects: Sequence[HttpDialect],
+        receive_ns: Callable[[], int],
+        addresses: PeerAddresses | None = None,
+        meter: Meter | None = None,
+        body_max: int = BODY_MAX,
+        body_seconds: float = BODY_SECONDS,
+    ) -> None:
+        self._core = core
+        self._dialects = tuple(dialects)
+        self._receive_ns = receive_ns
+        self._addresses = addresses or PeerAddresses()
+        self._meter = meter
+        self._body_max = body_max
+        self._body_seconds = body_seconds
+        self._runner: web.ServerRunner | None = None
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen, and return the port (a free one for port 0); raises OSError when it is taken."""
+        server = _Server(self)
+        self._runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port, backlog=1024).start()
+        bound: int = self._runner.addresses[0][1]
+        return bound
+
+    async def close(self) -> None:
+        """Stop listening, let requests in progress end, and close all connections."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    # --- One request --------------------------------------------------------------------------
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        started_ns = time.perf_counter_ns()
+        received_ns = self._receive_ns()
+        headers = _headers(request)
+        try:
+            body, too_large = await self._body(request)
+        except TimeoutError:
+            return await self._refuse(request, Reason.MALFORMED_REQUEST, "body not in time", 408)
+        except (web.RequestPayloadError, HttpProcessingError):
+            return await self._refuse(request, Reason.MALFORMED_REQUEST, "body is broken", 400)
+        path, query = split_target(request.raw_path)
+        for dialect in self._dialects:
+            if dialect.serves(path):
+                break
+        else:
+            return await self._refuse(request, Reason.UNKNOWN_ENDPOINT, path, 404)
+        parsed = dialect.parse(
+            HttpRequest(
+                request.method,
+                path,
+                query,
+                headers,
+                body,
+                self._address(request, headers.get("x-forwarded-for")),
+                received_ns,
+                0,
+                too_large,
+            )
+        )
+        answer = Answer()
+        self._core.submit(parsed.event, answer)
+        rendered = parsed.render(await answer.outcome())
+        response = _response(rendered)
+        if too_large:
+            response.force_close()
+        if self._meter is not None:
+            latency_ns = time.perf_counter_ns() - started_ns
+            self._meter.answered(parsed.event.endpoint, rendered.status, latency_ns)
+        return response
+
+    async def _body(self, request: web.BaseRequest) -> tuple[bytes, bool]:
+        """Return the body, at most one byte more than is taken, and whether it was too large.
+
+        Raises TimeoutError when it does not arrive in time.
+        """
+        if not request.can_read_body:
+            return b"", False
+        content = request.content
+        if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
+            request.transport.write(_CONTINUE)
+        body = bytearray()
+        async with asyncio.timeout(self._body_seconds):
+            while len(body) <= self._body_max:
+                chunk = await content.readany()
+                if not chunk:
+                    return bytes(body), False
+                body += chunk
+        return bytes(body[: self._body_max]), True
+
+    def _address(self, request: web.BaseRequest, forwarded_for: str | None) -> str:
+        peer = request.protocol.peername
+        if not isinstance(peer, tuple):
+            return UNKNOWN_ADDRESS
+        return self._addresses.of(peer[0], forwarded_for)
+
+    async def _refuse(
+        self, request: web.BaseRequest, reason: Reason, detail: str, status: int
+    ) -> web.Response:
+        """Decide a request that no dialect sees, and return its answer."""
+        await self.decide_refused(request, reason, detail)
+        response = web.Response(status=status, headers={"Server": "ordergate"})
+        if status != 404:
+            response.force_close()
+        return response
+
+    async def decide_refused(
+        self, request: web.BaseRequest, reason: Reason, detail: str
+    ) -> Outcome:
+        """Have a request that no dialect sees decided; returns once that is recorded."""
+        forwarded_for = request.headers.get("X-Forwarded-For")
+        event = RefusedRequest(
+            endpoint=Endpoint.UNKNOWN,
+            ip=self._core.directory.address(self._address(request, forwarded_for)),
+            key=0,
+            auth=AUTH_NOT_REQUIRED,
+            received_ns=self._receive_ns(),
+            timestamp_ns=0,
+            recv_window_ns=0,
+            size=0,
+            channel=CHANNEL_REST,
+            session=0,
+            agent=0,
+            reason=reason,
+            detail=detail[:_DETAIL_MAX],
+        )
+        answer = Answer()
+        self._core.submit(event, answer)
+        return await answer.outcome()
+
+
+class _Protocol(RequestHandler):
+    """aiohttp's connection, but what it can't read is decided before it is answered."""
+
+    __slots__ = ("_edge",)
+
+    def __init__(self, edge: RestEdge, manager: web.Server, **kwargs: Any) -> None:
+        super().__init__(manager, **kwargs)
+        self._edge = edge
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what aiohttp could not read, or a fault of the gate."""
+        if isinstance(exc, HttpProcessingError):
+            return _BrokenHttp(self._edge, message or "")
+        _logger.error("fault while answering %s %s", request.method, request.path, exc_info=exc)
+        response = web.Response(status=500, headers={"Server": "ordergate"})
+        response.force_close()
+        return response
+
+
+class _Server(web.Server):
+    """Makes the connections of one edge."""
+
+    def __init__(self, edge: RestEdge) -> None:
+        # Bodies stay as they were sent: signatures cover the bytes on the wire.
+        self._options: dict[str, Any] = {
+            "access_log": None,
+            "auto_decompress": False,
+            "keepalive_timeout": KEEPALIVE_SECONDS,
+            "lingering_time": LINGERING_SECONDS,
+        }
+        super().__init__(edge.handle)
+        self._edge = edge
+
+    def __call__(self) -> RequestHandler:
+        loop = asyncio.get_running_loop()
+        return _Protocol(self._edge, self, loop=loop, **self._options)
+
+
+class _BrokenHttp(web.Response):
+    """The answer to a request that is not HTTP; it is decided before a byte of it leaves."""
+
+    def __init__(self, edge: RestEdge, detail: str) -> None:
+        super().__init__(status=400, headers={"Server": "ordergate"})
+        self.force_close()
+        self._edge = edge
+        self._detail = detail
+
+    async def prepare(self, request: web.BaseRequest) -> Any:
+        """Have the request decided, then begin the answer."""
+        await self._edge.decide_refused(request, Reason.MALFORMED_REQUEST, self._detail)
+        return await super().prepare(request)
+
+
+def _headers(request: web.BaseRequest) -> dict[str, str]:
+    """Return the headers by lower-case name; one sent twice has its values joined by a comma."""
+    found: dict[str, str] = {}
+    for name, value in request.headers.items():
+        name = name.lower()
+        if not value.isascii():
+            value = _printable(value)
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
+
+
+def split_target(raw_target: str) -> tuple[str, bytes]:
+    """Return path and raw query of a request target, which aiohttp decoded as UTF-8.
+
+    Its compiled parser refuses targets with bytes outside ASCII. Its Python parser takes them:
+    bytes that are no UTF-8 then stay in the query as they were sent, and are marked in the path.
+    """
+    absolute = _ABSOLUTE_FORM.match(raw_target)
+    if absolute is not None:
+        raw_target = raw_target[absolute.end() :]
+    path, _, query = raw_target.partition("?")
+    if not path.isascii():
+        path = _printable(path)
+    return path or "/", query.encode("utf-8", "surrogateescape")
+
+
+def _printable(text: str) -> str:
+    """Return `text` with bytes that were no UTF-8 replaced, so that it can be recorded."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _response(rendered: HttpResponse) -> web.Response:
+    headers = CIMultiDict(rendered.headers)
+    headers.setdefault("Server", "ordergate")
+    return web.Response(status=rendered.status, headers=headers, body=rendered.body)
