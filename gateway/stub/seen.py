@@ -1,0 +1,63 @@
+"""Which order ids the engine has met, in bounded memory."""
+
+from collections import OrderedDict
+from typing import Final
+
+IDS_REMEMBERED: Final = 1 << 20
+"""How far below the highest accepted id a repeated id is still told from a new one."""
+TOMBSTONES_MAX: Final = 1_000_000
+"""More tombstones than this push out the oldest."""
+
+
+class SeenOrders:
+    """Order ids that were accepted, and tombstones of ids cancelled before they arrived.
+
+    The gate numbers orders upwards, so accepted ids are one byte each in a ring under the highest.
+    An id further below than the ring reaches counts as accepted: a late copy must never trade
+    twice.
+    """
+
+    __slots__ = ("_highest", "_ring", "_tombstones", "_tombstones_max")
+
+    def __init__(self, tombstones_max: int = TOMBSTONES_MAX) -> None:
+        self._tombstones_max = tombstones_max
+        self._tombstones: OrderedDict[int, None] = OrderedDict()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._ring = bytearray(IDS_REMEMBERED)
+        self._highest = 0
+        self._tombstones.clear()
+
+    def accepted(self, order_id: int) -> bool:
+        """Tell whether an order of this id was accepted before."""
+        if order_id > self._highest:
+            return False
+        if order_id <= self._highest - IDS_REMEMBERED:
+            return True
+        return self._ring[order_id % IDS_REMEMBERED] != 0
+
+    def accept(self, order_id: int) -> None:
+        """Remember an accepted id."""
+        ahead = order_id - self._highest
+        if ahead > 0:
+            if ahead >= IDS_REMEMBERED:
+                self._ring = bytearray(IDS_REMEMBERED)
+            elif ahead > 1:
+                for skipped in range(self._highest + 1, order_id):
+                    self._ring[skipped % IDS_REMEMBERED] = 0
+            self._highest = order_id
+        self._ring[order_id % IDS_REMEMBERED] = 1
+
+    def bury(self, order_id: int) -> None:
+        """Keep a cancel of an id never accepted, against its late arrival."""
+        if self.accepted(order_id):
+            return
+        self._tombstones[order_id] = None
+        if len(self._tombstones) > self._tombstones_max:
+            self._tombstones.popitem(last=False)
+
+    def buried(self, order_id: int) -> bool:
+        """Tell whether the id was cancelled before it arrived."""
+        return order_id in self._tombstones
