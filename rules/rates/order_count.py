@@ -1,0 +1,195 @@
+"""The number of unfilled orders an account has placed, over all its keys and addresses."""
+
+from typing import Any, ClassVar
+
+from rules.book import Book
+from rules.decisions import ACCEPTED, Decision, Explanation, Usage, Verdict
+from rules.events import (
+    CommandResult,
+    DefineAccount,
+    EngineSession,
+    Event,
+    OrderEnded,
+    OrderTrade,
+    Place,
+    Replace,
+)
+from rules.reasons import Reason
+from rules.rule import LIMIT, Rule
+from rules.rulebook import Rulebook
+from rules.values import FLAG_TEST, LIVE_STATUSES, SCOPE_ACCOUNT
+from rules.windows import Limits, Windows, admits, breach, explanations, usages
+
+
+class _Unfilled:
+    """An order that has had no fill yet."""
+
+    __slots__ = ("accepted_ns", "account", "command_id", "orders")
+
+    def __init__(self, account: int, command_id: int, accepted_ns: int, orders: int) -> None:
+        self.account = account
+        self.command_id = command_id
+        """The place command whose refusal gives the count back; 0 when none does (any more)."""
+        self.accepted_ns = accepted_ns
+        self.orders = orders
+
+
+class OrderCount(Rule):
+    """Admit a new order iff the account's count, this order included, stays within every window.
+
+    An accepted order adds what its endpoint says. A refusal by the engine gives it back to the
+    windows it came from, except for a replacement, which counts even when it is not attempted. The
+    first fill of an order takes `first_fill_credit` off every current window, never below 0, also
+    when the order is older than the window; later fills, cancels and expiry change nothing. Test
+    orders do not count. Source: Binance Spot API, "Unfilled Order Count",
+    faqs/order_count_decrement.md.
+    """
+
+    name: ClassVar[str] = "order_count"
+    stage: ClassVar[int] = LIMIT
+    reasons: ClassVar[tuple[Reason, ...]] = (Reason.ORDER_COUNT_LIMIT,)
+    wants: ClassVar[tuple[type[Event], ...]] = (Place, Replace)
+    applies: ClassVar[tuple[type[Event], ...]] = (
+        Place,
+        Replace,
+        CommandResult,
+        OrderTrade,
+        OrderEnded,
+        EngineSession,
+        DefineAccount,
+    )
+    source: ClassVar[str] = "Binance Spot API, faqs/order_count_decrement.md"
+
+    def __init__(self, rulebook: Rulebook) -> None:
+        clause = rulebook.clauses.order_count
+        self._entries = rulebook.entries
+        self._windows = Windows()
+        self._limits = self._windows.limits(clause.windows)
+        self._limits_by_tier: dict[str, Limits] = {
+            tier: self._windows.limits(windows) for tier, windows in clause.tiers.items()
+        }
+        self._all_windows = self._windows.all()
+        self._credit = clause.first_fill_credit
+        if self._credit < 0:
+            raise ValueError(f"first_fill_credit {self._credit} is below 0; write 0 or more")
+        self._tiers: dict[int, str] = {}
+        """Tiers of the accounts that have one, for `usage`, which does not see the book."""
+        self._unfilled: dict[int, _Unfilled] = {}
+
+    def check(self, event: Any, book: Book, now_ns: int) -> Verdict | None:
+        """Return a breach when a window of the account has no room for the order."""
+        orders = self._orders(event)
+        if orders == 0:
+            return None
+        account = book.account_of(event.key)
+        limits = self._limits_of(account, book)
+        if admits(limits, account, orders, now_ns):
+            return None
+        reason = Reason.ORDER_COUNT_LIMIT
+        return breach(self.name, reason, limits, SCOPE_ACCOUNT, account, orders, now_ns)
+
+    def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
+        """Follow orders from acceptance to their first fill or their end."""
+        kind = type(event)
+        if kind is Place or kind is Replace:
+            if decision.verdict == ACCEPTED:
+                self._accept(event, decision, book, now_ns)
+        elif kind is CommandResult:
+            self._settle(event, now_ns)
+        elif kind is OrderTrade:
+            self._fill(event.order_id, now_ns)
+        elif kind is OrderEnded:
+            self._unfilled.pop(event.order_id, None)
+        elif kind is DefineAccount:
+            if event.tier:
+                self._tiers[event.account] = event.tier
+            else:
+                self._tiers.pop(event.account, None)
+        elif event.connected:
+            # A new epoch of the engine may have ended orders without a word about each.
+            self._unfilled = {
+                order_id: order
+                for order_id, order in self._unfilled.items()
+                if order_id in book.orders
+            }
+
+    def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
+        """Return limit and count, this order included, of each window of the account."""
+        orders = self._orders(event)
+        if orders == 0:
+            return ()
+        account = book.account_of(event.key)
+        limits = self._limits_of(account, book)
+        return explanations(self.name, Reason.ORDER_COUNT_LIMIT, limits, account, orders, now_ns)
+
+    def usage(self, scope: int, subject: int, now_ns: int) -> tuple[Usage, ...]:
+        """Return an account's count in each window of its tier."""
+        if scope != SCOPE_ACCOUNT:
+            return ()
+        limits = self._limits_by_tier.get(self._tiers.get(subject, ""), self._limits)
+        return usages(self.name, limits, scope, subject, now_ns)
+
+    def state(self) -> Any:
+        """Return the counts, the orders without a fill, and the accounts' tiers."""
+        unfilled = [
+            [order_id, order.account, order.command_id, order.accepted_ns, order.orders]
+            for order_id, order in self._unfilled.items()
+        ]
+        return [self._windows.state(), unfilled, list(self._tiers.items())]
+
+    def restore(self, state: Any) -> None:
+        """Put back what `state` returned."""
+        windows, unfilled, tiers = state
+        self._windows.restore(windows)
+        self._unfilled = {
+            order_id: _Unfilled(account, command_id, accepted_ns, orders)
+            for order_id, account, command_id, accepted_ns, orders in unfilled
+        }
+        self._tiers = dict(tiers)
+
+    def _orders(self, event: Any) -> int:
+        """Return what the request adds to the count when accepted."""
+        return 0 if event.flags & FLAG_TEST else self._entries[event.endpoint].orders
+
+    def _limits_of(self, account: int, book: Book) -> Limits:
+        if not self._limits_by_tier:
+            return self._limits
+        facts = book.accounts.get(account)
+        tier = facts.tier if facts is not None else ""
+        return self._limits_by_tier.get(tier, self._limits)
+
+    def _accept(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
+        if event.flags & FLAG_TEST:
+            return
+        account = book.account_of(event.key)
+        orders = self._orders(event)
+        if orders:
+            for window in self._all_windows:
+                window.add(account, orders, now_ns)
+        command_id = book.current_seq if type(event) is Place else 0
+        self._unfilled[decision.order_id] = _Unfilled(account, command_id, now_ns, orders)
+
+    def _settle(self, result: CommandResult, now_ns: int) -> None:
+        """Take up the engine's answer to a command; a missing one changes nothing."""
+        if result.unknown:
+            return
+        for ended in result.ended:
+            self._unfilled.pop(ended.order_id, None)
+        order = self._unfilled.get(result.order_id)
+        if order is None:
+            return
+        if result.fills:
+            self._fill(result.order_id, now_ns)
+        elif result.accepted:
+            if result.status not in LIVE_STATUSES:
+                del self._unfilled[result.order_id]
+        elif order.command_id == result.command_id:
+            del self._unfilled[result.order_id]
+            for window in self._all_windows:
+                window.give_back(order.account, order.orders, order.accepted_ns, now_ns)
+
+    def _fill(self, order_id: int, now_ns: int) -> None:
+        order = self._unfilled.pop(order_id, None)
+        if order is not None:
+            for window in self._all_windows:
+                window.take_off(order.account, self._credit, now_ns)

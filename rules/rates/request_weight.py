@@ -1,0 +1,119 @@
+"""The weight of an address's requests: what they cost the venue to answer."""
+
+from typing import Any, ClassVar, Final
+
+from rules.book import Book
+from rules.decisions import ACCEPTED, REFUSED, Decision, Explanation, Usage, Verdict
+from rules.events import ORDER_REQUESTS, REQUESTS, CommandResult, Event
+from rules.reasons import RATE_LIMIT_REASONS, Reason
+from rules.recent import Recent
+from rules.rule import ACCESS, Rule
+from rules.rulebook import Rulebook
+from rules.values import SCOPE_IP
+from rules.windows import Limits, Windows, admits, breach, explanations, usages
+
+_COMMANDING: Final = frozenset(ORDER_REQUESTS)
+"""Requests whose acceptance sends the engine a command, so that they can still fail there."""
+GATE_LABEL: Final = "GATE-"
+"""Prefix of the windows' labels in the budget of the gate's own routes."""
+
+
+class RequestWeight(Rule):
+    """Admit a request iff the address's used weight plus the request's weight on success fits.
+
+    An accepted request is charged its weight on success; one that is refused, its weight on
+    failure; one that a rate limit refused, nothing. An order or cancel the engine refuses is
+    charged the difference once that is known, in the window of its arrival and only while that
+    lasts, so this counter may pass its limit by the requests in flight. The gate's own routes have
+    windows of their own. Source: Binance Spot API, "IP Limits", and the changelog of 2026-03-27 and
+    2026-04-02 (orders cost nothing on success).
+    """
+
+    name: ClassVar[str] = "request_weight"
+    stage: ClassVar[int] = ACCESS
+    reasons: ClassVar[tuple[Reason, ...]] = (Reason.REQUEST_WEIGHT_LIMIT,)
+    wants: ClassVar[tuple[type[Event], ...]] = REQUESTS
+    applies: ClassVar[tuple[type[Event], ...]] = (*REQUESTS, CommandResult)
+    source: ClassVar[str] = "Binance Spot API, rest-api.md, IP Limits; changelog 2026-04-02"
+
+    def __init__(self, rulebook: Rulebook) -> None:
+        clause = rulebook.clauses.request_weight
+        self._entries = rulebook.entries
+        self._windows = Windows()
+        self._limits = self._windows.limits(clause.windows)
+        self._gate_windows = Windows()
+        self._gate_limits = self._gate_windows.limits(clause.gate_windows)
+        self._pending = Recent(max((window.interval_ns for window, _ in self._limits), default=0))
+        """(address, arrival, weight still to pay on failure) by command id, as long as a window of
+        the arrival may last: after that a failure costs nothing any more."""
+
+    def check(self, event: Any, book: Book, now_ns: int) -> Verdict | None:
+        """Return a breach when a window has no room for the weight on success."""
+        entry = self._entries[event.endpoint]
+        limits = self._gate_limits if entry.gate else self._limits
+        weight = entry.weight_success_for(event.size)
+        if admits(limits, event.ip, weight, now_ns):
+            return None
+        reason = Reason.REQUEST_WEIGHT_LIMIT
+        return breach(self.name, reason, limits, SCOPE_IP, event.ip, weight, now_ns)
+
+    def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
+        """Charge a request for what became of it, or a failed command for having failed."""
+        if type(event) is CommandResult:
+            self._settle(event, now_ns)
+            return
+        entry = self._entries[event.endpoint]
+        limits = self._gate_limits if entry.gate else self._limits
+        if decision.verdict == REFUSED:
+            if not decision.breaches or decision.breaches[0].reason not in RATE_LIMIT_REASONS:
+                _charge(limits, event.ip, entry.weight_for(event.size), now_ns)
+            return
+        weight = entry.weight_success_for(event.size)
+        _charge(limits, event.ip, weight, now_ns)
+        if decision.verdict == ACCEPTED and type(event) in _COMMANDING and not entry.gate:
+            difference = entry.weight_for(event.size) - weight
+            if difference > 0:
+                self._pending.put(book.current_seq, (event.ip, now_ns, difference), now_ns)
+
+    def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
+        """Return limit and used weight, this request's on success included, of each window."""
+        entry = self._entries[event.endpoint]
+        limits = self._gate_limits if entry.gate else self._limits
+        weight = entry.weight_success_for(event.size)
+        reason = Reason.REQUEST_WEIGHT_LIMIT
+        return explanations(self.name, reason, limits, event.ip, weight, now_ns)
+
+    def usage(self, scope: int, subject: int, now_ns: int) -> tuple[Usage, ...]:
+        """Return the weight an address used in each window, then that of the gate's own routes."""
+        if scope != SCOPE_IP:
+            return ()
+        return usages(self.name, self._limits, scope, subject, now_ns) + usages(
+            self.name, self._gate_limits, scope, subject, now_ns, GATE_LABEL
+        )
+
+    def state(self) -> Any:
+        """Return the counts of all windows and the commands without an answer."""
+        return [self._windows.state(), self._gate_windows.state(), self._pending.state()]
+
+    def restore(self, state: Any) -> None:
+        """Put back what `state` returned."""
+        windows, gate_windows, pending = state
+        self._windows.restore(windows)
+        self._gate_windows.restore(gate_windows)
+        self._pending.restore(pending)
+
+    def _settle(self, result: CommandResult, now_ns: int) -> None:
+        if result.unknown:
+            return
+        pending = self._pending.pop(result.command_id)
+        if pending is None or (result.accepted and result.replaced_refusal is None):
+            return
+        ip, arrived_ns, difference = pending
+        for window, _ in self._limits:
+            window.add_late(ip, difference, arrived_ns, now_ns)
+
+
+def _charge(limits: Limits, ip: int, weight: int, now_ns: int) -> None:
+    if weight:
+        for window, _ in limits:
+            window.add(ip, weight, now_ns)
