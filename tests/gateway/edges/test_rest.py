@@ -265,7 +265,7 @@ def test_path_of_no_dialect_is_one_refused_request() -> None:
 
     async def scenario() -> None:
         core = RecordingCore()
-        async with serving(core) as (dialect, port, _):
+        async with serving(core) as (_, port, _edge):
             first = b"GET /nowhere HTTP/1.1\r\nHost: gate\r\n\r\n"
             answer = await exchange(port, first + get(b"/api"))
             assert answer.startswith(b"HTTP/1.1 404")

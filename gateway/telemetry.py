@@ -1,0 +1,204 @@
+"""Metrics: plain counters that OpenTelemetry reads when somebody collects them.
+
+Nothing here runs on the decide step. `Telemetry.on_record` is called after an event was recorded
+and adds to dictionaries; edges measure their own answers. Prometheus scrapes `exposition`, and
+OTLP export is on when an endpoint is configured and its exporter is installed.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from typing import Any, Final
+
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.metrics import CallbackOptions, Observation
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
+from opentelemetry.sdk.resources import Resource
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from rules.decisions import REFUSED, VERDICT_NAMES, Decision
+from rules.endpoints import Endpoint
+from rules.events import CommandResult, Event, RefusedAggregate, Request
+from rules.reasons import Reason
+
+EXPOSITION_TYPE: Final = CONTENT_TYPE_LATEST
+"""Content type of `Telemetry.exposition`."""
+
+_LATENCY_BOUNDS_SECONDS: Final = (
+    0.000_1,
+    0.000_2,
+    0.000_5,
+    0.001,
+    0.002,
+    0.005,
+    0.01,
+    0.02,
+    0.05,
+    0.1,
+    0.2,
+    0.5,
+    1.0,
+    5.0,
+)
+_OTLP_PERIOD_MS: Final = 10_000
+
+
+class TelemetryError(ValueError):
+    """Telemetry can't be set up as configured."""
+
+
+class Telemetry:
+    """The counters of one gate and the meter provider that publishes them.
+
+    `otlp_endpoint` is the URL metrics are pushed to over OTLP/HTTP, empty for none. Raises
+    TelemetryError when it is given and the exporter is not installed.
+    """
+
+    def __init__(self, otlp_endpoint: str = "") -> None:
+        self.decisions: Counter[str] = Counter()
+        """Decisions by verdict."""
+        self.refusals: Counter[tuple[str, str]] = Counter()
+        """Breaches of refused requests by rule and reason: the one told to the client."""
+        self.shadows: Counter[tuple[str, str]] = Counter()
+        """Breaches of rules in shadow, by rule and reason."""
+        self.requests: Counter[int] = Counter()
+        """Requests by endpoint."""
+        self.answers: Counter[tuple[int, int]] = Counter()
+        """Answers by endpoint and HTTP status."""
+        self.engine_results: Counter[str] = Counter()
+        """Results of commands: accepted, unknown, or the reason of the refusal."""
+        self._registry = CollectorRegistry()
+        readers: list[MetricReader] = [
+            PrometheusMetricReader(
+                disable_target_info=True, scope_info_enabled=False, registry=self._registry
+            )
+        ]
+        if otlp_endpoint:
+            readers.append(_otlp_reader(otlp_endpoint))
+        self._provider = MeterProvider(
+            metric_readers=readers,
+            resource=Resource.create({"service.name": "ordergate"}),
+            shutdown_on_exit=False,
+            views=[
+                View(
+                    instrument_name="ordergate_request_latency",
+                    aggregation=ExplicitBucketHistogramAggregation(_LATENCY_BOUNDS_SECONDS),
+                )
+            ],
+        )
+        self._meter = self._provider.get_meter("ordergate")
+        self._instruments()
+
+    def gauge(self, name: str, description: str, read: Callable[[], int]) -> None:
+        """Publish what `read` returns as `ordergate_<name>`."""
+
+        def observe(_: CallbackOptions) -> Iterable[Observation]:
+            yield Observation(read())
+
+        self._meter.create_observable_gauge(
+            f"ordergate_{name}", callbacks=[observe], description=description
+        )
+
+    # --- What is counted ----------------------------------------------------------------------
+
+    def on_record(self, seq: int, now_ns: int, event: Event, decision: Decision) -> None:
+        """Count one event that was decided and recorded."""
+        verdict = decision.verdict
+        self.decisions[VERDICT_NAMES[verdict]] += 1
+        if isinstance(event, Request):
+            self.requests[event.endpoint] += 1
+            if verdict == REFUSED and decision.breaches:
+                breach = decision.breaches[0]
+                self.refusals[breach.rule, breach.reason.name] += 1
+            for shadow in decision.shadows:
+                self.shadows[shadow.rule, shadow.reason.name] += 1
+        elif isinstance(event, CommandResult):
+            self.engine_results[_result_name(event)] += 1
+        elif isinstance(event, RefusedAggregate):
+            self.refusals["", event.reason.name] += event.count
+
+    def answered(self, endpoint: int, status: int, latency_ns: int) -> None:
+        """Count one answered request."""
+        self.answers[endpoint, status] += 1
+        self._latency.record(latency_ns / 1e9, _ENDPOINT_ATTRIBUTES[endpoint])
+
+    # --- Publishing ---------------------------------------------------------------------------
+
+    def exposition(self) -> bytes:
+        """Return all metrics in Prometheus' text format, of type `EXPOSITION_TYPE`."""
+        return generate_latest(self._registry)
+
+    def close(self) -> None:
+        """Push what is left and end all readers."""
+        self._provider.shutdown()
+
+    def _instruments(self) -> None:
+        self._counter("decisions", "Decisions by verdict.", self.decisions, ("verdict",))
+        self._counter("refusals", "Refused requests.", self.refusals, ("rule", "reason"))
+        self._counter(
+            "shadow_refusals",
+            "Requests that rules in shadow would have refused.",
+            self.shadows,
+            ("rule", "reason"),
+        )
+        self._counter("requests", "Requests by endpoint.", self.requests, ("endpoint",))
+        self._counter("answers", "HTTP answers.", self.answers, ("endpoint", "status"))
+        self._counter("engine_results", "Results of commands.", self.engine_results, ("result",))
+        self._latency = self._meter.create_histogram(
+            "ordergate_request_latency",
+            unit="s",
+            description="Time from a request's headers to its answer, by endpoint.",
+        )
+
+    def _counter(
+        self, name: str, description: str, counts: Mapping[Any, int], labels: tuple[str, ...]
+    ) -> None:
+        def observe(_: CallbackOptions) -> Iterable[Observation]:
+            # A copy in one step: a push reader collects in a thread of its own.
+            for key, count in list(counts.items()):
+                values = key if isinstance(key, tuple) else (key,)
+                yield Observation(
+                    count,
+                    {
+                        label: _label(label, value)
+                        for label, value in zip(labels, values, strict=True)
+                    },
+                )
+
+        self._meter.create_observable_counter(
+            f"ordergate_{name}", callbacks=[observe], description=description
+        )
+
+
+_ENDPOINT_NAMES: Final = {int(member): member.name.lower() for member in Endpoint}
+_ENDPOINT_ATTRIBUTES: Final = {
+    number: {"endpoint": name} for number, name in _ENDPOINT_NAMES.items()
+}
+
+
+def _label(label: str, value: object) -> str:
+    if label == "endpoint" and isinstance(value, int):
+        return _ENDPOINT_NAMES.get(value, str(value))
+    return str(value)
+
+
+def _result_name(result: CommandResult) -> str:
+    if result.unknown:
+        return "UNKNOWN"
+    if result.accepted:
+        return "ACCEPTED"
+    return Reason(result.reason).name if result.reason is not None else "REFUSED"
+
+
+def _otlp_reader(endpoint: str) -> MetricReader:
+    try:
+        exporters = import_module("opentelemetry.exporter.otlp.proto.http.metric_exporter")
+    except ImportError:
+        raise TelemetryError(
+            f"metrics can't be pushed to {endpoint}: install opentelemetry-exporter-otlp-proto-http"
+        ) from None
+    return PeriodicExportingMetricReader(
+        exporters.OTLPMetricExporter(endpoint=endpoint), export_interval_millis=_OTLP_PERIOD_MS
+    )

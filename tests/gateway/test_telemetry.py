@@ -1,0 +1,100 @@
+"""Counters and their Prometheus exposition."""
+
+import pytest
+
+from gateway.telemetry import Telemetry, TelemetryError
+from rules.decisions import ACCEPTED, NOTED_DECISION, REFUSED, Breach, Decision
+from rules.endpoints import Endpoint
+from rules.events import CommandResult, Query
+from rules.reasons import Reason
+
+QUERY = Query(Endpoint.DEPTH, 1, 0, 1, 1, 0, 0, 100, 1, 0, 0)
+
+
+def lines(telemetry: Telemetry) -> set[str]:
+    """Return the samples of the exposition."""
+    return set(telemetry.exposition().decode().splitlines())
+
+
+def test_record_is_counted() -> None:
+    """Decisions, requests, refusals, shadow refusals and engine results have their counters."""
+    telemetry = Telemetry()
+    try:
+        breach = Breach("request_weight", Reason.REQUEST_WEIGHT_LIMIT, 1, 2)
+        shadow = Breach("raw_requests", Reason.RAW_REQUEST_LIMIT, 1, 2)
+        telemetry.on_record(1, 1, QUERY, Decision(ACCEPTED))
+        telemetry.on_record(2, 1, QUERY, Decision(REFUSED, (breach,), (shadow,)))
+        taken = CommandResult(1, 1, True, None, 1, 1)
+        telemetry.on_record(3, 1, taken, NOTED_DECISION)
+        refused = CommandResult(2, 1, False, Reason.ENGINE_WOULD_TAKE, 0, 1)
+        telemetry.on_record(4, 1, refused, NOTED_DECISION)
+        telemetry.on_record(
+            5, 1, CommandResult(3, 1, False, None, 0, 1, unknown=True), NOTED_DECISION
+        )
+        found = lines(telemetry)
+    finally:
+        telemetry.close()
+    assert 'ordergate_decisions_total{verdict="ACCEPTED"} 1.0' in found
+    assert 'ordergate_decisions_total{verdict="NOTED"} 3.0' in found
+    assert 'ordergate_requests_total{endpoint="depth"} 2.0' in found
+    assert (
+        'ordergate_refusals_total{reason="REQUEST_WEIGHT_LIMIT",rule="request_weight"} 1.0' in found
+    )
+    assert (
+        'ordergate_shadow_refusals_total{reason="RAW_REQUEST_LIMIT",rule="raw_requests"} 1.0'
+        in found
+    )
+    for result in ("ACCEPTED", "ENGINE_WOULD_TAKE", "UNKNOWN"):
+        assert f'ordergate_engine_results_total{{result="{result}"}} 1.0' in found
+
+
+def test_answers_have_a_latency_histogram() -> None:
+    """A latency lies in the bucket of its bound and in all above; bounds are inclusive."""
+    telemetry = Telemetry()
+    try:
+        telemetry.answered(Endpoint.PING, 200, 1_000_000)
+        telemetry.answered(Endpoint.PING, 429, 1_000_001)
+        found = lines(telemetry)
+    finally:
+        telemetry.close()
+    name = "ordergate_request_latency_seconds"
+    assert f'{name}_bucket{{endpoint="ping",le="0.001"}} 1.0' in found
+    assert f'{name}_bucket{{endpoint="ping",le="0.002"}} 2.0' in found
+    assert f'{name}_count{{endpoint="ping"}} 2.0' in found
+    assert 'ordergate_answers_total{endpoint="ping",status="429"} 1.0' in found
+
+
+def test_gauges_are_read_when_scraped() -> None:
+    """A gauge shows what it is at the time of the scrape."""
+    telemetry = Telemetry()
+    try:
+        orders = [1]
+        telemetry.gauge("open_orders", "Open orders.", lambda: len(orders))
+        assert "ordergate_open_orders 1.0" in lines(telemetry)
+        orders.append(2)
+        assert "ordergate_open_orders 2.0" in lines(telemetry)
+    finally:
+        telemetry.close()
+
+
+def test_two_gates_in_one_process_do_not_mix() -> None:
+    """Each gate has a registry of its own."""
+    first, second = Telemetry(), Telemetry()
+    try:
+        first.on_record(1, 1, QUERY, Decision(ACCEPTED))
+        assert 'ordergate_requests_total{endpoint="depth"} 1.0' in lines(first)
+        assert 'ordergate_requests_total{endpoint="depth"} 1.0' not in lines(second)
+    finally:
+        first.close()
+        second.close()
+
+
+def test_push_without_its_exporter_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A configured push that can't work is an error at the start, not silence."""
+
+    def missing(name: str) -> None:
+        raise ImportError(name)
+
+    monkeypatch.setattr("gateway.telemetry.import_module", missing)
+    with pytest.raises(TelemetryError, match="opentelemetry-exporter-otlp-proto-http"):
+        Telemetry("http://127.0.0.1:4318/v1/metrics")
