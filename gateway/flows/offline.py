@@ -1,0 +1,304 @@
+"""A pipeline without network, record or engine: a recording plays clients and engine to it.
+
+Every request is decided as live ones are, but the state follows the recorded course: what the
+recording shows as accepted is booked as accepted, whatever the verdict.
+"""
+
+from typing import Final, NamedTuple
+
+from rules.pipeline import Pipeline
+
+from gateway.directory import Directory
+from gateway.flows.participants import Participant
+from gateway.flows.reader import ROW_AMEND, FlowRow
+from gateway.flows.venue import Listing, TopOfBook
+from rules.book import OpenOrder
+from rules.decisions import ACCEPTED, REFUSED, Breach, Decision
+from rules.endpoints import Endpoint
+from rules.events import (
+    Amend,
+    BalanceAdjusted,
+    Cancel,
+    CommandResult,
+    DefineAccount,
+    DefineKey,
+    DefineSymbol,
+    Ended,
+    EngineSession,
+    Event,
+    Fill,
+    OrderEnded,
+    OrderTrade,
+    Place,
+    Reference,
+)
+from rules.reasons import Reason
+from rules.rulebook import Rulebook
+from rules.values import (
+    AUTH_OK,
+    CANCELED,
+    CAUSE_ENGINE,
+    DEFINE_ASSET,
+    DEFINE_OWNER,
+    FILLED,
+    GTC,
+    LIMIT,
+    NEW,
+    NS_PER_MS,
+    PARTIALLY_FILLED,
+    PERMIT_READ,
+    PERMIT_TRADE,
+    SYMBOL_TRADING,
+    notional_e8,
+)
+
+FUNDS_E8: Final = 2**61
+"""What every account is given of every asset: more than a recording's orders hold back."""
+
+REFERENCE_INTERVAL_NS: Final = 100 * NS_PER_MS
+
+_CLIENT_ORDER_ID_LONGEST: Final = 36
+
+
+class Member(NamedTuple):
+    """A participant's numbers."""
+
+    account: int
+    owner: int
+    key: int
+    ip: int
+
+
+class OfflineGate:
+    """The pipeline and everything around it that a recording has to stand in for."""
+
+    def __init__(self, rulebook: Rulebook, start_ns: int) -> None:
+        self.pipeline = Pipeline(rulebook)
+        self.book = self.pipeline.book
+        self.directory = Directory(self._define)
+        self.now_ns = start_ns
+        self._seq = 0
+        self._engine_seq = 0
+        self._trade_id = 0
+        self._members: dict[Participant, Member] = {}
+        self._tops: dict[int, TopOfBook] = {}
+        self._last: dict[int, tuple[int, int]] = {}
+        self._references: dict[int, tuple[int, Reference]] = {}
+        self.apply(EngineSession(connected=True, epoch=1, engine_seq=0))
+
+    def apply(self, event: Event, course: Decision | None = None) -> Decision:
+        """Hand one event to the pipeline; state follows `course` where one is given."""
+        self._seq += 1
+        return self.pipeline.apply(event, self.now_ns, course)
+
+    def list_symbol(self, listing: Listing) -> int:
+        """Make an instrument known and return its number."""
+        base, quote = (self.directory.number(DEFINE_ASSET, asset) for asset in listing.assets())
+        number = len(self.directory.symbols) + 1
+        self._define(
+            DefineSymbol(
+                number, listing.symbol, base, quote, SYMBOL_TRADING, listing.opening_price_e8
+            )
+        )
+        self._tops[number] = TopOfBook()
+        return number
+
+    def member(self, participant: Participant) -> Member:
+        """Return a participant's numbers; a new one gets an account with funds, key and address.
+
+        Raises ValueError when the participant's key belongs to another account.
+        """
+        found = self._members.get(participant)
+        if found is not None:
+            return found
+        account = self.directory.accounts.get(participant.account)
+        if account is None:
+            account = self._open_account(participant.account)
+        key = self.directory.keys.get(participant.key)
+        if key is None:
+            number = len(self.directory.keys) + 1
+            permissions = PERMIT_READ | PERMIT_TRADE
+            key = DefineKey(number, participant.key, account.account, permissions, (), 0)
+            self._define(key)
+        elif key.account != account.account:
+            raise ValueError(f"key `{participant.key}` belongs to another account")
+        member = Member(
+            account.account, account.owner, key.key, self.directory.address(participant.address)
+        )
+        self._members[participant] = member
+        return member
+
+    def place(
+        self, member: Member, symbol: int, row: FlowRow, terms: tuple[int, int, int, int]
+    ) -> tuple[Decision, int, int]:
+        """Send a limit order that the course accepts; return decision, order id, command id.
+
+        `terms` are side, time in force, price and quantity.
+        """
+        side, time_in_force, price_e8, quantity_e8 = terms
+        order_id = self.book.next_order_id
+        recorded = row.order_id if time_in_force == GTC else ""
+        client_order_id = recorded if len(recorded) <= _CLIENT_ORDER_ID_LONGEST else ""
+        event = Place(
+            *self._head(Endpoint.ORDER_PLACE, member, row),
+            symbol,
+            side,
+            LIMIT,
+            time_in_force,
+            price_e8,
+            quantity_e8,
+            0,
+            client_order_id,
+        )
+        course = Decision(
+            ACCEPTED,
+            order_id=order_id,
+            account=member.account,
+            owner=member.owner,
+            client_order_id="" if client_order_id else f"recorded-{order_id}",
+        )
+        return self.apply(event, course), order_id, self._seq
+
+    def rests(self, order_id: int, command_id: int) -> None:
+        """Let the engine confirm a placement that rests wholly."""
+        self.apply(CommandResult(command_id, order_id, True, None, NEW, self.now_ns))
+        self._show(self.book.orders[order_id], 1)
+
+    def executes(self, order_id: int, command_id: int, fills: tuple[Fill, ...]) -> None:
+        """Let the engine confirm a placement that is executed wholly at once."""
+        self.apply(CommandResult(command_id, order_id, True, None, FILLED, self.now_ns, fills))
+
+    def cancel(self, member: Member, symbol: int, row: FlowRow, order_id: int) -> Decision:
+        """Send a cancel; the course accepts it, or refuses it when the order is not known (0)."""
+        event = Cancel(
+            *self._head(Endpoint.ORDER_CANCEL, member, row),
+            symbol,
+            order_id,
+            "" if order_id else row.order_id,
+        )
+        return self.apply(event, _course(member, order_id))
+
+    def amend(
+        self, member: Member, symbol: int, row: FlowRow, order_id: int, quantity_e8: int
+    ) -> Decision:
+        """Send an amend to a total of `quantity_e8`; accepted unless the order is not known."""
+        event = Amend(
+            *self._head(Endpoint.ORDER_AMEND, member, row),
+            symbol,
+            order_id,
+            "" if order_id else row.order_id,
+            quantity_e8,
+            row.price_e8 if row.kind == ROW_AMEND else 0,
+        )
+        return self.apply(event, _course(member, order_id))
+
+    def cancelled(self, order_id: int) -> None:
+        """Let the engine confirm the cancel just sent."""
+        order = self.book.orders[order_id]
+        self._show(order, -1)
+        ended = (Ended(order_id, CANCELED, order.filled_e8),)
+        self.apply(CommandResult(self._seq, order_id, True, None, CANCELED, self.now_ns, (), ended))
+
+    def cancel_failed(self, order_id: int) -> None:
+        """Let the engine refuse the cancel just sent: the order goes on."""
+        reason = Reason.ENGINE_UNKNOWN_ORDER
+        self.apply(CommandResult(self._seq, order_id, False, reason, 0, self.now_ns))
+
+    def amended(self, order_id: int) -> None:
+        """Let the engine confirm the amend just sent."""
+        order = self.book.orders[order_id]
+        self._show(order, -1)
+        status = PARTIALLY_FILLED if order.filled_e8 else NEW
+        self.apply(CommandResult(self._seq, order_id, True, None, status, self.now_ns))
+        self._show(self.book.orders[order_id], 1)
+
+    def traded(self, order_id: int, fill: Fill, *, filled: bool) -> None:
+        """Let the engine report the execution of a resting order."""
+        order = self.book.orders[order_id]
+        self._tops[order.symbol].add(order.side, order.price_e8, -fill.quantity_e8)
+        self._engine_seq += 1
+        status = FILLED if filled else PARTIALLY_FILLED
+        self.apply(OrderTrade(self._engine_seq, self.now_ns, order_id, fill, status))
+
+    def ended(self, order_id: int) -> None:
+        """Let the engine report that an order ended without a message of its own."""
+        order = self.book.orders[order_id]
+        self._show(order, -1)
+        self._engine_seq += 1
+        self.apply(
+            OrderEnded(
+                self._engine_seq, self.now_ns, order_id, CANCELED, CAUSE_ENGINE, order.filled_e8
+            )
+        )
+
+    def fill(self, row: FlowRow, *, maker: bool) -> Fill:
+        """Return the execution a fill row shows, without commission."""
+        self._trade_id += 1
+        quote_e8 = notional_e8(row.price_e8, row.quantity_e8)
+        return Fill(self._trade_id, row.price_e8, row.quantity_e8, quote_e8, 0, 0, maker)
+
+    def note_trade(self, symbol: int, price_e8: int) -> None:
+        """Take up the price of a trade for the next reference."""
+        self._last[symbol] = (price_e8, self.now_ns)
+
+    def refer(self, symbol: int) -> None:
+        """Report the state of a symbol's market, at most every 100 ms and only if it changed."""
+        before_ns, before = self._references.get(symbol, (0, None))
+        if self.now_ns - before_ns < REFERENCE_INTERVAL_NS:
+            return
+        bid_e8, bid_quantity_e8, ask_e8, ask_quantity_e8 = self._tops[symbol].best()
+        last_e8, last_ns = self._last.get(symbol, (0, 0))
+        if bid_e8 and ask_e8 and bid_e8 >= ask_e8:
+            # A crossed moment of a recording is a trade whose fill rows are yet to come.
+            return
+        seen = Reference(
+            symbol, 0, last_e8, last_ns, bid_e8, bid_quantity_e8, ask_e8, ask_quantity_e8
+        )
+        if seen != before:
+            self._references[symbol] = (self.now_ns, seen)
+            self.apply(
+                Reference(
+                    symbol, self.now_ns, last_e8, last_ns,
+                    bid_e8, bid_quantity_e8, ask_e8, ask_quantity_e8,
+                )
+            )  # fmt: skip
+
+    def _define(self, event: Event) -> None:
+        self.apply(event)
+        self.directory.on_event(event)
+
+    def _open_account(self, name: str) -> DefineAccount:
+        owner = self.directory.number(DEFINE_OWNER, name)
+        account = DefineAccount(len(self.directory.accounts) + 1, name, owner, "", 0)
+        self._define(account)
+        assets = {
+            asset
+            for symbol in self.directory.symbols.values()
+            for asset in (symbol.base_asset, symbol.quote_asset)
+        }
+        for asset in sorted(assets):
+            self._engine_seq += 1
+            self.apply(
+                BalanceAdjusted(self._engine_seq, self.now_ns, account.account, asset, FUNDS_E8)
+            )
+        return account
+
+    def _head(
+        self, endpoint: Endpoint, member: Member, row: FlowRow
+    ) -> tuple[int, int, int, int, int, int, int, int, int, int, int]:
+        """Return the fields every request begins with; a recording has no client's timestamp."""
+        return (
+            endpoint, member.ip, member.key, AUTH_OK, row.ts_ns, 0, -1, 0, row.channel, 0, 0
+        )  # fmt: skip
+
+    def _show(self, order: OpenOrder, sign: int) -> None:
+        """Put what is left of an order onto (or, with -1, off) the best prices."""
+        self._tops[order.symbol].add(order.side, order.price_e8, sign * order.remaining_e8)
+
+
+def _course(member: Member, order_id: int) -> Decision:
+    """Return what became of a cancel or amend in the recording."""
+    if order_id:
+        return Decision(ACCEPTED, order_id=order_id, account=member.account, owner=member.owner)
+    unknown = Breach("known_order", Reason.UNKNOWN_ORDER, "an open order", "none")
+    return Decision(REFUSED, (unknown,), account=member.account, owner=member.owner)

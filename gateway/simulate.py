@@ -1,0 +1,227 @@
+"""A recorded flow through the pipeline, offline.
+
+The recorded course is fact: an order lives from its recorded submission to its recorded end
+whatever the gate says of it, the recorded time is the clock, and recorded fills are the engine's
+answers. The gate's own verdict on every message is what is counted.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from gateway.flows.course import Course, Taker, chart, submitted
+from gateway.flows.offline import Member, OfflineGate
+from gateway.flows.participants import TAKERS, Participants
+from gateway.flows.reader import (
+    FLAG_TAKER,
+    ROW_CANCEL,
+    ROW_FILL,
+    ROW_NEW,
+    Flow,
+    FlowError,
+    FlowRow,
+)
+from gateway.flows.tally import Tally, number
+from gateway.flows.venue import listings
+from rules.conduct.order_to_trade import OrderToTrade
+from rules.rulebook import Rulebook
+from rules.values import GTC, IOC, NS_PER_DAY
+
+SINGLE_ACCOUNT_SHADOWS: Final = (
+    "ban_ladder",
+    "raw_requests",
+    "request_weight",
+    "order_count",
+    "max_num_orders",
+)
+"""Limits of a venue's one client, which a whole market behind one account would break."""
+
+OLDER_NS: Final = NS_PER_DAY
+"""An order resting when the recording started is taken to be live since so long before."""
+
+ACCOUNTS_SHOWN: Final = 20
+
+Progress = Callable[[int], None]
+"""Called with the number of rows done, after each."""
+
+
+def simulate(
+    flow: Flow, rulebook: Rulebook, participants: Participants, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Return the figures of `flow` under `rulebook`, by their `--json` names.
+
+    Raises FlowError when the recording contradicts itself beyond what can be taken as fact.
+    """
+    if not flow.rows:
+        raise FlowError(f"{flow.path}: has a header but no rows")
+    course = chart(flow)
+    found = listings(flow, course)
+    changes: dict[str, Any] = {
+        "instruments": {symbol: listing.changes() for symbol, listing in found.items()}
+    }
+    shadowed = single_account_shadows(rulebook) if participants.single else ()
+    if shadowed:
+        changes["rules"] = {rule: {"mode": "shadow"} for rule in shadowed}
+    gate = OfflineGate(rulebook.with_changes(changes), flow.rows[0].ts_ns - OLDER_NS)
+    symbols = {name: gate.list_symbol(listing) for name, listing in found.items()}
+    replayed = _Replay(flow, course, gate, participants, symbols)
+    replayed.run(progress)
+    return {
+        "flow": flow.path,
+        "rulebook": rulebook.name,
+        "revision": rulebook.revision,
+        "owners": participants.owners,
+        "shadow_rules": list(shadowed),
+        "span_ns": flow.rows[-1].ts_ns - flow.rows[0].ts_ns,
+        **replayed.tally.figures(),
+        "accounts": replayed.account_figures(),
+    }
+
+
+def single_account_shadows(rulebook: Rulebook) -> tuple[str, ...]:
+    """Return the enforced rules that run in shadow when one account carries a whole market."""
+    return tuple(
+        rule for rule in SINGLE_ACCOUNT_SHADOWS if getattr(rulebook.clauses, rule).mode == "enforce"
+    )
+
+
+class _Replay:
+    """One pass over a flow's rows."""
+
+    def __init__(
+        self,
+        flow: Flow,
+        course: Course,
+        gate: OfflineGate,
+        participants: Participants,
+        symbols: dict[str, int],
+    ) -> None:
+        self.tally = Tally(flow, course)
+        self._flow = flow
+        self._course = course
+        self._gate = gate
+        self._participants = participants
+        self._symbols = symbols
+        self._order_ids: dict[tuple[str, str], int] = {}
+        self._members: dict[int, Member] = {}
+        """Who placed each open order, by the gate's order id."""
+
+    def run(self, progress: Progress | None) -> None:
+        """Take every row in turn; first the orders that rested before the recording."""
+        rows = self._flow.rows
+        for index, row in enumerate(rows):
+            if row.kind == ROW_NEW and not submitted(row):
+                self._place(index, row)
+        for index, row in enumerate(rows):
+            self._gate.now_ns = row.ts_ns
+            self._gate.refer(self._symbols[row.symbol])
+            if row.kind == ROW_FILL:
+                self._fill(index, row)
+            elif row.kind != ROW_NEW:
+                self._change(index, row)
+            elif submitted(row):
+                self._place(index, row)
+            if progress is not None:
+                progress(index + 1)
+
+    def account_figures(self) -> list[dict[str, Any]]:
+        """Return the order-to-trade ratios per account and symbol, as the rule counted them.
+
+        The busiest first, `ACCOUNTS_SHOWN` at most; empty when the rule is off.
+        """
+        rule = self._gate.pipeline.rule(OrderToTrade.name)
+        if not isinstance(rule, OrderToTrade):
+            return []
+        figures = []
+        for account in self._gate.directory.accounts.values():
+            for symbol in self._gate.directory.symbols.values():
+                counts = rule.counts(account.owner, symbol.symbol)
+                if not counts.number:
+                    continue
+                figures.append(
+                    {
+                        "account": account.name,
+                        "symbol": symbol.name,
+                        "number": counts.number,
+                        "orders": counts.orders,
+                        "cancels": counts.cancels,
+                        "amends": counts.amends,
+                        "rejected": counts.rejected,
+                        "transactions": counts.trades,
+                        "otr_number_rts9": number(rule.number_e8(counts)),
+                        "otr_volume_rts9": number(rule.volume_e8(counts)),
+                    }
+                )
+        figures.sort(key=lambda figure: (-int(str(figure["number"])), str(figure["account"])))
+        return figures[:ACCOUNTS_SHOWN]
+
+    def _place(self, index: int, row: FlowRow) -> None:
+        member = self._member(row)
+        terms = (row.side, GTC, row.price_e8, self._course.total_e8[index])
+        decision, order_id, command_id = self._gate.place(
+            member, self._symbols[row.symbol], row, terms
+        )
+        self._gate.rests(order_id, command_id)
+        self._order_ids[row.symbol, row.order_id] = order_id
+        self._members[order_id] = member
+        if submitted(row):
+            self.tally.add_message(index, row, decision, 0)
+        if self._course.ends[index]:
+            self._gate.ended(order_id)
+
+    def _change(self, index: int, row: FlowRow) -> None:
+        """A cancel, amend or reduce."""
+        order_id = self._order_ids.get((row.symbol, row.order_id), 0)
+        order = self._gate.book.orders.get(order_id)
+        if order is None:
+            order_id = 0
+        left_e8 = order.remaining_e8 if order is not None else 0
+        member = self._members[order_id] if order_id else self._member(row)
+        symbol = self._symbols[row.symbol]
+        if row.kind == ROW_CANCEL:
+            decision = self._gate.cancel(member, symbol, row, order_id)
+            if order_id and self._course.ends[index]:
+                self._gate.cancelled(order_id)
+            elif order_id:
+                self._gate.cancel_failed(order_id)
+        else:
+            total_e8 = self._course.total_e8[index] or row.quantity_e8
+            decision = self._gate.amend(member, symbol, row, order_id, total_e8)
+            if order_id:
+                self._gate.amended(order_id)
+                if self._course.ends[index]:
+                    self._gate.ended(order_id)
+        self.tally.add_message(index, row, decision, left_e8)
+
+    def _fill(self, index: int, row: FlowRow) -> None:
+        """An execution; the incoming order of its group goes before the first of them."""
+        symbol = self._symbols[row.symbol]
+        taker = self._course.takers.get(index)
+        if taker is not None:
+            self._take(taker, symbol, row)
+        self._gate.note_trade(symbol, row.price_e8)
+        order_id = self._order_ids.get((row.symbol, row.order_id), 0)
+        if order_id not in self._gate.book.orders:
+            return
+        ends = self._course.ends[index]
+        full = ends and self._course.filled_e8[index] == self._course.total_e8[index]
+        if row.quantity_e8:
+            fill = self._gate.fill(row, maker=row.flag != FLAG_TAKER)
+            self._gate.traded(order_id, fill, filled=full)
+        if ends and not full:
+            self._gate.ended(order_id)
+
+    def _take(self, taker: Taker, symbol: int, row: FlowRow) -> None:
+        """Send a rebuilt incoming order and let the engine execute it wholly."""
+        member = self._gate.member(TAKERS)
+        terms = (taker.side, IOC, taker.price_e8, taker.quantity_e8)
+        decision, order_id, command_id = self._gate.place(member, symbol, row, terms)
+        met = self._flow.rows[taker.first : taker.last + 1]
+        fills = tuple(self._gate.fill(fill, maker=False) for fill in met if fill.quantity_e8)
+        self._gate.executes(order_id, command_id, fills)
+        self.tally.taker_verdicts.add(decision)
+
+    def _member(self, row: FlowRow) -> Member:
+        try:
+            return self._gate.member(self._participants.of(row))
+        except ValueError as error:
+            raise FlowError(f"{self._flow.path}, line {row.line}: {error}") from None
