@@ -1,0 +1,246 @@
+"""The Binance Spot dialect: a request into an event, an outcome into an answer."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from gateway.auth.authenticator import NOBODY, Authenticator, Identity
+from gateway.auth.signing import signature_of, signed_payload
+from gateway.decision_id import DecisionIds
+from gateway.dialects.binance import headers as header
+from gateway.dialects.binance.errors import breach_object, rejection
+from gateway.dialects.binance.order_answers import replace_refused
+from gateway.dialects.binance.parameters import Fault, Parameters
+from gateway.dialects.binance.reading import (
+    Answer,
+    Desk,
+    Failure,
+    Reading,
+)
+from gateway.dialects.binance.routes import PREFIXES, find_route, known_path
+from gateway.dialects.binance.surface import DecisionRecord, DialectCore
+from gateway.dialects.http import HttpRequest, HttpResponse, Parsed
+from gateway.outcome import Outcome
+from gateway.views import Views
+from rules.decisions import REFUSED, Breach
+from rules.endpoints import Endpoint
+from rules.events import Query, RefusedRequest, Replace, Request
+from rules.instruments import SECURITY_KEY, SECURITY_NONE
+from rules.reasons import Reason
+from rules.values import AUTH_OK, DEFINE_AGENT
+
+_DETAIL_MAX: Final = 256
+_CANCEL_SIDE: Final = frozenset(
+    (
+        Reason.UNKNOWN_ORDER,
+        Reason.ORDER_ID_MISMATCH,
+        Reason.CANCEL_RESTRICTED,
+        Reason.MINIMUM_RESTING_TIME,
+        Reason.ENGINE_UNKNOWN_ORDER,
+    )
+)
+"""Refusals of a cancel-replace that are about the order to be cancelled."""
+_ENGINE: Final = "engine"
+"""Named as the rule where the engine refused."""
+_encode = msgspec.json.Encoder().encode
+
+
+class _Call(NamedTuple):
+    """What is needed to answer a request."""
+
+    desk: Desk
+    answer: Answer
+    fault: Fault | None
+    ip: int
+    venue: bool
+    """Whether it is one of the venue's routes, which tell the weight used."""
+    counts_orders: bool
+
+
+class BinanceDialect:
+    """Speaks Binance Spot over HTTP.
+
+    `find_record` returns a decision by its sequence number while it is kept, for
+    `GET /ordergate/v1/decisions/<id>`.
+    """
+
+    def __init__(
+        self,
+        core: DialectCore,
+        views: Views,
+        authenticator: Authenticator,
+        decision_ids: DecisionIds,
+        find_record: Callable[[int], DecisionRecord | None],
+    ) -> None:
+        self._core = core
+        self._authenticator = authenticator
+        self._desk = Desk(core, views, decision_ids, find_record)
+
+    def serves(self, path: str) -> bool:
+        """Tell whether this dialect answers `path`."""
+        return path.startswith(PREFIXES)
+
+    # --- Reading ------------------------------------------------------------------------------
+
+    def parse(self, request: HttpRequest) -> Parsed:
+        """Turn a request into an event; whatever was sent, it is one."""
+        route = find_route(request.method, request.path)
+        if route is None:
+            return self._unknown(request)
+        parameters = Parameters(request.query, request.body)
+        if request.body_too_large:
+            parameters.fault = Fault(Reason.BODY_TOO_LARGE)
+        ip = self._core.directory.address(request.address)
+        identity = self._authenticate(request, route.endpoint, ip)
+        agent = self._agent(request, identity)
+        reading = Reading(self._core, request, route.endpoint, parameters, identity, ip, agent)
+        asked = route.read(reading)
+        event = asked.event
+        if parameters.fault is not None:
+            event = _refused(event, parameters.fault)
+        call = _Call(
+            self._desk._replace(ns_per_unit=reading.ns_per_unit),
+            asked.answer,
+            parameters.fault,
+            ip,
+            request.path.startswith("/api/"),
+            route.counts_orders,
+        )
+        return Parsed(event, _Renderer(call))
+
+    def _unknown(self, request: HttpRequest) -> Parsed:
+        known = known_path(request.path)
+        reason = Reason.METHOD_NOT_ALLOWED if known else Reason.UNKNOWN_ENDPOINT
+        fault = Fault(reason, f"{request.method} {request.path}"[:_DETAIL_MAX])
+        parameters = Parameters(b"", b"")
+        ip = self._core.directory.address(request.address)
+        reading = Reading(self._core, request, Endpoint.UNKNOWN, parameters, NOBODY, ip, 0)
+        event = _refused(Query(*reading.head()), fault)
+        venue = request.path.startswith("/api/")
+        return Parsed(event, _Renderer(_Call(self._desk, _nothing, fault, ip, venue, False)))
+
+    def _authenticate(self, request: HttpRequest, endpoint: Endpoint, ip: int) -> Identity:
+        entry = self._core.rulebook.entry(endpoint)
+        if entry.security == SECURITY_NONE:
+            return NOBODY
+        key_name = request.headers.get("x-mbx-apikey")
+        if entry.security == SECURITY_KEY:
+            return self._authenticator.identify(key_name)
+        return self._authenticator.authenticate(
+            key_name,
+            signature_of(request.query, request.body),
+            signed_payload(request.query, request.body),
+            not entry.gate and self._banned(ip),
+        )
+
+    def _banned(self, ip: int) -> bool:
+        ladder: Any = self._core.pipeline.rule("ban_ladder")
+        return ladder is not None and ladder.banned_until(ip, self._core.now_ns()) > 0
+
+    def _agent(self, request: HttpRequest, identity: Identity) -> int:
+        """Return the client program's number; only who proved to be somebody gets a new one."""
+        name = request.headers.get("user-agent", "")
+        if identity.auth == AUTH_OK:
+            return self._core.directory.agent(name)
+        return self._core.directory.known(DEFINE_AGENT, name[:120])
+
+
+class _Renderer:
+    """Writes the answer to one request."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: _Call) -> None:
+        self._call = call
+
+    def __call__(self, outcome: Outcome) -> HttpResponse:
+        """Return the answer to `outcome`."""
+        decision, result = outcome.decision, outcome.result
+        if decision.verdict == REFUSED:
+            breach = decision.breaches[0]
+            return self._refusal(outcome, breach.reason, breach)
+        if result is not None and result.unknown:
+            return self._refusal(outcome, Reason.ENGINE_TIMEOUT, None)
+        if result is not None and not result.accepted:
+            return self._refusal(outcome, result.reason or Reason.INTERNAL_ERROR, None)
+        payload = self._call.answer(self._call.desk, outcome)
+        if isinstance(payload, Failure):
+            return self._failure(outcome, payload, [])
+        return self._response(outcome, 200, payload, [])
+
+    def _refusal(self, outcome: Outcome, reason: Reason, breach: Breach | None) -> HttpResponse:
+        call = self._call
+        event = outcome.event
+        told = rejection(reason, event, breach, call.fault)
+        rule = _ENGINE if breach is None else breach.rule
+        extra = [(header.RULE, rule)] if rule else []
+        if breach is not None and told.status in (418, 429):
+            extra.append(header.retry_after(breach, outcome.now_ns))
+        if isinstance(event, Replace) and reason in _CANCEL_SIDE:
+            return self._failure(outcome, replace_refused(event, told, None), extra)
+        payload: dict[str, Any] = {"code": told.code, "msg": told.text}
+        if breach is not None:
+            payload["ordergate"] = breach_object(call.desk.core.pipeline, breach)
+        return self._response(outcome, told.status, payload, extra)
+
+    def _failure(
+        self, outcome: Outcome, failure: Failure, extra: list[tuple[str, str]]
+    ) -> HttpResponse:
+        payload: dict[str, Any] = {"code": failure.code, "msg": failure.text}
+        if failure.data is not None:
+            payload["data"] = failure.data
+        return self._response(outcome, failure.status, payload, extra)
+
+    def _response(
+        self, outcome: Outcome, status: int, payload: Any, extra: list[tuple[str, str]]
+    ) -> HttpResponse:
+        call = self._call
+        desk = call.desk
+        decision_id = desk.ids.encode(outcome.seq)
+        headers = [header.CONTENT_TYPE, header.CACHE_CONTROL, (header.DECISION, decision_id)]
+        headers += extra
+        if call.venue:
+            headers.append((header.REQUEST_ID, _request_id(decision_id)))
+            headers += header.weight_headers(desk, call.ip)
+        if call.counts_orders:
+            account = desk.account(outcome)
+            if account:
+                headers += header.order_count_headers(desk, account)
+        return HttpResponse(status, headers, _encode(payload))
+
+
+def _request_id(decision_id: str) -> str:
+    """Return a text in the form of a UUID that follows from the decision id."""
+    digest = hashlib.sha256(decision_id.encode()).hexdigest()
+    return "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:32]))
+
+
+def _refused(event: Request, fault: Fault) -> RefusedRequest:
+    """Return the refused form of a request, with what is known of it."""
+    symbol = getattr(event, "symbol", 0)
+    client_order_id = getattr(event, "client_order_id", "")
+    return RefusedRequest(
+        event.endpoint,
+        event.ip,
+        event.key,
+        event.auth,
+        event.received_ns,
+        event.timestamp_ns,
+        event.recv_window_ns,
+        event.size,
+        event.channel,
+        event.session,
+        event.agent,
+        reason=fault.reason,
+        detail=fault.detail,
+        symbol=symbol,
+        client_order_id=client_order_id,
+        expected=fault.expected,
+    )
+
+
+def _nothing(_desk: Desk, _outcome: Outcome) -> Any:
+    """Answer nothing: the request is always refused."""
+    return {}

@@ -1,0 +1,95 @@
+"""Answers of the gate's own routes: a decision of the key, and the use of every limit it has."""
+
+from typing import Any, Final
+
+from gateway.dialects.binance.errors import breach_object
+from gateway.dialects.binance.order_answers import amount
+from gateway.dialects.binance.reading import Desk, Failure
+from gateway.outcome import Outcome
+from rules.decisions import VERDICT_NAMES, Usage
+from rules.endpoints import Endpoint
+from rules.events import Query, Request
+from rules.values import (
+    NS_PER_MS,
+    SCOPE_ACCOUNT,
+    SCOPE_IP,
+    SCOPE_KEY,
+    SCOPE_NAMES,
+    SCOPE_OWNER,
+)
+
+UNKNOWN_DECISION: Final = "This decision does not exist."
+
+
+def decision(desk: Desk, outcome: Outcome, *, decision_id: str) -> Any:
+    """Answer with one decision, if it was made on a request of the same key.
+
+    Another key's decision, one that is no longer kept and an id that was never given out are
+    answered alike.
+    """
+    asked = outcome.event
+    assert isinstance(asked, Query)
+    seq = desk.ids.decode(decision_id)
+    record = desk.find_record(seq) if seq is not None else None
+    if record is None or not isinstance(record.event, Request) or record.event.key != asked.key:
+        return Failure(404, -2013, UNKNOWN_DECISION)
+    found = record.decision
+    answer: dict[str, Any] = {
+        "decisionId": decision_id,
+        "time": desk.time(record.now_ns),
+        "endpoint": Endpoint(record.event.endpoint).name.lower(),
+        "verdict": VERDICT_NAMES[found.verdict],
+        "breaches": [breach_object(desk.core.pipeline, breach) for breach in found.breaches],
+    }
+    symbol = getattr(record.event, "symbol", 0)
+    if symbol:
+        answer["symbol"] = desk.symbol_name(symbol)
+    if found.order_id:
+        answer["orderId"] = found.order_id
+    client_order_id = found.client_order_id or getattr(record.event, "client_order_id", "")
+    if client_order_id:
+        answer["clientOrderId"] = client_order_id
+    if found.bid_e8 or found.ask_e8:
+        answer["bestBid"] = amount(found.bid_e8)
+        answer["bestAsk"] = amount(found.ask_e8)
+    if found.until_ns:
+        answer["heldUntil"] = desk.time(found.until_ns)
+    return answer
+
+
+def limits(desk: Desk, outcome: Outcome) -> Any:
+    """Answer with used, limit and end of window of every limit that applies to the key."""
+    asked = outcome.event
+    assert isinstance(asked, Query)
+    account = desk.account(outcome)
+    definition = desk.core.directory.accounts_by_number.get(account)
+    subjects = (
+        (SCOPE_IP, asked.ip),
+        (SCOPE_KEY, asked.key),
+        (SCOPE_ACCOUNT, account),
+        (SCOPE_OWNER, definition.owner if definition is not None else 0),
+    )
+    now_ns = desk.core.now_ns()
+    pipeline = desk.core.pipeline
+    return {
+        "time": desk.time(now_ns),
+        "limits": [
+            _limit(desk, usage)
+            for rule in pipeline.rules
+            for scope, subject in subjects
+            if subject
+            for usage in pipeline.usage(rule.name, scope, subject, now_ns)
+        ],
+    }
+
+
+def _limit(desk: Desk, usage: Usage) -> dict[str, Any]:
+    return {
+        "rule": usage.rule,
+        "scope": SCOPE_NAMES[usage.scope],
+        "label": usage.label,
+        "used": usage.used,
+        "limit": usage.limit,
+        "windowMs": usage.window_ns // NS_PER_MS or None,
+        "resetsAt": desk.time(usage.resets_ns) if usage.resets_ns else None,
+    }
