@@ -201,17 +201,19 @@ def read_manifest(directory: Path) -> Manifest:
     return manifest
 
 
-def runs(data: Path) -> list[Run]:
-    """Return the readable runs in a data directory, oldest first."""
+def run_directories(data: Path) -> list[Path]:
+    """Return the directories of all runs in a data directory, readable or not, oldest first."""
     if not data.is_dir():
         return []
-    found: list[tuple[str, int, Path]] = []
-    for path in data.iterdir():
-        match = _RUN_ID.fullmatch(path.name)
-        if match and (path / MANIFEST_NAME).is_file():
-            found.append((match[1], int(match[2] or 1), path))
+    matches = ((path, _RUN_ID.fullmatch(path.name)) for path in data.iterdir() if path.is_dir())
+    found = [(match[1], int(match[2] or 1), path) for path, match in matches if match]
+    return [path for _, _, path in sorted(found)]
+
+
+def runs(data: Path) -> list[Run]:
+    """Return the readable runs in a data directory, oldest first."""
     readable = []
-    for _, _, path in sorted(found):
+    for path in run_directories(data):
         try:
             readable.append(Run(path, read_manifest(path)))
         except JournalUnreadableError:

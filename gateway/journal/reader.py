@@ -26,6 +26,7 @@ from gateway.journal.frame import (
 from gateway.journal.manifest import Manifest, read_manifest
 from gateway.journal.segment import segment_name, segment_numbers
 from gateway.journal.tail import examine_tail
+from rules.values import INT63_MAX
 
 _CHUNK_BYTES: Final = 1 << 20
 
@@ -85,7 +86,8 @@ class RunReader:
     """Records of a run in order, from `start_seq` on.
 
     `records` ends where what is written now ends; calling it again goes on with what has been
-    added since. `torn_bytes` is the length of a torn end found there. Raises JournalUnreadableError
+    added since. `next_seq` is the record that would come next, `torn_bytes` the length of a torn
+    end found there. Raises JournalUnreadableError
     when there is no such run.
     """
 
@@ -96,7 +98,7 @@ class RunReader:
         self._start_seq = start_seq
         self._number = self._first_number()
         self._reader = SegmentReader(path / segment_name(self._number))
-        self._next_seq = 0
+        self.next_seq = 0
         self._sealed = False
 
     def records(self) -> Iterator[Record]:
@@ -132,11 +134,11 @@ class RunReader:
                     f"{self._reader.path} at byte {offset}: {error}"
                 ) from None
             if isinstance(content, Record) and offset:
-                if content.seq != self._next_seq:
+                if content.seq != self.next_seq:
                     raise self._corrupt(
-                        f"record {content.seq} where {self._next_seq} should be", offset
+                        f"record {content.seq} where {self.next_seq} should be", offset
                     )
-                self._next_seq += 1
+                self.next_seq += 1
                 if content.seq >= self._start_seq:
                     yield content
             else:
@@ -159,20 +161,20 @@ class RunReader:
                 raise self._corrupt(
                     f"the header is of segment {content.number} of run {content.run_id}", 0
                 )
-            if self._next_seq not in (0, content.first_seq):
+            if self.next_seq not in (0, content.first_seq):
                 raise self._corrupt(
                     f"the segment begins with record {content.first_seq} instead of "
-                    f"{self._next_seq}",
+                    f"{self.next_seq}",
                     0,
                 )
-            self._next_seq = content.first_seq
+            self.next_seq = content.first_seq
             if content.first_seq > self._start_seq and self._number == self._lowest:
                 raise self._corrupt(f"records before {content.first_seq} are missing", 0)
         elif isinstance(content, Seal):
-            if content.last_seq != self._next_seq - 1:
+            if content.last_seq != self.next_seq - 1:
                 raise self._corrupt(
                     f"the seal names record {content.last_seq} as the last, not "
-                    f"{self._next_seq - 1}",
+                    f"{self.next_seq - 1}",
                     offset,
                 )
             self._sealed = True
@@ -181,7 +183,7 @@ class RunReader:
         """Tell whether what is written ends here; raises JournalCorruptError when damage does."""
         offset = self._reader.offset
         tail = examine_tail(
-            self._reader.path, offset, max(self._next_seq, 1), self.manifest.durability
+            self._reader.path, offset, max(self.next_seq, 1), self.manifest.durability
         )
         if tail.proof_offset is None:
             self.torn_bytes = tail.torn_bytes
@@ -245,3 +247,14 @@ def read_run(path: Path, start_seq: int = 1) -> Iterator[Record]:
     Raises JournalError as `RunReader` does.
     """
     yield from RunReader(path, start_seq).records()
+
+
+def last_seq(path: Path) -> int:
+    """Return the number of the last record of the run in `path`, 0 when it has none.
+
+    Reads the last segment only. Raises JournalError.
+    """
+    reader = RunReader(path, INT63_MAX)
+    for _ in reader.records():
+        pass
+    return max(reader.next_seq - 1, 0)

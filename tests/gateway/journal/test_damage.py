@@ -1,5 +1,6 @@
 """Torn ends are told from damage, and damage is named to the byte."""
 
+import contextlib
 import hashlib
 import random
 import shutil
@@ -41,12 +42,9 @@ def frames(path: Path) -> list[tuple[int, int]]:
 
 def seqs(run: Path) -> list[int]:
     """Return the numbers of the records a run still gives before its end or damage."""
-    found = []
-    try:
-        for record in read_run(run):
-            found.append(record.seq)
-    except JournalCorruptError:
-        pass
+    found: list[int] = []
+    with contextlib.suppress(JournalCorruptError):
+        found.extend(record.seq for record in read_run(run))
     return found
 
 

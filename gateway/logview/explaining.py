@@ -1,0 +1,198 @@
+"""One decision explained: the run is replayed to just before it, then every rule is asked.
+
+What comes out is what the rules saw, not a guess from the recorded answer; `agrees` tells whether
+the decision made again is the recorded one.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from gateway.decision_id import DecisionIds
+from gateway.journal import JournalError, Record, Run, read_run
+from gateway.logview.rendering import Names, record_tree
+from gateway.logview.subjects import Subjects
+from gateway.replay import manifest_rulebook, same_decision
+from rules.book import Book
+from rules.decisions import Decision, Explanation
+from rules.events import BulkCancel, Event, Request
+from rules.pipeline import Pipeline
+from rules.rule import STAGE_NAMES
+from rules.units import decimal_text
+from rules.values import SCOPE_NAMES, STATE_ACTIVE, STATE_NAMES
+
+_KEY_FIELDS = ("name", "account", "permissions", "addresses", "expires_ns", "enabled")
+_ACCOUNT_FIELDS = ("name", "owner", "tier", "flags", "enabled")
+_SYMBOL_FIELDS = (
+    "name",
+    "state",
+    "last_e8",
+    "last_ns",
+    "bid_e8",
+    "bid_quantity_e8",
+    "ask_e8",
+    "ask_quantity_e8",
+    "quote_ns",
+    "previous_close_e8",
+    "halted_since_ns",
+)
+_ORDER_FIELDS = (
+    "order_id",
+    "client_order_id",
+    "account",
+    "symbol",
+    "side",
+    "order_type",
+    "time_in_force",
+    "price_e8",
+    "quantity_e8",
+    "quote_quantity_e8",
+    "filled_e8",
+    "status",
+    "accepted_ns",
+    "live_ns",
+    "reserved_asset",
+    "reserved_e8",
+    "cancel_cause",
+    "unknown",
+)
+
+
+class RuleView(msgspec.Struct, frozen=True):
+    """What one rule said of the event."""
+
+    rule: str
+    stage: str
+    mode: str
+    passed: bool
+    reason: str | None
+    limit: int | str
+    observed: int | str
+    detail: str
+    source: str
+
+
+class ExplainedDecision(msgspec.Struct, frozen=True):
+    """A record, what every rule said of it, and the facts that led to it."""
+
+    run: str
+    rulebook: str
+    revision: str
+    record: dict[str, Any]
+    agrees: bool
+    """Whether deciding it again gives the recorded decision."""
+    rules: list[RuleView]
+    facts: dict[str, Any]
+
+
+def explain(
+    run: Run,
+    seq: int,
+    ids: DecisionIds | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> ExplainedDecision:
+    """Return the explanation of record `seq` of a run.
+
+    Raises JournalError when the run has no such record or can't be read, RulebookError when its
+    rulebook can't be used by this version.
+    """
+    pipeline = Pipeline(manifest_rulebook(run.manifest))
+    subjects = Subjects()
+    for record in read_run(run.path):
+        subject = subjects.observe(record)
+        if record.seq == seq:
+            names = Names(subjects.directory)
+            tree = record_tree(record, subject, names, ids)
+            return _explained(run, pipeline, record, names, tree)
+        pipeline.apply(record.event, record.now_ns, seq=record.seq, course=record.decision)
+        if progress is not None:
+            progress(record.seq)
+    raise JournalError(f"{run.path}: there is no record {seq}")
+
+
+def _explained(
+    run: Run, pipeline: Pipeline, record: Record, names: Names, tree: dict[str, Any]
+) -> ExplainedDecision:
+    event, now_ns = record.event, record.now_ns
+    rulebook = pipeline.rulebook
+    views = [_view(pipeline, entry) for entry in pipeline.explain(event, now_ns)]
+    facts = facts_of(pipeline.book, event, record.decision, names)
+    again = pipeline.apply(event, now_ns, seq=record.seq)
+    return ExplainedDecision(
+        run=run.manifest.run_id,
+        rulebook=rulebook.name,
+        revision=rulebook.revision,
+        record=tree,
+        agrees=same_decision(again, record.decision),
+        rules=views,
+        facts=facts,
+    )
+
+
+def _view(pipeline: Pipeline, entry: Explanation) -> RuleView:
+    rule = pipeline.rule(entry.rule)
+    clause = getattr(pipeline.rulebook.clauses, entry.rule, None)
+    return RuleView(
+        rule=entry.rule,
+        stage=STAGE_NAMES[rule.stage] if rule is not None else "",
+        mode=getattr(clause, "mode", ""),
+        passed=entry.passed,
+        reason=entry.reason.name if entry.reason is not None else None,
+        limit=entry.limit,
+        observed=entry.observed,
+        detail=entry.detail,
+        source=rule.source if rule is not None else "",
+    )
+
+
+def facts_of(book: Book, event: Event, decision: Decision, names: Names) -> dict[str, Any]:
+    """Return what the book held on whom and what the event is about, before it was decided."""
+    facts: dict[str, Any] = {}
+    key = book.keys.get(getattr(event, "key", 0))
+    if key is not None:
+        facts["key"] = names.tree(key, _KEY_FIELDS)
+    number = decision.account or (key.account if key is not None else 0)
+    account = book.accounts.get(number)
+    symbol = book.symbols.get(getattr(event, "symbol", 0))
+    order = _order(book, event, decision, number)
+    if order is not None:
+        facts["order"] = names.tree(order, _ORDER_FIELDS)
+        account = account or book.accounts.get(order.account)
+        symbol = symbol or book.symbols.get(order.symbol)
+    if account is not None:
+        facts["account"] = names.tree(account, _ACCOUNT_FIELDS)
+        facts["account"]["open_orders"] = len(book.open_orders(account.account))
+    if symbol is not None:
+        facts["symbol"] = names.tree(symbol, _SYMBOL_FIELDS)
+        if account is not None:
+            facts["balances"] = {
+                str(names.directory.asset_name(asset) or asset): decimal_text(
+                    book.free_e8(account.account, asset)
+                )
+                for asset in (symbol.base_asset, symbol.quote_asset)
+            }
+    if isinstance(event, Request):
+        owner = account.owner if account is not None else 0
+        symbol_number = symbol.symbol if symbol is not None else 0
+        state, scope, subject = book.stop_state(owner, number, event.key, symbol_number)
+        if state != STATE_ACTIVE:
+            facts["stop_state"] = {
+                "state": STATE_NAMES[state],
+                "scope": SCOPE_NAMES[scope],
+                "subject": names.subject(scope, subject),
+            }
+    return facts
+
+
+def _order(book: Book, event: Event, decision: Decision, account: int) -> Any:
+    """Return the open order an event names, None when it names none that is open."""
+    order_id = getattr(event, "order_id", 0) or decision.order_id
+    if order_id:
+        return book.orders.get(order_id)
+    client_order_id = getattr(event, "orig_client_order_id", "")
+    if client_order_id:
+        return book.client_ids.get((account, client_order_id))
+    if isinstance(event, BulkCancel) and len(decision.cancels) == 1:
+        return book.orders.get(decision.cancels[0])
+    return None

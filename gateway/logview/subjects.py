@@ -1,0 +1,251 @@
+"""Whom and what a record is about, for records that only name an order or a command.
+
+The record is read from its beginning: definitions give numbers their names, accepted orders tell
+whose an engine report is. An order that has ended is forgotten, so memory follows what is open.
+"""
+
+from typing import Final, NamedTuple
+
+from gateway.directory import Directory
+from gateway.journal import Record
+from rules import values
+from rules.decisions import ACCEPTED, DEFERRED
+from rules.events import (
+    BalanceAdjusted,
+    BulkCancel,
+    ClearBan,
+    CommandResult,
+    Deadline,
+    Define,
+    DefineAccount,
+    DefineKey,
+    DefineSymbol,
+    Event,
+    MarketOrder,
+    MarketTrade,
+    OrderEnded,
+    OrderReduced,
+    OrderTrade,
+    Place,
+    Reference,
+    RefusedAggregate,
+    Replace,
+    Request,
+    SessionClosed,
+    SessionOpened,
+    SetState,
+    SetSymbolState,
+    TradeBust,
+)
+from rules.values import LIVE_STATUSES
+
+
+class OrderSubject(NamedTuple):
+    """Whose an order is."""
+
+    account: int
+    owner: int
+    symbol: int
+    key: int
+    client_order_id: str
+
+
+class Subject(NamedTuple):
+    """Everything one record is about, as interned numbers; empty where it names none."""
+
+    accounts: tuple[int, ...] = ()
+    owners: tuple[int, ...] = ()
+    symbols: tuple[int, ...] = ()
+    keys: tuple[int, ...] = ()
+    addresses: tuple[int, ...] = ()
+    order_ids: tuple[int, ...] = ()
+    client_order_ids: tuple[str, ...] = ()
+
+
+NOBODY: Final = Subject()
+
+
+def _given(*numbers: int) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(number for number in numbers if number))
+
+
+class Subjects:
+    """Follows a record from its first entry; `directory` holds the names defined so far."""
+
+    def __init__(self) -> None:
+        self.directory = Directory(_refuse)
+        self.orders: dict[int, OrderSubject] = {}
+        self._commands: dict[int, int] = {}
+        self._placements: dict[int, int] = {}
+        self._sessions: dict[int, tuple[int, int]] = {}
+
+    def observe(self, record: Record) -> Subject:
+        """Take up a record and return what it is about; every record, in order, once."""
+        event = record.event
+        if isinstance(event, Request):
+            return self._request(record, event)
+        self.directory.on_event(event)
+        if isinstance(event, CommandResult):
+            return self._result(event)
+        if isinstance(event, OrderTrade | OrderEnded | OrderReduced):
+            subject = self._of_orders((event.order_id,))
+            if not isinstance(event, OrderReduced) and event.status not in LIVE_STATUSES:
+                self.orders.pop(event.order_id, None)
+            return subject
+        if isinstance(event, BulkCancel | SetState):
+            return self._scope(record, event)
+        if isinstance(event, Deadline):
+            return self._of_orders(_given(self._commands.get(event.command_id, 0)))
+        return self._market(event) or self._definition(event) or self._session(event)
+
+    def account_of(self, record: Record, event: Request) -> tuple[int, int]:
+        """Return (account, owner) of a request, found from its key when not yet decided on."""
+        decision = record.decision
+        account = decision.account
+        if not account and (key := self.directory.keys_by_number.get(event.key)) is not None:
+            account = key.account
+        owner = decision.owner
+        if not owner and (facts := self.directory.accounts_by_number.get(account)) is not None:
+            owner = facts.owner
+        return account, owner
+
+    def _request(self, record: Record, event: Request) -> Subject:
+        decision = record.decision
+        account, owner = self.account_of(record, event)
+        symbol = getattr(event, "symbol", 0)
+        named = (
+            getattr(event, "client_order_id", ""),
+            getattr(event, "orig_client_order_id", ""),
+            decision.client_order_id,
+        )
+        order_ids = _given(decision.order_id, getattr(event, "order_id", 0), *decision.cancels)
+        if decision.verdict in (ACCEPTED, DEFERRED) and decision.order_id:
+            self._commands[record.seq] = decision.order_id
+            if isinstance(event, Place | Replace) and not event.flags & values.FLAG_TEST:
+                self._placements[record.seq] = decision.order_id
+                client_order_id = event.client_order_id or decision.client_order_id
+                self.orders[decision.order_id] = OrderSubject(
+                    account, owner, symbol, event.key, client_order_id
+                )
+        return Subject(
+            _given(account),
+            _given(owner),
+            _given(symbol),
+            _given(event.key),
+            _given(event.ip),
+            order_ids,
+            tuple(dict.fromkeys(name for name in named if name)),
+        )
+
+    def _result(self, event: CommandResult) -> Subject:
+        asked = self._commands.get(event.command_id, 0)
+        ended = [order.order_id for order in event.ended]
+        subject = self._of_orders(_given(event.order_id, asked, *ended))
+        if event.unknown:
+            return subject
+        self._commands.pop(event.command_id, None)
+        placed = self._placements.pop(event.command_id, 0)
+        if placed and (not event.accepted or event.replaced_refusal is not None):
+            ended.append(placed)
+        elif event.accepted and event.status and event.status not in LIVE_STATUSES:
+            ended.append(event.order_id)
+        for order_id in ended:
+            self.orders.pop(order_id, None)
+        return subject
+
+    def _of_orders(self, order_ids: tuple[int, ...]) -> Subject:
+        """Return the subject of a report that names only orders."""
+        known = [self.orders[order_id] for order_id in order_ids if order_id in self.orders]
+        return Subject(
+            accounts=_given(*(order.account for order in known)),
+            owners=_given(*(order.owner for order in known)),
+            symbols=_given(*(order.symbol for order in known)),
+            keys=_given(*(order.key for order in known)),
+            order_ids=order_ids,
+            client_order_ids=tuple(dict.fromkeys(order.client_order_id for order in known)),
+        )
+
+    def _scope(self, record: Record, event: BulkCancel | SetState) -> Subject:
+        """Return the subject of a stop or bulk cancel: its scope, and the orders it cancels."""
+        subject = _given(event.subject)
+        symbol = event.symbol if isinstance(event, BulkCancel) else 0
+        order_ids = record.decision.cancels
+        match event.scope:
+            case values.SCOPE_ACCOUNT:
+                found = Subject(accounts=subject)
+            case values.SCOPE_OWNER:
+                found = Subject(owners=subject)
+            case values.SCOPE_SYMBOL:
+                found = Subject(symbols=subject)
+            case values.SCOPE_KEY:
+                found = Subject(keys=subject)
+            case values.SCOPE_IP:
+                found = Subject(addresses=subject)
+            case values.SCOPE_ORDER:
+                found = self._of_orders(subject)
+            case values.SCOPE_SESSION:
+                key, address = self._sessions.get(event.subject, (0, 0))
+                found = Subject(keys=_given(key), addresses=_given(address))
+            case _:
+                found = NOBODY
+        return found._replace(
+            symbols=_given(*found.symbols, symbol),
+            order_ids=_given(*found.order_ids, *order_ids),
+        )
+
+    def _market(self, event: Event) -> Subject | None:
+        match event:
+            case Reference() | SetSymbolState():
+                return Subject(symbols=_given(event.symbol))
+            case MarketOrder():
+                return Subject(
+                    accounts=_given(event.account),
+                    owners=_given(event.owner),
+                    symbols=_given(event.symbol),
+                    order_ids=_given(event.order_id),
+                )
+            case MarketTrade():
+                return Subject(
+                    owners=_given(event.buy_owner, event.sell_owner),
+                    symbols=_given(event.symbol),
+                    order_ids=_given(event.buy_order_id, event.sell_order_id),
+                )
+            case TradeBust():
+                return Subject(
+                    accounts=_given(event.buy_account, event.sell_account),
+                    symbols=_given(event.symbol),
+                    order_ids=_given(event.buy_order_id, event.sell_order_id),
+                )
+            case BalanceAdjusted():
+                return Subject(accounts=_given(event.account))
+        return None
+
+    def _definition(self, event: Event) -> Subject | None:
+        match event:
+            case DefineSymbol():
+                return Subject(symbols=(event.symbol,))
+            case DefineAccount():
+                return Subject(accounts=(event.account,), owners=_given(event.owner))
+            case DefineKey():
+                return Subject(accounts=_given(event.account), keys=(event.key,))
+            case Define(kind=values.DEFINE_ADDRESS):
+                return Subject(addresses=(event.number,))
+            case Define(kind=values.DEFINE_OWNER):
+                return Subject(owners=(event.number,))
+        return None
+
+    def _session(self, event: Event) -> Subject:
+        match event:
+            case SessionOpened():
+                self._sessions[event.session] = (event.key, event.ip)
+                return Subject(keys=_given(event.key), addresses=_given(event.ip))
+            case SessionClosed():
+                key, address = self._sessions.pop(event.session, (0, 0))
+                return Subject(keys=_given(key), addresses=_given(address))
+            case RefusedAggregate() | ClearBan():
+                return Subject(addresses=_given(event.ip))
+        return NOBODY
+
+
+def _refuse(event: Event) -> None:
+    raise AssertionError(f"a reader of the record defines nothing: {event}")

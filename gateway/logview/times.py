@@ -1,0 +1,44 @@
+"""Times of the record as text and back, to the nanosecond and in UTC."""
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+from rules.values import NS_PER_SECOND
+
+_TIME: Final = re.compile(r"(.+?)(?:[.,]([0-9]{1,9}))?(Z|[+-][0-9]{2}:?[0-9]{2})?", re.ASCII)
+
+
+def time_text(at_ns: int) -> str:
+    """Return a time as `2026-01-31T09:00:00.000000001Z`, as plain digits outside years 1 to 9999."""
+    seconds, nanoseconds = divmod(at_ns, NS_PER_SECOND)
+    try:
+        moment = datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return str(at_ns)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanoseconds:09d}Z"
+
+
+def time_ns(text: str) -> int:
+    """Return the nanoseconds of an ISO 8601 time (UTC unless it says otherwise) or plain digits.
+
+    Raises ValueError.
+    """
+    if text.isascii() and text.isdigit():
+        return int(text)
+    match = _TIME.fullmatch(text)
+    try:
+        if match is None:
+            raise ValueError
+        zone = "+00:00" if match[3] in (None, "Z") else match[3]
+        moment = datetime.fromisoformat(match[1])
+        if moment.tzinfo is not None:
+            raise ValueError
+        moment = datetime.fromisoformat(moment.isoformat() + zone)
+    except ValueError:
+        raise ValueError(
+            f"`{text}` is not a time; write 2026-01-31, 2026-01-31T09:00:00.5Z or nanoseconds"
+        ) from None
+    fraction = int((match[2] or "").ljust(9, "0"))
+    whole = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (whole.days * 86_400 + whole.seconds) * NS_PER_SECOND + fraction
