@@ -48,6 +48,8 @@ class OrderSubject(NamedTuple):
     symbol: int
     key: int
     client_order_id: str
+    command_id: int
+    """The record whose decision placed it."""
 
 
 class Subject(NamedTuple):
@@ -76,7 +78,6 @@ class Subjects:
         self.directory = Directory(_refuse)
         self.orders: dict[int, OrderSubject] = {}
         self._commands: dict[int, int] = {}
-        self._placements: dict[int, int] = {}
         self._sessions: dict[int, tuple[int, int]] = {}
 
     def observe(self, record: Record) -> Subject:
@@ -113,19 +114,20 @@ class Subjects:
         decision = record.decision
         account, owner = self.account_of(record, event)
         symbol = getattr(event, "symbol", 0)
+        meant = self.orders.get(decision.order_id)
         named = (
             getattr(event, "client_order_id", ""),
             getattr(event, "orig_client_order_id", ""),
             decision.client_order_id,
+            meant.client_order_id if meant is not None else "",
         )
         order_ids = _given(decision.order_id, getattr(event, "order_id", 0), *decision.cancels)
         if decision.verdict in (ACCEPTED, DEFERRED) and decision.order_id:
             self._commands[record.seq] = decision.order_id
             if isinstance(event, Place | Replace) and not event.flags & values.FLAG_TEST:
-                self._placements[record.seq] = decision.order_id
                 client_order_id = event.client_order_id or decision.client_order_id
                 self.orders[decision.order_id] = OrderSubject(
-                    account, owner, symbol, event.key, client_order_id
+                    account, owner, symbol, event.key, client_order_id, record.seq
                 )
         return Subject(
             _given(account),
@@ -138,19 +140,20 @@ class Subjects:
         )
 
     def _result(self, event: CommandResult) -> Subject:
-        asked = self._commands.get(event.command_id, 0)
+        asked = self._commands.pop(event.command_id, 0)
         ended = [order.order_id for order in event.ended]
         subject = self._of_orders(_given(event.order_id, asked, *ended))
         if event.unknown:
             return subject
-        self._commands.pop(event.command_id, None)
-        placed = self._placements.pop(event.command_id, 0)
-        if placed and (not event.accepted or event.replaced_refusal is not None):
-            ended.append(placed)
-        elif event.accepted and event.status and event.status not in LIVE_STATUSES:
-            ended.append(event.order_id)
-        for order_id in ended:
-            self.orders.pop(order_id, None)
+        order_id = event.order_id or asked
+        order = self.orders.get(order_id)
+        placed = order is not None and order.command_id == event.command_id
+        refused = not event.accepted or event.replaced_refusal is not None
+        over = event.accepted and event.status and event.status not in LIVE_STATUSES
+        if over or (placed and refused):
+            ended.append(order_id)
+        for number in ended:
+            self.orders.pop(number, None)
         return subject
 
     def _of_orders(self, order_ids: tuple[int, ...]) -> Subject:
