@@ -47,7 +47,9 @@ class TradeAverage:
 
     def price_e8(self, minutes: int, now_ns: int) -> int:
         """Return the average of the last `minutes`, rounded down; 0 when nothing was traded."""
-        oldest = now_ns // NS_PER_SECOND - min(minutes, MINUTES_MAX) * _SECONDS_PER_MINUTE
+        if minutes > MINUTES_MAX:
+            minutes = MINUTES_MAX
+        oldest = now_ns // NS_PER_SECOND - minutes * _SECONDS_PER_MINUTE
         if oldest != self._oldest:
             self._sum_up(oldest)
         return self._weighted // self._quantity if self._quantity else 0
