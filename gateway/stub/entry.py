@@ -5,7 +5,6 @@ from gateway.stub.accounts import Holding, Ledger
 from gateway.stub.book import StubOrder, SymbolBook
 from gateway.stub.matching import (
     DONE,
-    NO_LIQUIDITY,
     SELF_TRADE,
     Matcher,
     limit_key,
@@ -29,6 +28,7 @@ from rules.values import (
     LIMIT,
     LIMIT_MAKER,
     MARKET,
+    NEW,
     SELL,
     STP_NONE,
     SYMBOL_TRADING,
@@ -94,19 +94,26 @@ class OrderEntry:
         holding = self._ledger.holding(
             command.account, book.quote_asset if command.side == BUY else book.base_asset
         )
+        best = book.opposite(command.side).best
+        takes = best is not None and best.key >= limit
         if holding.free_e8 < self._need_e8(book, order, limit, amount_e8):
             reason = Reason.ENGINE_INSUFFICIENT_BALANCE
-        elif command.order_type == LIMIT_MAKER and _would_take(book, order.side, order.price_e8):
+        elif takes and command.order_type == LIMIT_MAKER:
             reason = Reason.ENGINE_WOULD_TAKE
         if reason is not None:
             return refused(command.command_id, command.order_id, reason, now_ns)
         if not channel:
             self._seen.accept(command.order_id)
+        if rests and not takes:
+            self._rest(book, order, holding)
+            return CommandResult(command.command_id, command.order_id, True, None, NEW, now_ns)
         if (
             command.time_in_force == FOK
             and command.order_type == LIMIT
             and survey(book, order, limit)[0] < order.quantity_e8
         ):
+            takes = False
+        if not takes:
             return CommandResult(
                 command.command_id,
                 command.order_id,
@@ -198,6 +205,12 @@ class OrderEntry:
             return amount_e8 if amount_e8 >= 0 else survey(book, order, limit)[2]
         return survey(book, order, limit, amount_e8)[1] if amount_e8 >= 0 else order.quantity_e8
 
+    def _rest(self, book: SymbolBook, order: StubOrder, holding: Holding) -> None:
+        lock(order, holding)
+        (book.bids if order.side == BUY else book.asks).add(order)
+        self._orders[order.order_id] = order
+        book.update_id += 1
+
     def _run(
         self,
         command_id: int,
@@ -212,21 +225,14 @@ class OrderEntry:
         """Match the order, let the rest of it rest or expire, and return the result."""
         fills: list[Fill] = []
         prevented_before_e8 = order.prevented_e8
-        best = book.opposite(order.side).best
-        if best is None or best.key < limit:
-            end = NO_LIQUIDITY
-        else:
-            end = self._matcher.match(book, order, limit, amount_e8, fills, now_ns)
+        end = self._matcher.match(book, order, limit, amount_e8, fills, now_ns)
         reason: Reason | None = None
         if end == DONE and order.filled_e8:
             status = FILLED
         elif end == SELF_TRADE or (end == DONE and order.prevented_e8):
             status, reason = EXPIRED_IN_MATCH, Reason.ENGINE_STP_EXPIRED
         elif rests:
-            lock(order, holding)
-            book.side(order.side).add(order)
-            self._orders[order.order_id] = order
-            book.update_id += 1
+            self._rest(book, order, holding)
             status = resting_status(order)
         else:
             status, reason = EXPIRED, Reason.ENGINE_NO_LIQUIDITY

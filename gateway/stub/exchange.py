@@ -357,10 +357,9 @@ class MatchingExchange:
             book.asks.top(levels) if levels else (),
         )
 
-    def symbol_of(self, order_id: int) -> int:
-        """Return the symbol of a resting order, 0 when it does not rest."""
-        order = self._orders.get(order_id)
-        return order.symbol if order is not None else 0
+    def update_id(self, symbol: int) -> int:
+        """Return the count of changes of a symbol's book."""
+        return self._books[symbol].update_id
 
     def open_orders(self) -> Iterator[StubOrder]:
         """Yield every resting order, in the order they came to rest."""
