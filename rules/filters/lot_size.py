@@ -39,9 +39,12 @@ class LotSize(Rule):
         filters = book.symbols[event.symbol].filters
         if not _fits(event.quantity_e8, filters):
             return first_breach(_explain(event, filters))
-        if type(event) is Place and event.iceberg_quantity_e8:
-            if not _fits(event.iceberg_quantity_e8, filters):
-                return first_breach(_explain(event, filters))
+        if (
+            type(event) is Place
+            and event.iceberg_quantity_e8
+            and not _fits(event.iceberg_quantity_e8, filters)
+        ):
+            return first_breach(_explain(event, filters))
         return None
 
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:

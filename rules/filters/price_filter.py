@@ -36,9 +36,8 @@ class PriceFilter(Rule):
         filters = book.symbols[event.symbol].filters
         if event.order_type not in UNPRICED and not _fits(event.price_e8, filters):
             return first_breach(_explain(event, filters))
-        if type(event) is Place and event.stop_price_e8:
-            if not _fits(event.stop_price_e8, filters):
-                return first_breach(_explain(event, filters))
+        if type(event) is Place and event.stop_price_e8 and not _fits(event.stop_price_e8, filters):
+            return first_breach(_explain(event, filters))
         return None
 
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
