@@ -19,6 +19,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 from multidict import CIMultiDict
 
+from gateway.answer import Answer
 from gateway.dialects.http import HttpDialect, HttpRequest, HttpResponse
 from gateway.directory import Directory
 from gateway.edges.addresses import UNKNOWN_ADDRESS, PeerAddresses
@@ -62,29 +63,6 @@ class Meter(Protocol):
 
     def answered(self, endpoint: int, status: int, latency_ns: int) -> None:
         """Count one answered request."""
-
-
-class Answer:
-    """Waits for one outcome; no future is made when it comes within the call to `submit`."""
-
-    __slots__ = ("_future", "_outcome")
-
-    def __init__(self) -> None:
-        self._outcome: Outcome | None = None
-        self._future: asyncio.Future[Outcome] | None = None
-
-    def __call__(self, outcome: Outcome) -> None:
-        """Take the outcome: this is the reply given to `submit`."""
-        self._outcome = outcome
-        if self._future is not None and not self._future.done():
-            self._future.set_result(outcome)
-
-    async def outcome(self) -> Outcome:
-        """Return the outcome once it is there."""
-        if self._outcome is None:
-            self._future = asyncio.get_running_loop().create_future()
-            return await self._future
-        return self._outcome
 
 
 class RestEdge:

@@ -1,0 +1,229 @@
+"""What the admin port takes and answers, as JSON objects; the commands decode the same structs.
+
+Times are nanoseconds since the Unix epoch. Scopes are `venue`, `symbol`, `owner`, `account` and
+`key`; a subject is named as operators know it (BTCUSDT, an account's name, a key id) and is empty
+for the venue.
+"""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+StopScope: TypeAlias = Literal["venue", "symbol", "owner", "account", "key"]
+KeyKind: TypeAlias = Literal["hmac", "rsa", "ed25519"]
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of what an operator sends: an unknown field is an error, not silently dropped."""
+
+
+class KillRequest(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Stop a scope; `state` may be milder than KILLED, never ACTIVE."""
+
+    scope: StopScope
+    subject: str = ""
+    state: Literal["KILLED", "CANCEL_ONLY", "REDUCE_ONLY", "SLOW"] = "KILLED"
+    reason: str
+    actor: str
+
+
+class ReleaseRequest(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Set a scope back to ACTIVE."""
+
+    scope: StopScope
+    subject: str = ""
+    reason: str
+    actor: str
+
+
+class SymbolStateRequest(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Open, halt or restrict trading in a symbol."""
+
+    symbol: str
+    state: Literal["TRADING", "HALT", "BREAK", "END_OF_DAY", "CANCEL_ONLY", "AUCTION"]
+    reason: str
+    actor: str
+
+
+class BanRequest(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Ban an address for some seconds, or (0) lift its ban and forget its history."""
+
+    address: str
+    seconds: int
+    actor: str
+
+
+class CreateKeyRequest(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Make a key; an account or owner that does not exist is opened with it."""
+
+    account: str
+    owner: str = ""
+    """Of an account that is opened; empty: named like the account."""
+    tier: str = ""
+    """Of an account that is opened."""
+    kind: KeyKind = "hmac"
+    public_key: str = ""
+    """PEM; for rsa and ed25519 only."""
+    permissions: tuple[Literal["read", "trade", "margin", "futures"], ...] = ("read",)
+    addresses: tuple[str, ...] = ()
+    """Addresses it may be used from; empty: any."""
+    expires_ns: int = 0
+    """0: never."""
+
+
+class RevokeKeyRequest(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """End a key for good."""
+
+    name: str
+
+
+class AdvanceRequest(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Move a manual clock forward."""
+
+    seconds: int
+
+
+class ErrorAnswer(msgspec.Struct, frozen=True):
+    """Why a request of an operator was not carried out."""
+
+    error: str
+
+
+class ActAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """An operator's act was recorded."""
+
+    decision_id: str
+    now_ns: int
+
+
+class StopAnswer(ActAnswer, frozen=True, kw_only=True):
+    """A stop state was set."""
+
+    scope: str
+    subject: str
+    state: str
+    open_orders: int
+    """Open orders of the scope when it was stopped; a kill cancels all of them."""
+    remaining: int
+    """Those still open when this was answered: their cancels are on the way."""
+
+
+class ScopeAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What stopping a scope would reach."""
+
+    scope: str
+    subject: str
+    state: str
+    """The scope's own state."""
+    open_orders: int
+    accounts: int
+    """Accounts with open orders in the scope."""
+
+
+class StopLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One scope that is not ACTIVE."""
+
+    scope: str
+    subject: str
+    state: str
+    reason: str
+    actor: str
+    since_ns: int
+
+
+class SymbolLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One instrument."""
+
+    symbol: str
+    state: str
+    last: str
+    bid: str
+    ask: str
+
+
+class BanLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One banned address."""
+
+    address: str
+    until_ns: int
+
+
+class StatusAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """How the gate is."""
+
+    version: str
+    started_ns: int
+    now_ns: int
+    seq: int
+    recorded_seq: int
+    rulebook: str
+    revision: str
+    compiled: bool
+    """Whether the rules run as compiled modules."""
+    engine_connected: bool
+    engine_epoch: int
+    engine_seq: int
+    open_orders: int
+    accounts: int
+    keys: int
+    journal: str
+    """Where the record is, empty when there is none."""
+    journal_fault: str
+    stops: tuple[StopLine, ...]
+    symbols: tuple[SymbolLine, ...]
+    bans: tuple[BanLine, ...]
+
+
+class LimitLine(msgspec.Struct, frozen=True, kw_only=True):
+    """The use of one limit."""
+
+    rule: str
+    scope: str
+    subject: str
+    label: str
+    used: int
+    limit: int
+    window_ns: int
+    resets_ns: int
+
+
+class LimitsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The use of every limit of a key, account or address."""
+
+    now_ns: int
+    limits: tuple[LimitLine, ...]
+
+
+class KeyLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One key; never its secret."""
+
+    name: str
+    kind: str
+    """Empty when there is no key material any more."""
+    account: str
+    owner: str
+    permissions: tuple[str, ...]
+    addresses: tuple[str, ...]
+    expires_ns: int
+    enabled: bool
+
+
+class KeysAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """All keys."""
+
+    keys: tuple[KeyLine, ...]
+
+
+class CreatedKeyAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A new key."""
+
+    key: KeyLine
+    secret: str
+    """Shown this once; empty for a public key."""
+    account_opened: bool
+
+
+class ClockAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The core's time."""
+
+    now_ns: int

@@ -1,0 +1,77 @@
+"""What operators' tools need of a gate, and how they say that something can't be done."""
+
+from pathlib import Path
+from typing import Protocol
+
+from gateway.directory import Directory
+from gateway.outcome import Reply
+from rules.book import Book
+from rules.decisions import Usage
+from rules.events import Event
+from rules.rule import Rule
+from rules.rulebook import Rulebook
+
+
+class OperatorError(ValueError):
+    """An operator asked for something that can't be done; the message says what is at fault."""
+
+
+class UnknownSubjectError(OperatorError):
+    """There is no such symbol, owner, account, key or address."""
+
+
+class AdministeredPipeline(Protocol):
+    """What operators see of the pipeline."""
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules in force."""
+
+    def usage(self, rule_name: str, scope: int, subject: int, now_ns: int) -> tuple[Usage, ...]:
+        """Return the use of one rule's limits by one subject."""
+
+
+class AdministeredCore(Protocol):
+    """What operators need of the core."""
+
+    @property
+    def book(self) -> Book:
+        """The facts."""
+
+    @property
+    def pipeline(self) -> AdministeredPipeline:
+        """The rules."""
+
+    @property
+    def rulebook(self) -> Rulebook:
+        """The rulebook in force."""
+
+    @property
+    def directory(self) -> Directory:
+        """Names and numbers."""
+
+    @property
+    def seq(self) -> int:
+        """The sequence number of the last event."""
+
+    def now_ns(self) -> int:
+        """Return the core's time."""
+
+    def submit(self, event: Event, reply: Reply | None = None) -> None:
+        """Decide an event."""
+
+
+class AdministeredJournal(Protocol):
+    """What operators see of the record."""
+
+    @property
+    def directory(self) -> Path:
+        """Where it is."""
+
+    @property
+    def recorded_seq(self) -> int:
+        """The last event that is recorded."""
+
+    @property
+    def fault(self) -> str:
+        """Why it can't be written, empty when it can."""

@@ -1,0 +1,178 @@
+"""Who sends a gRPC message: address, key and the result of authentication."""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+from urllib.parse import unquote
+
+import grpc
+
+from gateway.auth.authenticator import Authenticator, Identity
+from gateway.dialects.native.desk import Caller
+from gateway.dialects.native.reading import Fault, text_time_ns, time_ns
+from gateway.dialects.native.signing import (
+    KEY_HEADER,
+    RECV_WINDOW_HEADER,
+    SIGNATURE_HEADER,
+    TIMESTAMP_HEADER,
+    call_payload,
+    logon_payload,
+)
+from gateway.directory import Directory
+from gateway.edges.addresses import PeerAddresses
+from gateway.wire.ordergate.v1 import order_entry_pb2 as wire
+from rules.reasons import Reason
+from rules.values import AUTH_BAD_SIGNATURE, AUTH_NOT_REQUIRED, AUTH_OK
+
+_NO_TIME: Final = -1
+"""Recv window of a message that has no timestamp and needs none."""
+_RECV_WINDOW_FORM: Final = "microseconds, 0 to 99999999999999999999"
+
+
+class Origin(NamedTuple):
+    """Where a call comes from, whoever sends it."""
+
+    ip: int
+    agent: int
+    certificate: str
+    """Common name of the client's verified certificate, empty without one."""
+    metadata: dict[str, str]
+
+
+class Callers:
+    """Finds out who sends each message.
+
+    `banned` tells whether an address is banned, so that its signatures need not be verified.
+    A client certificate that the server verified stands for a signature: its common name is the
+    API key.
+    """
+
+    def __init__(
+        self,
+        directory: Directory,
+        authenticator: Authenticator,
+        banned: Callable[[int], bool],
+        addresses: PeerAddresses | None = None,
+    ) -> None:
+        self._directory = directory
+        self._authenticator = authenticator
+        self._banned = banned
+        self._addresses = addresses or PeerAddresses()
+
+    def origin(self, context: "grpc.aio.ServicerContext[Any, Any]") -> Origin:
+        """Return where a call comes from."""
+        metadata = {
+            name: value
+            for name, value in context.invocation_metadata() or ()
+            if isinstance(value, str)
+        }
+        host = peer_host(context.peer())
+        address = self._addresses.of(host, metadata.get("x-forwarded-for"))
+        names = context.auth_context().get("x509_common_name", ())
+        certificate = next(iter(names), b"").decode("utf-8", "replace")
+        agent = self._directory.agent(metadata.get("user-agent", ""))
+        return Origin(self._directory.address(address), agent, certificate, metadata)
+
+    def stranger(self, origin: Origin, received_ns: int) -> Caller:
+        """Return the caller of something that needs no key."""
+        return Caller(origin.ip, 0, AUTH_NOT_REQUIRED, received_ns, 0, _NO_TIME, 0, origin.agent)
+
+    def unary(
+        self, origin: Origin, path: str, message: bytes, received_ns: int
+    ) -> tuple[Caller, Fault | None]:
+        """Return who made a unary call, and what is wrong with its metadata."""
+        metadata = origin.metadata
+        timestamp = metadata.get(TIMESTAMP_HEADER, "")
+        recv_window = metadata.get(RECV_WINDOW_HEADER, "")
+        identity = self._identify(
+            origin,
+            metadata.get(KEY_HEADER),
+            metadata.get(SIGNATURE_HEADER),
+            call_payload(path, timestamp, recv_window, message),
+        )
+        timestamp_ns = text_time_ns(timestamp)
+        window_ns = text_time_ns(recv_window)
+        fault = None
+        if window_ns < 0:
+            fault = Fault(Reason.INVALID_PARAMETER, RECV_WINDOW_HEADER, _RECV_WINDOW_FORM)
+        elif recv_window and window_ns == 0:
+            # A window of nothing is a window, and 0 would mean the default.
+            window_ns = 1
+        if not timestamp and origin.certificate:
+            window_ns = _NO_TIME
+        caller = self._caller(origin, identity, received_ns, timestamp_ns, window_ns)
+        return caller, fault
+
+    def logon(
+        self, origin: Origin, logon: wire.Logon, received_ns: int, session: int
+    ) -> tuple[Caller, Fault | None]:
+        """Return who opens a session, and what is wrong with the logon."""
+        identity = self._identify(origin, logon.api_key, logon.signature, logon_payload(logon))
+        timestamp_ns = time_ns(logon.timestamp_us)
+        window_ns = time_ns(logon.recv_window_us)
+        fault = None
+        if window_ns < 0:
+            fault = Fault(Reason.PARAMETER_OUT_OF_RANGE, "recv_window_us", "0 and above")
+        elif not logon.timestamp_us and origin.certificate:
+            window_ns = _NO_TIME
+        if logon.agent and identity.auth == AUTH_OK:
+            origin = origin._replace(agent=self._directory.agent(logon.agent))
+        caller = self._caller(origin, identity, received_ns, timestamp_ns, window_ns)
+        return caller._replace(session=session), fault
+
+    def _identify(
+        self, origin: Origin, key_name: str | None, signature: str | None, payload: bytes
+    ) -> Identity:
+        banned = self._banned(origin.ip)
+        if not origin.certificate or signature or banned:
+            identity = self._authenticator.authenticate(key_name, signature, payload, banned)
+        else:
+            identity = self._authenticator.identify(key_name or origin.certificate)
+        if origin.certificate and identity.auth == AUTH_OK:
+            # The connection belongs to one key, even where another's signature is right.
+            if (key_name or origin.certificate) != origin.certificate:
+                return Identity(AUTH_BAD_SIGNATURE, identity.key)
+        return identity
+
+    def _caller(
+        self,
+        origin: Origin,
+        identity: Identity,
+        received_ns: int,
+        timestamp_ns: int,
+        window_ns: int,
+    ) -> Caller:
+        return Caller(
+            origin.ip,
+            identity.key,
+            identity.auth,
+            received_ns,
+            timestamp_ns,
+            window_ns,
+            0,
+            origin.agent,
+        )
+
+
+def entry_caller(
+    logged_on: Caller, message: wire.SessionRequest, received_ns: int
+) -> tuple[Caller, Fault | None]:
+    """Return who sent a message of an open session, and what is wrong with its times."""
+    timestamp_ns = time_ns(message.timestamp_us)
+    window_ns = time_ns(message.recv_window_us)
+    fault = None
+    if window_ns < 0:
+        fault = Fault(Reason.PARAMETER_OUT_OF_RANGE, "recv_window_us", "0 and above")
+    elif timestamp_ns == 0 and window_ns == 0:
+        window_ns = _NO_TIME
+    caller = logged_on._replace(
+        received_ns=received_ns, timestamp_ns=timestamp_ns, recv_window_ns=window_ns
+    )
+    return caller, fault
+
+
+def peer_host(peer: str) -> str:
+    """Return the host of a gRPC peer such as `ipv4:127.0.0.1:5000` or `ipv6:%5B::1%5D:5000`."""
+    kind, _, rest = peer.partition(":")
+    if kind not in ("ipv4", "ipv6"):
+        return ""
+    return unquote(rest).rpartition(":")[0].strip("[]")

@@ -1,0 +1,205 @@
+"""Order entry over gRPC: unary calls and sessions, health and reflection.
+
+Handlers take raw bytes: the signature covers exactly what was sent, and a message that can't be
+read is decided like any other. So is a call of a method that does not exist.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from itertools import count
+from typing import Any, Final, NoReturn, TypeAlias
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import DecodeError
+from google.rpc.status_pb2 import Status
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from gateway.auth.authenticator import Authenticator
+from gateway.dialects.native.answers import METHODS, Method, answer
+from gateway.dialects.native.desk import Caller, Desk
+from gateway.dialects.native.reading import Fault
+from gateway.dialects.native.refusals import status_code
+from gateway.dialects.native.requests import refused
+from gateway.dialects.native.signing import DECISION_HEADER, RULE_HEADER, SERVICE, SESSION_PATH
+from gateway.edges.addresses import PeerAddresses
+from gateway.edges.grpc_callers import Callers
+from gateway.edges.grpc_session import MESSAGE_MAX, Session, too_long
+from gateway.edges.rest import Answer, Meter, SubmittingCore
+from gateway.wire.ordergate.v1 import order_entry_pb2 as wire
+from rules.endpoints import Endpoint
+from rules.events import Request
+from rules.reasons import Reason
+
+MESSAGE_MAX_TRANSPORT: Final = 4 * MESSAGE_MAX
+"""Longer messages are cut off by the transport and never become a request."""
+DETAILS_MAX: Final = 4_096
+"""Bytes of status details; clients take 8 KiB of metadata."""
+SHUTDOWN_SECONDS: Final = 5.0
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
+_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", MESSAGE_MAX_TRANSPORT),
+    # Without this a second server on the same port would silently take part of the clients.
+    ("grpc.so_reuseport", 0),
+)
+
+
+class GrpcOrderEdge:
+    """Serves OrderEntry, health and reflection on one port.
+
+    `receive_ns` is the receive clock (UTC), `banned` tells whether an address is banned,
+    `next_session` numbers sessions over all edges, `credentials` turn on TLS (with client
+    certificates required, mutual TLS).
+    """
+
+    def __init__(
+        self,
+        core: SubmittingCore,
+        desk: Desk,
+        authenticator: Authenticator,
+        receive_ns: Callable[[], int],
+        banned: Callable[[int], bool],
+        next_session: Callable[[], int] | None = None,
+        addresses: PeerAddresses | None = None,
+        credentials: grpc.ServerCredentials | None = None,
+        meter: Meter | None = None,
+    ) -> None:
+        self._core = core
+        self._desk = desk
+        self._callers = Callers(core.directory, authenticator, banned, addresses)
+        self._receive_ns = receive_ns
+        self._next_session = next_session or count(1).__next__
+        self._credentials = credentials
+        self._meter = meter
+        self._server: grpc.aio.Server | None = None
+        self._health = health.aio.HealthServicer()
+        self.closing = False
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen, and return the port (a free one for port 0); raises OSError when it is taken."""
+        server = self._server = grpc.aio.server(options=_OPTIONS)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
+        # Last, because it also takes every method that nobody else serves.
+        server.add_generic_rpc_handlers((_Handlers(self),))
+        target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        try:
+            if self._credentials is None:
+                bound = server.add_insecure_port(target)
+            else:
+                bound = server.add_secure_port(target, self._credentials)
+        except RuntimeError as error:
+            raise OSError(f"can't listen on {target}: {error}") from None
+        await server.start()
+        for name in ("", SERVICE):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        return bound
+
+    async def close(self) -> None:
+        """Tell health checks, let calls in progress end, then end all sessions."""
+        self.closing = True
+        if self._server is not None:
+            await self._health.enter_graceful_shutdown()
+            await self._server.stop(SHUTDOWN_SECONDS)
+            self._server = None
+
+    # --- Calls --------------------------------------------------------------------------------
+
+    async def unary(self, method: Method, path: str, raw: bytes, context: Context) -> bytes:
+        """Answer one unary call."""
+        started_ns = time.perf_counter_ns()
+        received_ns = self._receive_ns()
+        origin = self._callers.origin(context)
+        caller, fault = self._callers.unary(origin, path, raw, received_ns)
+        event = self._read(method, caller, fault, raw)
+        waiting = Answer()
+        self._core.submit(event, waiting)
+        told = answer(method, self._desk, await waiting.outcome())
+        code = status_code(told).value if isinstance(told, wire.Refusal) else 0
+        if self._meter is not None:
+            latency_ns = time.perf_counter_ns() - started_ns
+            self._meter.answered(event.endpoint, code, latency_ns)
+        if isinstance(told, wire.Refusal):
+            await abort(context, told)
+        context.set_trailing_metadata(((DECISION_HEADER, told.decision_id),))
+        encoded: bytes = told.SerializeToString()
+        return encoded
+
+    def _read(self, method: Method, caller: Caller, fault: Fault | None, raw: bytes) -> Request:
+        """Return the event of a unary call's message."""
+        fault = fault or too_long(raw)
+        if fault is not None:
+            return refused(caller, method.endpoint, fault)
+        try:
+            message = method.message.FromString(raw)
+        except DecodeError:
+            fault = Fault(Reason.MALFORMED_REQUEST, f"not a {method.message.__name__}")
+            return refused(caller, method.endpoint, fault)
+        event: Request = method.read(self._desk.core, caller, message)
+        return event
+
+    async def session(self, _requests: object, context: Context) -> None:
+        """Serve one session from logon to its end."""
+        origin = self._callers.origin(context)
+        session = Session(self._core, self._desk, self._callers, self._receive_ns, context, origin)
+        refusal = await session.log_on(self._next_session())
+        if refusal is not None:
+            await abort(context, refusal)
+        try:
+            await session.serve()
+        finally:
+            session.end(self.closing)
+
+    async def unknown(self, path: str, _requests: object, context: Context) -> None:
+        """Decide and refuse the call of a method that does not exist."""
+        caller = self._callers.stranger(self._callers.origin(context), self._receive_ns())
+        event = refused(caller, Endpoint.UNKNOWN, Fault(Reason.UNKNOWN_ENDPOINT, path[:256]))
+        waiting = Answer()
+        self._core.submit(event, waiting)
+        told = answer(METHODS[0], self._desk, await waiting.outcome())
+        await abort(context, told)
+
+
+class _Handlers(grpc.GenericRpcHandler):
+    """Finds the handler of a method; there is one for those that do not exist, too."""
+
+    def __init__(self, edge: GrpcOrderEdge) -> None:
+        self._edge = edge
+        self._handlers: dict[str, Any] = {}
+        for method in METHODS:
+            path = f"/{SERVICE}/{method.name}"
+            call: Callable[..., Awaitable[bytes]] = partial(edge.unary, method, path)
+            self._handlers[path] = grpc.unary_unary_rpc_method_handler(call)
+        self._handlers[SESSION_PATH] = grpc.stream_stream_rpc_method_handler(edge.session)
+
+    def service(self, details: Any) -> Any:
+        """Return the handler of a call."""
+        found = self._handlers.get(details.method)
+        if found is None:
+            call = partial(self._edge.unknown, details.method)
+            found = grpc.stream_stream_rpc_method_handler(call)
+        return found
+
+
+async def abort(context: Context, told: wire.Refusal) -> NoReturn:
+    """End a call with the status of a refusal, and the refusal itself in the status details."""
+    while told.ByteSize() > DETAILS_MAX and told.others:
+        del told.others[-1]
+    packed = AnyMessage()
+    packed.Pack(told)
+    code = _CODES[status_code(told).value]
+    status = Status(code=code.value[0], message=told.text, details=[packed])
+    metadata = [
+        (DECISION_HEADER, told.decision_id),
+        ("grpc-status-details-bin", status.SerializeToString()),
+    ]
+    if told.rule:
+        metadata.append((RULE_HEADER, told.rule))
+    await context.abort(code, told.text, tuple(metadata))
+    raise AssertionError("abort returned")

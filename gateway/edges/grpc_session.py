@@ -1,0 +1,222 @@
+"""One gRPC session: a signed logon, then batches of requests and coalesced answers."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, TypeAlias
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from gateway.dialects.native.answers import METHOD_BY_ENTRY, METHODS, Method, answer
+from gateway.dialects.native.desk import Caller, Desk
+from gateway.dialects.native.reading import Fault
+from gateway.dialects.native.refusals import refusal
+from gateway.dialects.native.requests import refused
+from gateway.edges.grpc_callers import Callers, Origin, entry_caller
+from gateway.edges.rest import Answer, SubmittingCore
+from gateway.outcome import Outcome
+from gateway.wire.ordergate.v1 import order_entry_pb2 as wire
+from rules.endpoints import Endpoint
+from rules.events import Query, Request, SessionClosed, SessionOpened
+from rules.reasons import Reason
+from rules.values import AUTH_MISSING_KEY, CHANNEL_GRPC
+
+MESSAGE_MAX: Final = 1_048_576
+"""Bytes of a message that is read."""
+REQUESTS_PER_TURN: Final = 16
+"""Requests of one session decided before other connections get their turn."""
+ANSWERS_PER_MESSAGE: Final = 1_000
+UNANSWERED_MAX: Final = 4_096
+"""Requests whose answers have not been written yet; no more is read until they are."""
+_NS_PER_MICROSECOND: Final = 1_000
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+
+class Session:
+    """One stream from logon to its end."""
+
+    def __init__(
+        self,
+        core: SubmittingCore,
+        desk: Desk,
+        callers: Callers,
+        receive_ns: Callable[[], int],
+        context: Context,
+        origin: Origin,
+    ) -> None:
+        self._core = core
+        self._desk = desk
+        self._callers = callers
+        self._receive_ns = receive_ns
+        self._context = context
+        self._origin = origin
+        self._caller: Caller = callers.stranger(origin, 0)
+        self._first = wire.SessionRequest()
+        self._last_sequence = 0
+        self._unanswered = 0
+        self._answers: deque[wire.SessionAnswer] = deque()
+        self._changed = asyncio.Event()
+        """Set when there are answers to write, or the last one has come."""
+        self._room = asyncio.Event()
+        """Set while more may be read."""
+        self._room.set()
+        self._read_all = False
+
+    async def log_on(self, number: int) -> wire.Refusal | None:
+        """Decide the first message; return why the session is refused, None when it is open."""
+        raw = await self._context.read()
+        received_ns = self._receive_ns()
+        event = self._logon_event(b"" if raw is grpc.aio.EOF else raw, received_ns, number)
+        waiting = Answer()
+        self._core.submit(event, waiting)
+        outcome = await waiting.outcome()
+        told = refusal(self._desk, outcome)
+        if told is not None:
+            return told
+        caller = self._caller
+        self._core.submit(SessionOpened(number, caller.key, caller.ip, CHANNEL_GRPC))
+        accepted = wire.LogonAccepted(
+            decision_id=self._desk.ids.encode(outcome.seq),
+            session=number,
+            server_time_us=received_ns // _NS_PER_MICROSECOND,
+        )
+        await self._context.write(wire.SessionResponse(logon=accepted).SerializeToString())
+        return None
+
+    def _logon_event(self, raw: bytes, received_ns: int, number: int) -> Request:
+        endpoint = Endpoint.SESSION_LOGON
+        fault = too_long(raw)
+        if fault is None:
+            try:
+                self._first = wire.SessionRequest.FromString(raw)
+            except DecodeError:
+                fault = Fault(Reason.MALFORMED_REQUEST, "not a SessionRequest")
+        if fault is not None:
+            return refused(self._callers.stranger(self._origin, received_ns), endpoint, fault)
+        caller, fault = self._callers.logon(self._origin, self._first.logon, received_ns, number)
+        if not self._first.HasField("logon"):
+            caller = caller._replace(auth=AUTH_MISSING_KEY)
+        self._caller = caller
+        if fault is not None:
+            return refused(caller, endpoint, fault)
+        return Query(*caller.head(endpoint))
+
+    async def serve(self) -> None:
+        """Read, decide and answer until the client has sent and got everything."""
+        writer = asyncio.create_task(self._write_answers())
+        reader = asyncio.create_task(self._read_messages())
+        try:
+            # A writer that fails means the client is gone; there is nothing left to read for.
+            done, _ = await asyncio.wait((writer, reader), return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                task.result()
+        finally:
+            writer.cancel()
+            reader.cancel()
+
+    def end(self, planned: bool) -> None:
+        """Record the end of the session; `planned` ends by the gate count as graceful."""
+        self._core.submit(SessionClosed(self._caller.session, self._read_all or planned))
+
+    # --- Requests -----------------------------------------------------------------------------
+
+    async def _read_messages(self) -> None:
+        await self._take(self._first, self._receive_ns(), opening=True)
+        while (raw := await self._context.read()) is not grpc.aio.EOF:
+            received_ns = self._receive_ns()
+            fault = too_long(raw)
+            message = wire.SessionRequest()
+            if fault is None:
+                try:
+                    message = wire.SessionRequest.FromString(raw)
+                except DecodeError:
+                    fault = Fault(Reason.MALFORMED_REQUEST, "not a SessionRequest")
+            if fault is None:
+                await self._take(message, received_ns)
+            else:
+                self._refuse(self._caller._replace(received_ns=received_ns), fault)
+            await self._room.wait()
+        self._read_all = True
+        self._changed.set()
+
+    async def _take(
+        self, message: wire.SessionRequest, received_ns: int, opening: bool = False
+    ) -> None:
+        """Decide every request of one message."""
+        caller, fault = entry_caller(self._caller, message, received_ns)
+        if not opening and message.HasField("logon"):
+            self._refuse(caller, Fault(Reason.UNEXPECTED_PARAMETER, "logon"))
+        elif not opening and not message.entries:
+            self._refuse(caller, Fault(Reason.MISSING_PARAMETER, "entries"))
+        for place, entry in enumerate(message.entries):
+            if place and place % REQUESTS_PER_TURN == 0:
+                await asyncio.sleep(0)
+                await self._room.wait()
+            self._decide(entry, caller, fault)
+
+    def _decide(self, entry: wire.SessionEntry, caller: Caller, fault: Fault | None) -> None:
+        """Have one entry decided."""
+        field = entry.WhichOneof("request")
+        method = METHOD_BY_ENTRY[field] if field else METHODS[0]
+        if entry.sequence <= self._last_sequence:
+            expected = f"above {self._last_sequence}"
+            fault = Fault(Reason.INVALID_PARAMETER, "sequence", expected)
+        else:
+            self._last_sequence = entry.sequence
+            if field is None:
+                fault = Fault(Reason.MISSING_PARAMETER, "request")
+        endpoint = method.endpoint if field else Endpoint.UNKNOWN
+        event: Request = (
+            method.read(self._desk.core, caller, getattr(entry, method.entry_field))
+            if fault is None
+            else refused(caller, endpoint, fault)
+        )
+        self._submit(event, method, entry.sequence)
+
+    def _refuse(self, caller: Caller, fault: Fault) -> None:
+        """Have a message decided that has no entry to answer."""
+        self._submit(refused(caller, Endpoint.UNKNOWN, fault), METHODS[0], 0)
+
+    def _submit(self, event: Request, method: Method, sequence: int) -> None:
+        self._unanswered += 1
+        if self._unanswered >= UNANSWERED_MAX:
+            self._room.clear()
+        self._core.submit(event, partial(self._answered, method, sequence))
+
+    # --- Answers ------------------------------------------------------------------------------
+
+    def _answered(self, method: Method, sequence: int, outcome: Outcome) -> None:
+        """Take an outcome; it is written with all others that are ready by then."""
+        told = answer(method, self._desk, outcome)
+        message = wire.SessionAnswer(sequence=sequence)
+        field = "refused" if isinstance(told, wire.Refusal) else method.answer_field
+        getattr(message, field).CopyFrom(told)
+        self._answers.append(message)
+        self._changed.set()
+
+    async def _write_answers(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            while self._answers:
+                batch = [
+                    self._answers.popleft()
+                    for _ in range(min(len(self._answers), ANSWERS_PER_MESSAGE))
+                ]
+                encoded = wire.SessionResponse(answers=batch).SerializeToString()
+                await self._context.write(encoded)
+                self._unanswered -= len(batch)
+                if self._unanswered < UNANSWERED_MAX:
+                    self._room.set()
+            if self._read_all and not self._unanswered:
+                return
+
+
+def too_long(raw: bytes) -> Fault | None:
+    """Return the fault of a message that is longer than what is read."""
+    if len(raw) <= MESSAGE_MAX:
+        return None
+    return Fault(Reason.BODY_TOO_LARGE, str(len(raw)), f"{MESSAGE_MAX} bytes")
