@@ -167,7 +167,7 @@ class _Renderer:
             return self._refusal(outcome, result.reason or Reason.INTERNAL_ERROR, None)
         payload = self._call.answer(self._call.desk, outcome)
         if isinstance(payload, Failure):
-            return self._failure(outcome, payload, [])
+            return self._failure(outcome, payload, None, [])
         return self._response(outcome, 200, payload, [])
 
     def _refusal(self, outcome: Outcome, reason: Reason, breach: Breach | None) -> HttpResponse:
@@ -178,19 +178,23 @@ class _Renderer:
         extra = [(header.RULE, rule)] if rule else []
         if breach is not None and told.status in (418, 429):
             extra.append(header.retry_after(breach, outcome.now_ns))
+        failure = Failure(told.status, told.code, told.text)
         if isinstance(event, Replace) and reason in _CANCEL_SIDE:
-            return self._failure(outcome, replace_refused(event, told, None), extra)
-        payload: dict[str, Any] = {"code": told.code, "msg": told.text}
-        if breach is not None:
-            payload["ordergate"] = breach_object(call.desk.core.pipeline, breach)
-        return self._response(outcome, told.status, payload, extra)
+            failure = replace_refused(told)
+        return self._failure(outcome, failure, breach, extra)
 
     def _failure(
-        self, outcome: Outcome, failure: Failure, extra: list[tuple[str, str]]
+        self,
+        outcome: Outcome,
+        failure: Failure,
+        breach: Breach | None,
+        extra: list[tuple[str, str]],
     ) -> HttpResponse:
         payload: dict[str, Any] = {"code": failure.code, "msg": failure.text}
         if failure.data is not None:
             payload["data"] = failure.data
+        if breach is not None:
+            payload["ordergate"] = breach_object(self._call.desk.core.pipeline, breach)
         return self._response(outcome, failure.status, payload, extra)
 
     def _response(

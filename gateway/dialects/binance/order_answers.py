@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, Final
 
+from gateway.dialects.binance.error_table import AMEND_REJECTED, CANCEL_REJECTED, ORDER_REJECTED
 from gateway.dialects.binance.errors import Rejection, rejection
 from gateway.dialects.binance.reading import Desk, Failure
 from gateway.outcome import Outcome
 from gateway.views import OrderView
 from rules.events import Amend, Cancel, CancelAll, Fill, Place, Replace
-from rules.reasons import Reason
 from rules.units import decimal_text
 from rules.values import (
     CANCELED,
@@ -216,7 +216,7 @@ def _made_id(desk: Desk, outcome: Outcome) -> str:
 
 
 def _unknown_order() -> Failure:
-    return Failure(400, -2011, UNKNOWN_ORDER_TEXT)
+    return Failure(400, CANCEL_REJECTED, UNKNOWN_ORDER_TEXT)
 
 
 # --- Orders as queries show them --------------------------------------------------------------
@@ -286,7 +286,7 @@ def _replaced(placed: Any, desk: Desk, outcome: Outcome) -> Any:
     data = {
         "cancelResult": _SUCCESS if result.ended else _FAILURE,
         "newOrderResult": _SUCCESS if new_refused is None else _FAILURE,
-        "cancelResponse": cancel or _part(Rejection(400, -2011, UNKNOWN_ORDER_TEXT)),
+        "cancelResponse": cancel or _part(Rejection(400, CANCEL_REJECTED, UNKNOWN_ORDER_TEXT)),
         "newOrderResponse": (
             placed(desk, outcome) if new_refused is None else _part(rejection(new_refused, event))
         ),
@@ -303,16 +303,15 @@ replaced_result = partial(_replaced, placed_result)
 replaced_full = partial(_replaced, placed_full)
 
 
-def replace_refused(event: Replace, refused: Rejection, new_reason: Reason | None) -> Failure:
-    """Return the answer to a cancel-replace whose cancel failed.
-
-    `new_reason` is why the new order failed too; None when it was not attempted.
-    """
+def replace_refused(refused: Rejection) -> Failure:
+    """Return the answer to a cancel-replace whose cancel failed: the new order is not attempted."""
+    if refused.code == ORDER_REJECTED:
+        refused = refused._replace(code=CANCEL_REJECTED)
     data: dict[str, Any] = {
         "cancelResult": _FAILURE,
-        "newOrderResult": _NOT_ATTEMPTED if new_reason is None else _FAILURE,
+        "newOrderResult": _NOT_ATTEMPTED,
         "cancelResponse": _part(refused),
-        "newOrderResponse": None if new_reason is None else _part(rejection(new_reason, event)),
+        "newOrderResponse": None,
     }
     return Failure(400, -2022, CANCEL_REPLACE_FAILED, data)
 
@@ -327,7 +326,7 @@ def amended(desk: Desk, outcome: Outcome) -> Any:
     assert isinstance(event, Amend)
     view = desk.views.orders.get(desk.account(outcome), event.symbol, outcome.decision.order_id, "")
     if view is None:
-        return Failure(400, -2038, UNKNOWN_ORDER_TEXT)
+        return Failure(400, AMEND_REJECTED, UNKNOWN_ORDER_TEXT)
     taken_ns = outcome.now_ns if result is None else result.engine_ns
     return {
         "transactTime": desk.time(taken_ns),

@@ -1,0 +1,562 @@
+"""Placing, cancelling, replacing and amending: requests into events, results into answers."""
+
+from typing import Any
+
+import pytest
+
+from gateway.dialects.binance.parameters import DECIMAL_RANGE
+from rules.events import (
+    Amend,
+    Cancel,
+    CancelAll,
+    CommandResult,
+    Ended,
+    Fill,
+    Place,
+    RefusedRequest,
+    Replace,
+)
+from rules.reasons import Reason
+from rules.values import (
+    AUTH_BAD_SIGNATURE,
+    AUTH_MISSING_SIGNATURE,
+    AUTH_OK,
+    BUY,
+    CANCELED,
+    CHANNEL_REST,
+    E8,
+    EXPIRE_TAKER,
+    FILLED,
+    FLAG_TEST,
+    GTC,
+    LIMIT,
+    MARKET,
+    NEW,
+    RESTRICT_ONLY_NEW,
+    SELL,
+)
+from tests.gateway.dialects.binance.stand_in import NOW_NS, Venue, body, header
+
+LIMIT_ORDER: dict[str, Any] = {
+    "symbol": "BTCUSDT",
+    "side": "BUY",
+    "type": "LIMIT",
+    "timeInForce": "GTC",
+    "quantity": "0.01",
+    "price": "100.5",
+}
+MARKET_ORDER: dict[str, Any] = {
+    "symbol": "BTCUSDT",
+    "side": "SELL",
+    "type": "MARKET",
+    "quantity": "2",
+}
+
+
+def rested(seq: int) -> CommandResult:
+    """Return the engine's answer to an order that went on the book."""
+    return CommandResult(seq, 7, True, None, NEW, NOW_NS + 1_000_000)
+
+
+def place(venue: Venue, order_id: int = 7, **changes: Any) -> Any:
+    """Place an order that rests, and return the answer."""
+    parsed = venue.signed("POST", "/api/v3/order", **{**LIMIT_ORDER, **changes})
+
+    def result(seq: int) -> CommandResult:
+        return CommandResult(seq, order_id, True, None, NEW, NOW_NS + 1_000_000)
+
+    return body(venue.decide(parsed, result=result, order_id=order_id, client_order_id="made"))
+
+
+@pytest.mark.parametrize("in_body", [False, True])
+def test_limit_order(venue: Venue, in_body: bool) -> None:
+    """A limit order becomes the event it describes, from the query or from the body."""
+    parsed = venue.signed(
+        "POST",
+        "/api/v3/order",
+        in_body=in_body,
+        **LIMIT_ORDER,
+        newClientOrderId="mine-1",
+        recvWindow="6000.5",
+        selfTradePreventionMode="EXPIRE_TAKER",
+        strategyId=5,
+        strategyType=1_000_000,
+        headers={"user-agent": "a bot"},
+    )
+    assert parsed.event == Place(
+        endpoint=40,
+        ip=1,
+        key=1,
+        auth=AUTH_OK,
+        received_ns=NOW_NS,
+        timestamp_ns=NOW_NS,
+        recv_window_ns=6_000_500_000,
+        size=0,
+        channel=CHANNEL_REST,
+        session=0,
+        agent=1,
+        symbol=1,
+        side=BUY,
+        order_type=LIMIT,
+        time_in_force=GTC,
+        price_e8=10_050_000_000,
+        quantity_e8=1_000_000,
+        quote_quantity_e8=0,
+        client_order_id="mine-1",
+        stp_mode=EXPIRE_TAKER,
+        strategy_id=5,
+        strategy_type=1_000_000,
+    )
+
+
+def test_market_order_by_quote_amount(venue: Venue) -> None:
+    """A market order by its quote amount carries that amount and no quantity."""
+    sent = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quoteOrderQty": "50"}
+    event = venue.signed("POST", "/api/v3/order", **sent).event
+    assert isinstance(event, Place)
+    assert (event.order_type, event.quantity_e8, event.quote_quantity_e8) == (MARKET, 0, 50 * E8)
+
+
+def test_signature_and_event(venue: Venue) -> None:
+    """A wrong or missing signature goes into the event; the rest is read all the same."""
+    order = "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=1&timestamp=1700000000000"
+    headers = {"x-mbx-apikey": "K" * 64}
+    wrong = venue.parse("POST", "/api/v3/order", order + "&signature=00", headers=headers).event
+    missing = venue.parse("POST", "/api/v3/order", order, headers=headers).event
+    assert (wrong.auth, missing.auth) == (AUTH_BAD_SIGNATURE, AUTH_MISSING_SIGNATURE)
+    assert isinstance(wrong, Place)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "text"),
+    [
+        ({"price": None}, -1102, "Mandatory parameter 'price' was not sent, was empty/null, or"),
+        ({"symbol": None}, -1102, "Mandatory parameter 'symbol' was not sent"),
+        ({"side": None}, -1102, "Mandatory parameter 'side' was not sent"),
+        ({"type": None}, -1102, "Mandatory parameter 'type' was not sent"),
+        ({"timeInForce": None}, -1102, "Mandatory parameter 'timeInForce' was not sent"),
+        ({"quantity": None}, -1102, "Mandatory parameter 'quantity' was not sent"),
+        ({"price": ""}, -1105, "Parameter 'price' was empty."),
+        ({"symbol": "NOPE"}, -1121, "Invalid symbol."),
+        ({"symbol": "btcusdt"}, -1100, "Illegal characters found in parameter 'symbol'; legal"),
+        ({"side": "HOLD"}, -1117, "Invalid side."),
+        ({"type": "STOP"}, -1116, "Invalid orderType."),
+        ({"timeInForce": "GTD"}, -1115, "Invalid timeInForce."),
+        (
+            {"quantity": "1e-05"},
+            -1100,
+            f"Illegal characters found in parameter 'quantity'; legal range is '{DECIMAL_RANGE}'.",
+        ),
+        ({"quantity": "0.000000001"}, -1111, "Parameter 'quantity' has too much precision."),
+        ({"quantity": "9" * 20}, -1013, "Filter failure: LOT_SIZE"),
+        ({"quantity": "0"}, -1013, "Filter failure: LOT_SIZE"),
+        ({"price": "9" * 20}, -1013, "Filter failure: PRICE_FILTER"),
+        ({"price": "0.0"}, -1013, "Filter failure: PRICE_FILTER"),
+        ({"quoteOrderQty": "1"}, -1106, "Parameter 'quoteOrderQty' sent when not required."),
+        ({"stopPrice": "1"}, -1106, "Parameter 'stopPrice' sent when not required."),
+        ({"icebergQty": "0.001"}, -1013, "Iceberg orders are not supported for this symbol."),
+        ({"trailingDelta": "10"}, -1013, "Trailing stop orders are not supported for this symbol."),
+        ({"pegPriceType": "X"}, -1013, "Pegged orders are not supported for this symbol."),
+        ({"newClientOrderId": "a b"}, -1100, "Illegal characters found in parameter 'newClient"),
+        ({"newClientOrderId": "x" * 37}, -1100, "Illegal characters found in parameter 'newCl"),
+        ({"newOrderRespType": "ALL"}, -1130, "Data sent for parameter 'newOrderRespType' is not"),
+        ({"strategyType": "999999"}, -1134, "`strategyType` was less than 1000000."),
+        ({"strategyId": "9" * 20}, -1108, "Parameter 'strategyId' overflowed."),
+        ({"timestamp": "soon"}, -1100, "Illegal characters found in parameter 'timestamp'; legal"),
+        ({"recvWindow": "-5"}, -1100, "Illegal characters found in parameter 'recvWindow'; legal"),
+        ({"selfTradePreventionMode": "X"}, -1130, "Data sent for parameter 'selfTradePreventionM"),
+        (
+            {"selfTradePreventionMode": "TRANSFER"},
+            -1013,
+            "This symbol does not allow the specified self-trade prevention mode.",
+        ),
+    ],
+)
+def test_malformed_orders(venue: Venue, changes: dict[str, Any], code: int, text: str) -> None:
+    """What is wrong with an order is told as Binance tells it, and recorded as a refusal."""
+    sent = {name: value for name, value in {**LIMIT_ORDER, **changes}.items() if value is not None}
+    parsed = venue.signed("POST", "/api/v3/order", **sent)
+    assert isinstance(parsed.event, RefusedRequest)
+    assert parsed.event.key == 1
+    answer = venue.decide(parsed)
+    assert answer.status == 400
+    assert body(answer)["code"] == code
+    assert body(answer)["msg"].startswith(text)
+    assert body(answer)["ordergate"]["reason"] == parsed.event.reason.name
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "text"),
+    [
+        ({"price": "1"}, -1106, "Parameter 'price' sent when not required."),
+        ({"timeInForce": "GTC"}, -1106, "Parameter 'timeInForce' sent when not required."),
+        ({"quoteOrderQty": "1"}, -1128, "Combination of optional parameters invalid."),
+        (
+            {"quantity": None},
+            -1102,
+            "Param 'quantity' or 'quoteOrderQty' must be sent, but both were empty/null!",
+        ),
+        (
+            {"type": "STOP_LOSS", "stopPrice": "1"},
+            -1013,
+            "Stop loss orders are not supported for this symbol.",
+        ),
+        (
+            {
+                "type": "TAKE_PROFIT_LIMIT",
+                "stopPrice": "1",
+                "price": "1",
+                "timeInForce": "GTC",
+            },
+            -1013,
+            "Take profit limit orders are not supported for this symbol.",
+        ),
+        ({"type": "STOP_LOSS"}, -1102, "Mandatory parameter 'stopPrice' was not sent"),
+    ],
+)
+def test_malformed_market_and_stop_orders(
+    venue: Venue, changes: dict[str, Any], code: int, text: str
+) -> None:
+    """Each order type has what it needs and what it may not have."""
+    sent = {name: value for name, value in {**MARKET_ORDER, **changes}.items() if value is not None}
+    answer = venue.decide(venue.signed("POST", "/api/v3/order", **sent))
+    assert body(answer)["code"] == code
+    assert body(answer)["msg"].startswith(text)
+
+
+def test_iceberg_of_nothing_is_absent(venue: Venue) -> None:
+    """A zero where absent is meant is taken as absent."""
+    parsed = venue.signed("POST", "/api/v3/order", **LIMIT_ORDER, icebergQty="0.00")
+    assert isinstance(parsed.event, Place)
+
+
+def test_ack(venue: Venue) -> None:
+    """ACK has the five fields of an acknowledgement."""
+    answer = place(venue, newOrderRespType="ACK")
+    assert answer == {
+        "symbol": "BTCUSDT",
+        "orderId": 7,
+        "orderListId": -1,
+        "clientOrderId": "made",
+        "transactTime": 1_700_000_000_001,
+    }
+
+
+def test_result_of_a_resting_order(venue: Venue) -> None:
+    """RESULT of a resting order shows its terms and nothing executed."""
+    answer = place(venue, newOrderRespType="RESULT", newClientOrderId="mine")
+    assert answer == {
+        "symbol": "BTCUSDT",
+        "orderId": 7,
+        "orderListId": -1,
+        "clientOrderId": "mine",
+        "transactTime": 1_700_000_000_001,
+        "price": "100.50000000",
+        "origQty": "0.01000000",
+        "executedQty": "0.00000000",
+        "origQuoteOrderQty": "0.00000000",
+        "cummulativeQuoteQty": "0.00000000",
+        "status": "NEW",
+        "timeInForce": "GTC",
+        "type": "LIMIT",
+        "side": "BUY",
+        "workingTime": 1_700_000_000_001,
+        "selfTradePreventionMode": "EXPIRE_MAKER",
+    }
+
+
+def test_full_is_the_default_and_shows_fills(venue: Venue) -> None:
+    """FULL, the default of market and limit orders, lists the immediate fills."""
+    parsed = venue.signed("POST", "/api/v3/order", **MARKET_ORDER)
+    fills = (
+        Fill(11, 100 * E8, E8, 100 * E8, 10_000_000, 2, False),
+        Fill(12, 99 * E8, E8, 99 * E8, 9_900_000, 2, False),
+    )
+    answer = body(
+        venue.decide(
+            parsed,
+            result=lambda seq: CommandResult(seq, 7, True, None, FILLED, NOW_NS, fills),
+            order_id=7,
+            client_order_id="made",
+        )
+    )
+    assert answer["status"] == "FILLED"
+    assert answer["executedQty"] == "2.00000000"
+    assert answer["cummulativeQuoteQty"] == "199.00000000"
+    assert answer["timeInForce"] == "GTC"
+    assert answer["fills"][1] == {
+        "price": "99.00000000",
+        "qty": "1.00000000",
+        "commission": "0.09900000",
+        "commissionAsset": "USDT",
+        "tradeId": 12,
+    }
+    assert len(answer["fills"]) == 2
+
+
+def test_microseconds(venue: Venue) -> None:
+    """Times come in microseconds for who asks so; another unit is a fault."""
+    parsed = venue.signed(
+        "POST", "/api/v3/order", headers={"x-mbx-time-unit": "MICROSECOND"}, **LIMIT_ORDER
+    )
+    answer = body(venue.decide(parsed, result=rested, order_id=7))
+    assert answer["transactTime"] == 1_700_000_000_001_000
+    wrong = venue.signed(
+        "POST", "/api/v3/order", headers={"x-mbx-time-unit": "SECOND"}, **LIMIT_ORDER
+    )
+    assert body(venue.decide(wrong))["code"] == -1194
+
+
+def test_test_order(venue: Venue) -> None:
+    """A test order carries its flag and is answered with nothing, or with commission rates."""
+    parsed = venue.signed("POST", "/api/v3/order/test", **LIMIT_ORDER)
+    assert isinstance(parsed.event, Place)
+    assert parsed.event.flags == FLAG_TEST
+    assert body(venue.decide(parsed)) == {}
+    rated = venue.signed("POST", "/api/v3/order/test", **LIMIT_ORDER, computeCommissionRates="true")
+    assert rated.event.size == 1
+    assert body(venue.decide(rated))["standardCommissionForOrder"] == {
+        "maker": "0.00100000",
+        "taker": "0.00200000",
+    }
+
+
+def test_engine_refusal(venue: Venue) -> None:
+    """What the engine refuses has its own text, the code of a new order, and `engine` as rule."""
+    parsed = venue.signed("POST", "/api/v3/order", **LIMIT_ORDER)
+    answer = venue.decide(
+        parsed,
+        result=lambda seq: CommandResult(seq, 7, False, Reason.ENGINE_WOULD_TAKE, 0, NOW_NS),
+        order_id=7,
+    )
+    assert (answer.status, body(answer)) == (
+        400,
+        {"code": -2010, "msg": "Order would immediately match and take."},
+    )
+    assert header(answer, "X-OrderGate-Rule") == "engine"
+
+
+def test_unknown_execution(venue: Venue) -> None:
+    """No answer in time is said as such: 408, -1007, execution status unknown."""
+    parsed = venue.signed("POST", "/api/v3/order", **LIMIT_ORDER)
+    answer = venue.decide(
+        parsed,
+        result=lambda seq: CommandResult(seq, 7, False, None, 0, 0, unknown=True),
+        order_id=7,
+    )
+    assert (answer.status, body(answer)["code"]) == (408, -1007)
+    assert "execution status unknown" in body(answer)["msg"]
+
+
+def test_cancel(venue: Venue) -> None:
+    """A cancel names its order by either id and is answered with the order's end."""
+    place(venue, newClientOrderId="mine")
+    parsed = venue.signed(
+        "DELETE",
+        "/api/v3/order",
+        symbol="BTCUSDT",
+        origClientOrderId="mine",
+        newClientOrderId="c-1",
+        cancelRestrictions="ONLY_NEW",
+    )
+    event = parsed.event
+    assert isinstance(event, Cancel)
+    assert (event.order_id, event.orig_client_order_id, event.client_order_id) == (0, "mine", "c-1")
+    assert event.restriction == RESTRICT_ONLY_NEW
+    answer = body(
+        venue.decide(
+            parsed,
+            result=lambda seq: CommandResult(
+                seq, 7, True, None, CANCELED, NOW_NS, ended=(Ended(7, CANCELED, 0),)
+            ),
+            order_id=7,
+        )
+    )
+    assert answer == {
+        "symbol": "BTCUSDT",
+        "origClientOrderId": "mine",
+        "orderId": 7,
+        "orderListId": -1,
+        "clientOrderId": "c-1",
+        "transactTime": 1_700_000_000_000,
+        "price": "100.50000000",
+        "origQty": "0.01000000",
+        "executedQty": "0.00000000",
+        "origQuoteOrderQty": "0.00000000",
+        "cummulativeQuoteQty": "0.00000000",
+        "status": "CANCELED",
+        "timeInForce": "GTC",
+        "type": "LIMIT",
+        "side": "BUY",
+        "selfTradePreventionMode": "EXPIRE_MAKER",
+    }
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        ({}, -1102),
+        ({"orderId": ""}, -1102),
+        ({"orderId": "x"}, -1100),
+        ({"orderId": "9" * 20}, -1108),
+        ({"origClientOrderId": "a b"}, -1100),
+        ({"orderId": 1, "cancelRestrictions": "NONE"}, -1145),
+        ({"orderId": 1, "newClientOrderId": "a b"}, -1100),
+    ],
+)
+def test_malformed_cancels(venue: Venue, sent: dict[str, Any], code: int) -> None:
+    """A cancel without a usable id is refused as Binance refuses it."""
+    parsed = venue.signed("DELETE", "/api/v3/order", symbol="BTCUSDT", **sent)
+    assert body(venue.decide(parsed))["code"] == code
+
+
+def test_cancel_refused_by_engine(venue: Venue) -> None:
+    """The code says that a cancel was refused, not an order."""
+    parsed = venue.signed("DELETE", "/api/v3/order", symbol="BTCUSDT", orderId=7)
+    answer = venue.decide(
+        parsed,
+        result=lambda seq: CommandResult(seq, 7, False, Reason.ENGINE_UNKNOWN_ORDER, 0, NOW_NS),
+    )
+    assert body(answer) == {"code": -2011, "msg": "Unknown order sent."}
+
+
+def test_cancel_all(venue: Venue) -> None:
+    """All open orders of a symbol end in one array; with none open it is -2011."""
+    for order_id in (7, 8):
+        place(venue, order_id, newClientOrderId=f"mine-{order_id}")
+    parsed = venue.signed("DELETE", "/api/v3/openOrders", symbol="BTCUSDT")
+    assert isinstance(parsed.event, CancelAll)
+    ended = (Ended(7, CANCELED, 0), Ended(8, CANCELED, 0))
+    answer = body(
+        venue.decide(
+            parsed,
+            result=lambda seq: CommandResult(seq, 0, True, None, 0, NOW_NS, ended=ended),
+        )
+    )
+    assert [(one["orderId"], one["status"]) for one in answer] == [(7, "CANCELED"), (8, "CANCELED")]
+    assert len(answer[0]["clientOrderId"]) == 22
+    again = venue.decide(venue.signed("DELETE", "/api/v3/openOrders", symbol="BTCUSDT"))
+    assert (again.status, body(again)["code"]) == (400, -2011)
+
+
+REPLACEMENT = {**LIMIT_ORDER, "cancelReplaceMode": "STOP_ON_FAILURE", "cancelOrderId": 7}
+
+
+def test_replace(venue: Venue) -> None:
+    """A cancel-replace whose both halves work is 200 with both answers."""
+    place(venue, 7)
+    parsed = venue.signed(
+        "POST", "/api/v3/order/cancelReplace", **REPLACEMENT, cancelNewClientOrderId="c-1"
+    )
+    assert isinstance(parsed.event, Replace)
+    assert not parsed.event.allow_failure
+    ended = (Ended(7, CANCELED, 0),)
+    answer = venue.decide(
+        parsed,
+        result=lambda seq: CommandResult(seq, 8, True, None, NEW, NOW_NS, ended=ended),
+        order_id=8,
+        client_order_id="made-8",
+    )
+    content = body(answer)
+    assert answer.status == 200
+    assert (content["cancelResult"], content["newOrderResult"]) == ("SUCCESS", "SUCCESS")
+    assert content["cancelResponse"]["orderId"] == 7
+    assert content["cancelResponse"]["clientOrderId"] == "c-1"
+    assert content["newOrderResponse"]["orderId"] == 8
+    assert content["newOrderResponse"]["fills"] == []
+
+
+def test_replace_whose_new_order_fails(venue: Venue) -> None:
+    """The cancel worked, the new order did not: 409, -2021, both told."""
+    place(venue, 7)
+    parsed = venue.signed("POST", "/api/v3/order/cancelReplace", **REPLACEMENT)
+    answer = venue.decide(
+        parsed,
+        result=lambda seq: CommandResult(
+            seq,
+            8,
+            True,
+            None,
+            0,
+            NOW_NS,
+            ended=(Ended(7, CANCELED, 0),),
+            replaced_refusal=Reason.ENGINE_WOULD_TAKE,
+        ),
+        order_id=8,
+    )
+    content = body(answer)
+    assert (answer.status, content["code"]) == (409, -2021)
+    assert content["data"]["cancelResult"] == "SUCCESS"
+    assert content["data"]["newOrderResponse"] == {
+        "code": -2010,
+        "msg": "Order would immediately match and take.",
+    }
+
+
+def test_replace_whose_cancel_fails(venue: Venue) -> None:
+    """The cancel failed and the new order was not attempted: 400, -2022."""
+    parsed = venue.signed("POST", "/api/v3/order/cancelReplace", **REPLACEMENT)
+    answer = venue.decide(
+        parsed,
+        result=lambda seq: CommandResult(seq, 8, False, Reason.ENGINE_UNKNOWN_ORDER, 0, NOW_NS),
+        order_id=8,
+    )
+    content = body(answer)
+    assert (answer.status, content["code"]) == (400, -2022)
+    assert content["data"]["cancelResponse"] == {"code": -2011, "msg": "Unknown order sent."}
+    assert content["data"]["newOrderResult"] == "NOT_ATTEMPTED"
+    assert content["data"]["newOrderResponse"] is None
+
+
+def test_replace_modes(venue: Venue) -> None:
+    """The mode is mandatory, and only one way of meeting the order count is offered."""
+    for changes, code in (
+        ({"cancelReplaceMode": "TRY"}, -1130),
+        ({"orderRateLimitExceededMode": "CANCEL_ONLY"}, -1020),
+        ({"cancelOrderId": ""}, -1102),
+    ):
+        parsed = venue.signed("POST", "/api/v3/order/cancelReplace", **{**REPLACEMENT, **changes})
+        assert body(venue.decide(parsed))["code"] == code
+    allowed = venue.signed(
+        "POST",
+        "/api/v3/order/cancelReplace",
+        **{**REPLACEMENT, "cancelReplaceMode": "ALLOW_FAILURE"},
+    )
+    assert isinstance(allowed.event, Replace)
+    assert allowed.event.allow_failure
+
+
+def test_amend(venue: Venue) -> None:
+    """An amend keeps the order id and shows the new quantity."""
+    place(venue, 7)
+    parsed = venue.signed(
+        "PUT", "/api/v3/order/amend/keepPriority", symbol="BTCUSDT", orderId=7, newQty="0.005"
+    )
+    assert isinstance(parsed.event, Amend)
+    assert (parsed.event.order_id, parsed.event.quantity_e8) == (7, 500_000)
+    answer = body(
+        venue.decide(
+            parsed,
+            result=lambda seq: CommandResult(seq, 7, True, None, NEW, NOW_NS),
+            order_id=7,
+        )
+    )
+    assert answer["amendedOrder"]["qty"] == "0.00500000"
+    assert answer["amendedOrder"]["orderId"] == 7
+
+
+def test_order_count_headers(venue: Venue) -> None:
+    """Order answers, refusals among them, show weight and order count of every window."""
+    parsed = venue.signed("POST", "/api/v3/order", **LIMIT_ORDER)
+    answer = venue.decide(parsed, result=rested, order_id=7)
+    assert header(answer, "X-MBX-ORDER-COUNT-10S") == "3"
+    assert header(answer, "X-MBX-ORDER-COUNT-1D") == "4"
+    assert header(answer, "X-MBX-USED-WEIGHT") == "21"
+    assert header(answer, "X-MBX-USED-WEIGHT-1M") == "21"
+
+
+def test_side_names(venue: Venue) -> None:
+    """Both sides arrive."""
+    event = venue.signed("POST", "/api/v3/order", **{**LIMIT_ORDER, "side": "SELL"}).event
+    assert isinstance(event, Place)
+    assert event.side == SELL
