@@ -20,13 +20,16 @@ from gateway.journal.reader import RunReader
 from gateway.journal.verify import EXIT_UNREADABLE, Verification, verify_run
 from gateway.logview.explaining import ExplainedDecision, explain
 from gateway.logview.query import Found, Query, find, view
-from gateway.logview.rendering import LINE_HEAD, record_line, record_tree
+from gateway.logview.rendering import LINE_HEAD, printable, record_line, record_tree
 from gateway.logview.subjects import Subjects
-from gateway.logview.times import time_ns
+from gateway.logview.times import time_ns, time_text
+from rules.values import NS_PER_DAY
 
 DECISION_KEY_NAME: Final = "decision.key"
 """The key of decision ids, in the data directory."""
 _POLL_SECONDS: Final = 0.2
+_EARLIEST_TIME_NS: Final = 366 * NS_PER_DAY
+"""What is longer than this is shown as a time, what is shorter as a number of nanoseconds."""
 
 DataOption = Annotated[
     Path, typer.Option("--data", help="Data directory (its latest run is meant) or one run's.")
@@ -64,7 +67,9 @@ def tail(
             for found in view(reader.records(), subjects):
                 printer.show(found)
             if ended:
-                errors.print(f"the run {run.manifest.run_id} has ended", markup=False)
+                errors.print(
+                    f"the run {run.manifest.run_id} has ended", markup=False, soft_wrap=True
+                )
                 return
             sys.stdout.flush()
             time.sleep(_POLL_SECONDS)
@@ -124,7 +129,7 @@ def query(
     except JournalError as error:
         fail(str(error))
     if not as_json:
-        errors.print(f"{printer.shown} records", markup=False)
+        errors.print(f"{printer.shown} records", markup=False, soft_wrap=True)
 
 
 @log.command(name="explain")
@@ -233,18 +238,26 @@ def _time(text: str) -> int:
 
 def _print_explained(explained: ExplainedDecision) -> None:
     record = explained.record
-    console.print(f"record {record['seq']} of run {explained.run}, {record['time']}", markup=False)
+    console.print(
+        f"record {record['seq']} of run {explained.run}, {record['time']}",
+        markup=False,
+        soft_wrap=True,
+    )
     if record["decision_id"]:
-        console.print(f"decision id {record['decision_id']}", markup=False)
+        console.print(f"decision id {record['decision_id']}", markup=False, soft_wrap=True)
     console.print(
         f"{record['event']}: {record['verdict']}, rulebook {explained.rulebook} "
         f"revision {explained.revision}",
         markup=False,
+        soft_wrap=True,
     )
     if not explained.agrees:
         errors.print("deciding it again gives another decision; see `ordergate replay`")
     _print_tree("input", record["input"])
-    _print_tree("decision", record["decision"])
+    _print_tree("decision", record["decision"] | {"breaches": [], "shadows": []})
+    for kind in ("breaches", "shadows"):
+        for breach in record["decision"][kind]:
+            _print_tree(kind, breach)
     table = Table(title="rules", title_justify="left")
     for heading in ("stage", "rule", "mode", "verdict", "limit", "observed", "detail"):
         table.add_column(heading, overflow="fold")
@@ -256,7 +269,7 @@ def _print_explained(explained: ExplainedDecision) -> None:
             "passed" if view_.passed else view_.reason or "refused",
             str(view_.limit),
             str(view_.observed),
-            view_.detail,
+            printable(view_.detail),
         )
     console.print(table)
     for name, facts in explained.facts.items():
@@ -269,10 +282,15 @@ def _print_tree(title: str, tree: dict[str, Any]) -> None:
     table.add_column("field")
     table.add_column("value", overflow="fold")
     for field, value in tree.items():
-        if value not in (None, "", 0, "0", [], False):
-            text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-            table.add_row(Text(field), Text(text))
+        if value not in (None, "", 0, "0", [], False) or field in ("limit", "observed"):
+            table.add_row(Text(field), Text(printable(_text(field, value))))
     console.print(table)
+
+
+def _text(field: str, value: Any) -> str:
+    if field.endswith("_ns") and isinstance(value, int) and value > _EARLIEST_TIME_NS:
+        return time_text(value)
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _print_verification(result: Verification) -> None:
@@ -281,6 +299,7 @@ def _print_verification(result: Verification) -> None:
         f"({result.first_seq} to {result.last_seq}) in {result.segments} segments "
         f"({result.sealed} sealed), {result.checkpoints} checkpoints, {result.bytes} bytes",
         markup=False,
+        soft_wrap=True,
     )
     if result.torn_bytes:
         console.print(
@@ -288,6 +307,7 @@ def _print_verification(result: Verification) -> None:
             f"{result.torn_file}. An append was cut short there and never acknowledged; nothing "
             "before it is affected and nothing needs to be done.",
             markup=False,
+            soft_wrap=True,
         )
     for finding in result.findings:
         errors.print(

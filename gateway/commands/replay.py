@@ -61,9 +61,11 @@ def replay_command(
 
 def _print_replay(report: ReplayReport) -> None:
     if not report.same_code:
-        errors.print("the run was written by other code than this", markup=False)
+        errors.print("the run was written by other code than this", markup=False, soft_wrap=True)
     console.print(
-        f"run {report.run}, rulebook {report.rulebook} revision {report.revision}", markup=False
+        f"run {report.run}, rulebook {report.rulebook} revision {report.revision}",
+        markup=False,
+        soft_wrap=True,
     )
     difference = report.difference
     if difference is None:
@@ -71,12 +73,14 @@ def _print_replay(report: ReplayReport) -> None:
             f"{report.records} records decided again, {report.requests} of them requests: "
             "every decision is the same",
             markup=False,
+            soft_wrap=True,
         )
         return
     console.print(
         f"first difference at record {difference.seq}, {difference.time}, "
         f"{difference.record['event']}",
         markup=False,
+        soft_wrap=True,
     )
     table = Table("field", "recorded", "now")
     recorded = difference.record["decision"]
@@ -91,10 +95,12 @@ def _print_what_if(report: WhatIfReport) -> None:
         f"run {report.run}: {report.recorded_rulebook} ({report.recorded_revision}) as recorded, "
         f"{report.rulebook} ({report.revision}) now",
         markup=False,
+        soft_wrap=True,
     )
     console.print(
         "first order: state follows the recorded course, only the verdict is made again",
         markup=False,
+        soft_wrap=True,
     )
     console.print(
         f"{report.requests} requests; refused {report.recorded_refused} then, "
@@ -103,6 +109,7 @@ def _print_what_if(report: WhatIfReport) -> None:
         f"{report.newly_accepted} newly accepted, {report.refused_otherwise} refused for another "
         f"reason, {report.other} otherwise",
         markup=False,
+        soft_wrap=True,
     )
     if report.rules:
         table = Table("rule", "refuses now", "refused before", "shadows now", "shadowed before")

@@ -85,10 +85,11 @@ def verify_run(path: Path, progress: Progress | None = None) -> Verification:
         return Verification(run=path.name, status="unknown", findings=[finding])
     result = Verification(run=manifest.run_id, status=manifest.status)
     listed = [segment.number for segment in manifest.segments]
+    begun = max((number for number in present if _begun(path / segment_name(number))), default=0)
     previous: _SegmentCheck | None = None
     for number in range(1, max([0, *present, *listed]) + 1):
         file = path / segment_name(number)
-        followed = any(_begun(path / segment_name(later)) for later in present if later > number)
+        followed = number < begun
         check = _SegmentCheck(file, number, manifest, previous, result, followed, progress)
         if number in present:
             check.run()

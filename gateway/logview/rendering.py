@@ -258,21 +258,33 @@ def because(decision: Decision) -> str:
 
 
 LINE_HEAD: Final = (
-    f"{'SEQ':>9}  {'TIME':<30}  {'EVENT':<16}  {'ACCOUNT':<14}  {'SYMBOL':<10}  "
-    f"{'VERDICT':<8}  WHAT"
+    f"{'SEQ':>9}  {'TIME':<30}  {'EVENT':<16}  {'WHO':<14}  {'SYMBOL':<10}  {'VERDICT':<8}  WHAT"
 )
 
 
 def record_line(record: Record, subject: Subject, names: Names) -> str:
-    """Return a record as one line under `LINE_HEAD`; control characters are made visible."""
-    accounts = ",".join(str(names.account(number)) for number in subject.accounts)
+    """Return a record as one line under `LINE_HEAD`; control characters are made visible.
+
+    Who has no account is named by address.
+    """
+    who = ",".join(
+        [str(names.account(number)) for number in subject.accounts]
+        or [str(names.address(number)) for number in subject.addresses]
+    )
     symbols = ",".join(str(names.symbol(number)) for number in subject.symbols)
     orders = "".join(f" #{order_id}" for order_id in subject.order_ids[:3])
     text = summary(record.event, names) + orders
     why = because(record.decision)
     line = (
         f"{record.seq:>9}  {time_text(record.now_ns):<30}  {EVENT_NAMES[type(record.event)]:<16}  "
-        f"{accounts:<14}  {symbols:<10}  {_code(VERDICT_NAMES, record.decision.verdict):<8}  "
+        f"{who:<14}  {symbols:<10}  {_code(VERDICT_NAMES, record.decision.verdict):<8}  "
         f"{text}{' | ' if text and why else ''}{why}"
     )
-    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in line)
+    return printable(line)
+
+
+def printable(text: str) -> str:
+    """Return `text` with control characters made visible, so that it can't steer a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
