@@ -127,10 +127,10 @@ class Callers:
             identity = self._authenticator.authenticate(key_name, signature, payload, banned)
         else:
             identity = self._authenticator.identify(key_name or origin.certificate)
-        if origin.certificate and identity.auth == AUTH_OK:
+        foreign = origin.certificate and (key_name or origin.certificate) != origin.certificate
+        if foreign and identity.auth == AUTH_OK:
             # The connection belongs to one key, even where another's signature is right.
-            if (key_name or origin.certificate) != origin.certificate:
-                return Identity(AUTH_BAD_SIGNATURE, identity.key)
+            return Identity(AUTH_BAD_SIGNATURE, identity.key)
         return identity
 
     def _caller(

@@ -13,10 +13,11 @@ from typing import Any, Final, NoReturn, TypeAlias
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError
-from google.rpc.status_pb2 import Status
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from gateway.answer import Answer
 from gateway.auth.authenticator import Authenticator
 from gateway.dialects.native.answers import METHODS, Method, answer
 from gateway.dialects.native.desk import Caller, Desk
@@ -27,7 +28,7 @@ from gateway.dialects.native.signing import DECISION_HEADER, RULE_HEADER, SERVIC
 from gateway.edges.addresses import PeerAddresses
 from gateway.edges.grpc_callers import Callers
 from gateway.edges.grpc_session import MESSAGE_MAX, Session, too_long
-from gateway.edges.rest import Answer, Meter, SubmittingCore
+from gateway.edges.rest import Meter, SubmittingCore
 from gateway.wire.ordergate.v1 import order_entry_pb2 as wire
 from rules.endpoints import Endpoint
 from rules.events import Request

@@ -9,13 +9,14 @@ from typing import Any, Final, TypeAlias
 import grpc
 from google.protobuf.message import DecodeError
 
+from gateway.answer import Answer
 from gateway.dialects.native.answers import METHOD_BY_ENTRY, METHODS, Method, answer
 from gateway.dialects.native.desk import Caller, Desk
 from gateway.dialects.native.reading import Fault
 from gateway.dialects.native.refusals import refusal
 from gateway.dialects.native.requests import refused
 from gateway.edges.grpc_callers import Callers, Origin, entry_caller
-from gateway.edges.rest import Answer, SubmittingCore
+from gateway.edges.rest import SubmittingCore
 from gateway.outcome import Outcome
 from gateway.wire.ordergate.v1 import order_entry_pb2 as wire
 from rules.endpoints import Endpoint

@@ -8,6 +8,12 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class GateMessage(_message.Message):
+    __slots__ = ("items",)
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    items: _containers.RepeatedCompositeFieldContainer[GateItem]
+    def __init__(self, items: _Optional[_Iterable[_Union[GateItem, _Mapping]]] = ...) -> None: ...
+
+class GateItem(_message.Message):
     __slots__ = ("hello", "define_symbol", "define_account", "deposit", "symbol_state", "place", "cancel", "amend", "replace", "acknowledge")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     DEFINE_SYMBOL_FIELD_NUMBER: _ClassVar[int]
@@ -32,6 +38,12 @@ class GateMessage(_message.Message):
     def __init__(self, hello: _Optional[_Union[GateHello, _Mapping]] = ..., define_symbol: _Optional[_Union[SymbolDefinition, _Mapping]] = ..., define_account: _Optional[_Union[AccountDefinition, _Mapping]] = ..., deposit: _Optional[_Union[Deposit, _Mapping]] = ..., symbol_state: _Optional[_Union[SymbolState, _Mapping]] = ..., place: _Optional[_Union[PlaceOrder, _Mapping]] = ..., cancel: _Optional[_Union[CancelOrders, _Mapping]] = ..., amend: _Optional[_Union[AmendOrder, _Mapping]] = ..., replace: _Optional[_Union[ReplaceOrder, _Mapping]] = ..., acknowledge: _Optional[_Union[Acknowledgement, _Mapping]] = ...) -> None: ...
 
 class EngineMessage(_message.Message):
+    __slots__ = ("items",)
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    items: _containers.RepeatedCompositeFieldContainer[EngineItem]
+    def __init__(self, items: _Optional[_Iterable[_Union[EngineItem, _Mapping]]] = ...) -> None: ...
+
+class EngineItem(_message.Message):
     __slots__ = ("hello", "result", "event", "reference", "depth", "trade")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
@@ -48,16 +60,28 @@ class EngineMessage(_message.Message):
     def __init__(self, hello: _Optional[_Union[EngineHello, _Mapping]] = ..., result: _Optional[_Union[CommandResult, _Mapping]] = ..., event: _Optional[_Union[OrderEvent, _Mapping]] = ..., reference: _Optional[_Union[Reference, _Mapping]] = ..., depth: _Optional[_Union[Depth, _Mapping]] = ..., trade: _Optional[_Union[PublicTrade, _Mapping]] = ...) -> None: ...
 
 class GateHello(_message.Message):
-    __slots__ = ("gate", "epoch", "last_seq", "unanswered")
+    __slots__ = ("gate", "epoch", "last_seq", "unanswered", "balances")
     GATE_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     LAST_SEQ_FIELD_NUMBER: _ClassVar[int]
     UNANSWERED_FIELD_NUMBER: _ClassVar[int]
+    BALANCES_FIELD_NUMBER: _ClassVar[int]
     gate: str
     epoch: int
     last_seq: int
     unanswered: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, gate: _Optional[str] = ..., epoch: _Optional[int] = ..., last_seq: _Optional[int] = ..., unanswered: _Optional[_Iterable[int]] = ...) -> None: ...
+    balances: _containers.RepeatedCompositeFieldContainer[AccountBalance]
+    def __init__(self, gate: _Optional[str] = ..., epoch: _Optional[int] = ..., last_seq: _Optional[int] = ..., unanswered: _Optional[_Iterable[int]] = ..., balances: _Optional[_Iterable[_Union[AccountBalance, _Mapping]]] = ...) -> None: ...
+
+class AccountBalance(_message.Message):
+    __slots__ = ("account", "asset", "total_e8")
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    ASSET_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_E8_FIELD_NUMBER: _ClassVar[int]
+    account: str
+    asset: str
+    total_e8: int
+    def __init__(self, account: _Optional[str] = ..., asset: _Optional[str] = ..., total_e8: _Optional[int] = ...) -> None: ...
 
 class EngineHello(_message.Message):
     __slots__ = ("epoch", "last_seq", "resumed", "not_received")
@@ -338,16 +362,18 @@ class TradeBust(_message.Message):
     def __init__(self, trade_id: _Optional[int] = ..., symbol: _Optional[str] = ..., price_e8: _Optional[int] = ..., quantity_e8: _Optional[int] = ..., buy_order_id: _Optional[int] = ..., sell_order_id: _Optional[int] = ..., buy_account: _Optional[str] = ..., sell_account: _Optional[str] = ...) -> None: ...
 
 class BalanceAdjustment(_message.Message):
-    __slots__ = ("account", "asset", "delta_e8", "note")
+    __slots__ = ("account", "asset", "delta_e8", "note", "deposit_id")
     ACCOUNT_FIELD_NUMBER: _ClassVar[int]
     ASSET_FIELD_NUMBER: _ClassVar[int]
     DELTA_E8_FIELD_NUMBER: _ClassVar[int]
     NOTE_FIELD_NUMBER: _ClassVar[int]
+    DEPOSIT_ID_FIELD_NUMBER: _ClassVar[int]
     account: str
     asset: str
     delta_e8: int
     note: str
-    def __init__(self, account: _Optional[str] = ..., asset: _Optional[str] = ..., delta_e8: _Optional[int] = ..., note: _Optional[str] = ...) -> None: ...
+    deposit_id: int
+    def __init__(self, account: _Optional[str] = ..., asset: _Optional[str] = ..., delta_e8: _Optional[int] = ..., note: _Optional[str] = ..., deposit_id: _Optional[int] = ...) -> None: ...
 
 class MarketOrder(_message.Message):
     __slots__ = ("symbol", "order_id", "account", "owner", "channel", "side", "order_type", "status", "price_e8", "quantity_e8", "filled_e8")

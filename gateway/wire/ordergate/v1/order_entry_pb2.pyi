@@ -1,11 +1,21 @@
 from gateway.wire.ordergate.v1 import values_pb2 as _values_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class LimitUnit(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LIMIT_UNIT_COUNT: _ClassVar[LimitUnit]
+    LIMIT_UNIT_E8: _ClassVar[LimitUnit]
+    LIMIT_UNIT_NANOSECOND: _ClassVar[LimitUnit]
+LIMIT_UNIT_COUNT: LimitUnit
+LIMIT_UNIT_E8: LimitUnit
+LIMIT_UNIT_NANOSECOND: LimitUnit
 
 class PlaceRequest(_message.Message):
     __slots__ = ("symbol", "side", "order_type", "time_in_force", "price_e8", "quantity_e8", "quote_quantity_e8", "client_order_id", "stp_mode", "test", "algo", "market_making")
@@ -218,7 +228,7 @@ class StatusResponse(_message.Message):
     def __init__(self, decision_id: _Optional[str] = ..., order: _Optional[_Union[OrderState, _Mapping]] = ...) -> None: ...
 
 class Refusal(_message.Message):
-    __slots__ = ("decision_id", "reason", "rule", "scope", "limit", "observed", "retry_at_ns", "retryable", "text", "window_ns", "detail", "expected", "order_id", "unknown", "others")
+    __slots__ = ("decision_id", "reason", "rule", "scope", "limit", "observed", "retry_at_ns", "retryable", "text", "window_ns", "detail", "expected", "order_id", "unknown", "others", "unit")
     DECISION_ID_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     RULE_FIELD_NUMBER: _ClassVar[int]
@@ -234,6 +244,7 @@ class Refusal(_message.Message):
     ORDER_ID_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_FIELD_NUMBER: _ClassVar[int]
     OTHERS_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
     decision_id: str
     reason: _values_pb2.Reason
     rule: str
@@ -249,7 +260,8 @@ class Refusal(_message.Message):
     order_id: int
     unknown: bool
     others: _containers.RepeatedCompositeFieldContainer[Refusal]
-    def __init__(self, decision_id: _Optional[str] = ..., reason: _Optional[_Union[_values_pb2.Reason, str]] = ..., rule: _Optional[str] = ..., scope: _Optional[_Union[_values_pb2.Scope, str]] = ..., limit: _Optional[str] = ..., observed: _Optional[str] = ..., retry_at_ns: _Optional[int] = ..., retryable: _Optional[bool] = ..., text: _Optional[str] = ..., window_ns: _Optional[int] = ..., detail: _Optional[str] = ..., expected: _Optional[str] = ..., order_id: _Optional[int] = ..., unknown: _Optional[bool] = ..., others: _Optional[_Iterable[_Union[Refusal, _Mapping]]] = ...) -> None: ...
+    unit: LimitUnit
+    def __init__(self, decision_id: _Optional[str] = ..., reason: _Optional[_Union[_values_pb2.Reason, str]] = ..., rule: _Optional[str] = ..., scope: _Optional[_Union[_values_pb2.Scope, str]] = ..., limit: _Optional[str] = ..., observed: _Optional[str] = ..., retry_at_ns: _Optional[int] = ..., retryable: _Optional[bool] = ..., text: _Optional[str] = ..., window_ns: _Optional[int] = ..., detail: _Optional[str] = ..., expected: _Optional[str] = ..., order_id: _Optional[int] = ..., unknown: _Optional[bool] = ..., others: _Optional[_Iterable[_Union[Refusal, _Mapping]]] = ..., unit: _Optional[_Union[LimitUnit, str]] = ...) -> None: ...
 
 class Logon(_message.Message):
     __slots__ = ("api_key", "timestamp_us", "recv_window_us", "signature", "agent")
