@@ -23,7 +23,7 @@ from gateway.key_registry import KeyRegistry
 from gateway.telemetry import EXPOSITION_TYPE, Telemetry
 from rules.values import NS_PER_SECOND
 
-TOKEN_FILE: Final = "admin.token"
+TOKEN_FILE: Final = "admin.token"  # noqa: S105 (a file name)
 ADVANCE_SECONDS_MAX: Final = 366 * 24 * 3_600
 _BODY_MAX: Final = 65_536
 _JSON: Final = "application/json"

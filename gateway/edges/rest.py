@@ -303,3 +303,6 @@ def _response(rendered: HttpResponse) -> web.Response:
     headers = CIMultiDict(rendered.headers)
     headers.setdefault("Server", "ordergate")
     return web.Response(status=rendered.status, headers=headers, body=rendered.body)
+
+
+__all__ = ["Answer", "Meter", "RestEdge", "SubmittingCore", "split_target"]

@@ -1,0 +1,139 @@
+"""`ordergate status` and `ordergate limits`: how the gate is, and how close every limit is."""
+
+import datetime
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from gateway.admin_client import (
+    DEFAULT_TOKEN_FILE,
+    DEFAULT_URL,
+    AdminOption,
+    TokenFileOption,
+    connect,
+    get_or_fail,
+)
+from gateway.admin_messages import LimitsAnswer, StatusAnswer
+from gateway.commands.common import EXIT_DIFFERENCE, console, print_json
+from rules.units import duration_text
+from rules.values import NS_PER_MS, NS_PER_SECOND
+
+JsonOption = Annotated[bool, typer.Option("--json", help="The answer as JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    app.command("status")(status_command)
+    app.command("limits")(limits_command)
+
+
+def status_command(
+    admin: AdminOption = DEFAULT_URL,
+    token_file: TokenFileOption = DEFAULT_TOKEN_FILE,
+    json: JsonOption = False,
+) -> None:
+    """Show how the gate is: record, engine, rulebook, stops, symbols, bans.
+
+    Exit code 1 when new orders can't be taken at all: the record or the engine is lost.
+    """
+    client = connect(admin, token_file)
+    status = get_or_fail(client, "/admin/v1/status", StatusAnswer)
+    if json:
+        print_json(status)
+    else:
+        console.print(_facts(status))
+        if status.stops:
+            console.print(_stops(status))
+        console.print(_symbols(status))
+        if status.bans:
+            console.print(_bans(status))
+    if status.journal_fault or not status.engine_connected:
+        raise typer.Exit(EXIT_DIFFERENCE)
+
+
+def limits_command(
+    key: Annotated[str, typer.Option(help="Limits of a key, its account and owner.")] = "",
+    account: Annotated[str, typer.Option(help="Limits of an account and its owner.")] = "",
+    address: Annotated[str, typer.Option(help="Limits of an address.")] = "",
+    admin: AdminOption = DEFAULT_URL,
+    token_file: TokenFileOption = DEFAULT_TOKEN_FILE,
+    json: JsonOption = False,
+) -> None:
+    """Show the use of every limit; without an option, of every limit in use by anybody."""
+    client = connect(admin, token_file)
+    answer = get_or_fail(
+        client, "/admin/v1/limits", LimitsAnswer, key=key, account=account, address=address
+    )
+    if json:
+        print_json(answer)
+        return
+    table = Table("rule", "scope", "subject", "limit of", title=None)
+    for heading in ("used", "limit", "resets in"):
+        table.add_column(heading, justify="right")
+    for line in answer.limits:
+        resets = ""
+        if line.resets_ns:
+            resets = duration_text(_whole_ms(max(0, line.resets_ns - answer.now_ns)))
+        limit = str(line.limit) if line.limit else "none"
+        table.add_row(
+            line.rule, line.scope, line.subject, line.label, str(line.used), limit, resets
+        )
+    console.print(table)
+
+
+def _facts(status: StatusAnswer) -> Table:
+    table = Table(show_header=False, box=None)
+    up_seconds = (status.now_ns - status.started_ns) // NS_PER_SECOND
+    engine = "connected" if status.engine_connected else "LOST"
+    behind = status.seq - status.recorded_seq
+    for name, value in (
+        ("version", status.version + (", compiled rules" if status.compiled else "")),
+        ("up", str(datetime.timedelta(seconds=up_seconds))),
+        ("time", _time(status.now_ns)),
+        ("rulebook", f"{status.rulebook} {status.revision}"),
+        ("record", status.journal or "none"),
+        ("recorded", f"{status.recorded_seq} ({behind} to be written)"),
+        ("engine", f"{engine}, epoch {status.engine_epoch}, report {status.engine_seq}"),
+        ("open orders", str(status.open_orders)),
+        ("accounts, keys", f"{status.accounts}, {status.keys}"),
+    ):
+        table.add_row(name, value)
+    if status.journal_fault:
+        table.add_row("record LOST", status.journal_fault)
+    return table
+
+
+def _stops(status: StatusAnswer) -> Table:
+    table = Table("scope", "subject", "state", "reason", "by", "since", title="stopped")
+    for stop in status.stops:
+        table.add_row(
+            stop.scope, stop.subject, stop.state, stop.reason, stop.actor, _time(stop.since_ns)
+        )
+    return table
+
+
+def _symbols(status: StatusAnswer) -> Table:
+    table = Table("symbol", "state")
+    for heading in ("last", "bid", "ask"):
+        table.add_column(heading, justify="right")
+    for line in status.symbols:
+        table.add_row(line.symbol, line.state, line.last, line.bid, line.ask)
+    return table
+
+
+def _bans(status: StatusAnswer) -> Table:
+    table = Table("banned address", "until")
+    for ban in status.bans:
+        table.add_row(ban.address, _time(ban.until_ns))
+    return table
+
+
+def _time(time_ns: int) -> str:
+    seconds, rest = divmod(time_ns, NS_PER_SECOND)
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    return f"{moment:%Y-%m-%d %H:%M:%S}.{rest // NS_PER_MS:03d}Z"
+
+
+def _whole_ms(duration_ns: int) -> int:
+    return -(-duration_ns // NS_PER_MS) * NS_PER_MS
