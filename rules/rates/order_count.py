@@ -24,14 +24,15 @@ from rules.windows import Limits, Windows, admits, breach, explanations, usages
 class _Unfilled:
     """An order that has had no fill yet."""
 
-    __slots__ = ("accepted_ns", "account", "command_id", "orders")
+    __slots__ = ("accepted_ns", "account", "command_id", "returns")
 
-    def __init__(self, account: int, command_id: int, accepted_ns: int, orders: int) -> None:
+    def __init__(self, account: int, command_id: int, accepted_ns: int, returns: int) -> None:
         self.account = account
         self.command_id = command_id
-        """The place command whose refusal gives the count back; 0 when none does (any more)."""
+        """The command that places it."""
         self.accepted_ns = accepted_ns
-        self.orders = orders
+        self.returns = returns
+        """What is given back when the engine refuses that command."""
 
 
 class OrderCount(Rule):
@@ -132,7 +133,7 @@ class OrderCount(Rule):
     def state(self) -> Any:
         """Return the counts, the orders without a fill, and the accounts' tiers."""
         unfilled = [
-            [order_id, order.account, order.command_id, order.accepted_ns, order.orders]
+            [order_id, order.account, order.command_id, order.accepted_ns, order.returns]
             for order_id, order in self._unfilled.items()
         ]
         return [self._windows.state(), unfilled, list(self._tiers.items())]
@@ -142,8 +143,8 @@ class OrderCount(Rule):
         windows, unfilled, tiers = state
         self._windows.restore(windows)
         self._unfilled = {
-            order_id: _Unfilled(account, command_id, accepted_ns, orders)
-            for order_id, account, command_id, accepted_ns, orders in unfilled
+            order_id: _Unfilled(account, command_id, accepted_ns, returns)
+            for order_id, account, command_id, accepted_ns, returns in unfilled
         }
         self._tiers = dict(tiers)
 
@@ -159,15 +160,14 @@ class OrderCount(Rule):
         return self._limits_by_tier.get(tier, self._limits)
 
     def _accept(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
-        if event.flags & FLAG_TEST:
+        orders = self._orders(event)
+        if orders == 0:
             return
         account = book.account_of(event.key)
-        orders = self._orders(event)
-        if orders:
-            for window in self._all_windows:
-                window.add(account, orders, now_ns)
-        command_id = book.current_seq if type(event) is Place else 0
-        self._unfilled[decision.order_id] = _Unfilled(account, command_id, now_ns, orders)
+        for window in self._all_windows:
+            window.add(account, orders, now_ns)
+        returns = orders if type(event) is Place else 0
+        self._unfilled[decision.order_id] = _Unfilled(account, book.current_seq, now_ns, returns)
 
     def _settle(self, result: CommandResult, now_ns: int) -> None:
         """Take up the engine's answer to a command; a missing one changes nothing."""
@@ -181,12 +181,12 @@ class OrderCount(Rule):
         if result.fills:
             self._fill(result.order_id, now_ns)
         elif result.accepted:
-            if result.status not in LIVE_STATUSES:
+            if result.status not in LIVE_STATUSES or result.replaced_refusal is not None:
                 del self._unfilled[result.order_id]
         elif order.command_id == result.command_id:
             del self._unfilled[result.order_id]
             for window in self._all_windows:
-                window.give_back(order.account, order.orders, order.accepted_ns, now_ns)
+                window.give_back(order.account, order.returns, order.accepted_ns, now_ns)
 
     def _fill(self, order_id: int, now_ns: int) -> None:
         order = self._unfilled.pop(order_id, None)
