@@ -27,9 +27,11 @@ def _query(outcome: Outcome) -> Query:
 def order(desk: Desk, outcome: Outcome) -> Any:
     """Answer the query of one order."""
     asked = _query(outcome)
-    view = desk.views.orders.get(
-        desk.account(outcome), asked.symbol, asked.order_id, asked.client_order_id
-    )
+    view = None
+    if asked.order_id or asked.client_order_id:
+        view = desk.views.orders.get(
+            desk.account(outcome), asked.symbol, asked.order_id, asked.client_order_id
+        )
     if view is None:
         return Failure(400, -2013, "Order does not exist.")
     return order_object(desk, view)
