@@ -125,8 +125,7 @@ def verifier(material: KeyMaterial) -> Verifier:
 
 
 def _base64_bytes(text: str) -> bytes | None:
-    # A plus sign that a client left unencoded in the URL has been read as a space.
     try:
-        return base64.b64decode(text.replace(" ", "+"), validate=True)
+        return base64.b64decode(text, validate=True)
     except ValueError:
         return None

@@ -1,31 +1,52 @@
 """The bytes a client signed, taken from a request as it was sent."""
 
+from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-_NAME = b"signature="
+_NAME: Final = b"signature="
 
 
-def signed_payload(query: bytes, body: bytes) -> bytes:
-    """Return raw query and raw body, joined with nothing, without the parameter `signature`.
+class SignedBytes(NamedTuple):
+    """What was signed, and the signature that was sent with it."""
 
-    Nothing is decoded and encoded again: clients differ in what they percent-encode, and the
-    signature is over what they sent.
+    payload: bytes
+    """Raw query and raw body, joined with nothing, without the parameter `signature`."""
+    signature: str | None
+    """Percent-decoded; None when there is none. The query's counts before the body's."""
+
+
+def signed_bytes(query: bytes, body: bytes) -> SignedBytes:
+    """Return payload and signature of a request.
+
+    Nothing of the payload is decoded and encoded again: clients differ in what they
+    percent-encode, and the signature is over what they sent.
     """
-    return _without_signature(query) + _without_signature(body)
+    query_payload, signature = _split(query)
+    if not body:
+        return SignedBytes(query_payload, signature)
+    body_payload, body_signature = _split(body)
+    return SignedBytes(
+        query_payload + body_payload, body_signature if signature is None else signature
+    )
 
 
-def signature_of(query: bytes, body: bytes) -> str | None:
-    """Return the percent-decoded `signature` of query or body, None when there is none."""
-    for part in (query, body):
-        if _NAME in part:
-            for segment in part.split(b"&"):
-                if segment.startswith(_NAME):
-                    value = unquote_to_bytes(segment[len(_NAME) :].replace(b"+", b" "))
-                    return value.decode("ascii", "replace")
-    return None
+def _split(part: bytes) -> tuple[bytes, str | None]:
+    at = part.find(_NAME)
+    if at < 0:
+        return part, None
+    if at > 0 and part[at - 1] == ord("&") and part.find(b"&", at) < 0:
+        # Where nearly every client puts it: once, at the end.
+        return part[: at - 1], _decoded(part[at + len(_NAME) :])
+    kept: list[bytes] = []
+    signature = None
+    for segment in part.split(b"&"):
+        if not segment.startswith(_NAME):
+            kept.append(segment)
+        elif signature is None:
+            signature = _decoded(segment[len(_NAME) :])
+    return b"&".join(kept), signature
 
 
-def _without_signature(part: bytes) -> bytes:
-    if _NAME not in part:
-        return part
-    return b"&".join(segment for segment in part.split(b"&") if not segment.startswith(_NAME))
+def _decoded(raw: bytes) -> str:
+    # A plus sign that was not percent-encoded stands for itself: base64 has plus signs, not spaces.
+    return unquote_to_bytes(raw).decode("ascii", "replace")

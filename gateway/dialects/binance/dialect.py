@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from gateway.auth.authenticator import NOBODY, Authenticator, Identity
-from gateway.auth.signing import signature_of, signed_payload
+from gateway.auth.signing import signed_bytes
 from gateway.decision_id import DecisionIds
 from gateway.dialects.binance import headers as header
 from gateway.dialects.binance.errors import breach_object, rejection
@@ -128,12 +128,9 @@ class BinanceDialect:
         key_name = request.headers.get("x-mbx-apikey")
         if entry.security == SECURITY_KEY:
             return self._authenticator.identify(key_name)
-        return self._authenticator.authenticate(
-            key_name,
-            signature_of(request.query, request.body),
-            signed_payload(request.query, request.body),
-            not entry.gate and self._banned(ip),
-        )
+        payload, signature = signed_bytes(request.query, request.body)
+        banned = not entry.gate and self._banned(ip)
+        return self._authenticator.authenticate(key_name, signature, payload, banned)
 
     def _banned(self, ip: int) -> bool:
         ladder: Any = self._core.pipeline.rule("ban_ladder")

@@ -6,7 +6,7 @@ the first found, and the reading goes on with a neutral value.
 
 import re
 from typing import Final, NamedTuple
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_plus
 
 import msgspec
 
@@ -230,16 +230,25 @@ class Parameters:
 
     def _split(self, part: bytes) -> dict[str, str]:
         found: dict[str, str] = {}
-        segments = part.split(b"&", PARAMETERS_MAX)
+        try:
+            text = part.decode("utf-8")
+        except UnicodeDecodeError:
+            self.fail(Reason.MALFORMED_REQUEST, "not UTF-8")
+            return found
+        segments = text.split("&", PARAMETERS_MAX)
         if len(segments) > PARAMETERS_MAX:
             self.fail(Reason.TOO_MANY_PARAMETERS, "", f"at most {PARAMETERS_MAX}")
             segments.pop()
         for segment in segments:
-            raw_name, _, raw_value = segment.partition(b"=")
-            name, value = _decoded(raw_name), _decoded(raw_value)
-            if name is None or value is None:
-                self.fail(Reason.MALFORMED_REQUEST, "not UTF-8")
-            elif name in found:
+            name, _, value = segment.partition("=")
+            if "%" in segment or "+" in segment:
+                try:
+                    name = unquote_plus(name, errors="strict")
+                    value = unquote_plus(value, errors="strict")
+                except UnicodeDecodeError:
+                    self.fail(Reason.MALFORMED_REQUEST, "not UTF-8")
+                    continue
+            if name in found:
                 self.fail(Reason.DUPLICATE_PARAMETER, name)
             elif name:
                 found[name] = value
@@ -248,13 +257,3 @@ class Parameters:
 
 def _is_symbol(text: str) -> bool:
     return _SYMBOL.fullmatch(text) is not None
-
-
-def _decoded(raw: bytes) -> str | None:
-    """Return percent-decoded text, None when it is not UTF-8."""
-    if b"%" in raw or b"+" in raw:
-        raw = unquote_to_bytes(raw.replace(b"+", b" "))
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
