@@ -175,7 +175,7 @@ def test_test_orders_are_not_remembered(among: str) -> None:
     ("reason", "burnt"),
     [
         (Reason.INSUFFICIENT_BALANCE, True),
-        (Reason.PRICE_TICK, True),
+        (Reason.PRICE_MIN, True),
         (Reason.DUPLICATE_CLIENT_ORDER_ID, True),
         (Reason.ORDER_COUNT_LIMIT, False),
         (Reason.REQUEST_WEIGHT_LIMIT, False),

@@ -163,10 +163,13 @@ def test_amend_names_what_it_would_have_to_exceed() -> None:
     world = World()
     world.order(filled_e8=e8(4), status=PARTIALLY_FILLED)
     below = judge(amend(quantity_e8=e8(3)), world)
+    filled = judge(amend(quantity_e8=e8(4)), world)
     same = judge(amend(quantity_e8=e8(10)), world)
     assert below is not None
+    assert filled is not None
     assert same is not None
     assert (below.limit, below.observed) == (e8(4), e8(3))
+    assert (filled.limit, filled.observed) == (e8(4), e8(4))
     assert (same.limit, same.observed) == (e8(10), e8(10))
 
 

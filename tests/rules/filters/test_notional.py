@@ -102,7 +102,10 @@ def test_market_order_in_a_symbol_never_traded() -> None:
     for event in (market(), place(order_type=STOP_LOSS, price_e8=0)):
         found = judge(event, **BOTH)
         assert found is not None
-        assert found.reason == Reason.REFERENCE_PRICE_MISSING
+        assert (found.reason, found.limit) == (Reason.REFERENCE_PRICE_MISSING, e8(10))
+        highest_only = judge(event, notional_min_e8=0, **BOTH)
+        assert highest_only is not None
+        assert highest_only.limit == e8(1000)
         assert judge(event) is None
 
 

@@ -55,6 +55,15 @@ def test_boundaries_by_side(side: int, low: int, high: int) -> None:
             )
 
 
+def test_bounds_are_not_rounded_outwards() -> None:
+    """Where a bound falls between two prices, only the price inside passes and is named."""
+    world = make_world(1_001)
+    for side, low, high in ((BUY, 801, 1_101), (SELL, 901, 1_201)):
+        for price_e8, limit_e8 in ((low - 1, low), (low, None), (high, None), (high + 1, high)):
+            found = judge(place(side=side, price_e8=price_e8), world)
+            assert (found and found.limit) == limit_e8
+
+
 def test_symbol_never_traded() -> None:
     """Market orders are refused, priced ones pass; the previous close serves where there is one."""
     world = make_world()
