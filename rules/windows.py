@@ -21,19 +21,21 @@ _FREED_PER_ADD: Final = 4
 class Window:
     """What every subject used in the current window of one length."""
 
-    __slots__ = ("_counts", "_end_ns", "_retired", "interval_ns", "label")
+    __slots__ = ("_retired", "closes_ns", "counts", "interval_ns", "label")
 
     def __init__(self, interval_ns: int) -> None:
         self.interval_ns = interval_ns
         self.label = interval_label(interval_ns)
         """Length as venues write it, such as `1M`."""
-        self._end_ns = 0
-        self._counts: dict[int, int] = {}
+        self.closes_ns = 0
+        """End of the window that `counts` belongs to; later counts as nothing used."""
+        self.counts: dict[int, int] = {}
+        """What each subject used in it."""
         self._retired: dict[int, int] = {}
 
     def used(self, subject: int, now_ns: int) -> int:
         """Return what `subject` has used in the window `now_ns` lies in."""
-        return self._counts.get(subject, 0) if now_ns < self._end_ns else 0
+        return self.counts.get(subject, 0) if now_ns < self.closes_ns else 0
 
     def end_ns(self, now_ns: int) -> int:
         """Return when the window `now_ns` lies in ends; that moment belongs to the next one."""
@@ -41,11 +43,11 @@ class Window:
 
     def add(self, subject: int, amount: int, now_ns: int) -> None:
         """Count `amount` for `subject` in the window `now_ns` lies in."""
-        if now_ns >= self._end_ns:
-            self._retired = self._counts
-            self._counts = {}
-            self._end_ns = self.end_ns(now_ns)
-        counts = self._counts
+        if now_ns >= self.closes_ns:
+            self._retired = self.counts
+            self.counts = {}
+            self.closes_ns = self.end_ns(now_ns)
+        counts = self.counts
         counts[subject] = counts.get(subject, 0) + amount
         if self._retired:
             self._free()
@@ -64,16 +66,16 @@ class Window:
         """Lower what `subject` has used in the current window, never below 0."""
         used = self.used(subject, now_ns)
         if used:
-            self._counts[subject] = max(0, used - amount)
+            self.counts[subject] = max(0, used - amount)
 
     def state(self) -> Any:
         """Return the counts with the length and end of their window, as plain values."""
-        return [self.interval_ns, self._end_ns, dict(self._counts)]
+        return [self.interval_ns, self.closes_ns, dict(self.counts)]
 
     def restore(self, end_ns: int, counts: dict[int, int]) -> None:
         """Put back the counts of the window that ends at `end_ns`."""
-        self._end_ns = end_ns
-        self._counts = dict(counts)
+        self.closes_ns = end_ns
+        self.counts = dict(counts)
         self._retired = {}
 
     def _free(self) -> None:
@@ -148,7 +150,7 @@ def admits(limits: Limits, subject: int, amount: int, now_ns: int) -> bool:
     """Return whether `subject` may use `amount` more in every window."""
     for window, limit in limits:
         # `Window.used` spelled out: this line is passed several times for every request.
-        used = window._counts.get(subject, 0) if now_ns < window._end_ns else 0  # noqa: SLF001
+        used = window.counts.get(subject, 0) if now_ns < window.closes_ns else 0
         if used + amount > limit:
             return False
     return True

@@ -32,10 +32,11 @@ class AccountStanding(Rule):
         """Return a breach when the key's account is not enabled."""
         if self._entries[event.endpoint].security == SECURITY_NONE:
             return None
-        number = book.account_of(event.key)
-        account = book.accounts.get(number)
+        key = book.keys.get(event.key)
+        account = book.accounts.get(key.account) if key is not None else None
         if account is not None and account.enabled:
             return None
+        number = book.account_of(event.key)
         return first_breach(self.explain(event, book, now_ns), SCOPE_ACCOUNT, number)
 
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:

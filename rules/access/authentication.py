@@ -64,6 +64,8 @@ class Authentication(Rule):
 
     def check(self, event: Any, book: Book, now_ns: int) -> Verdict | None:
         """Return a breach when key or signature are not what the endpoint asks for."""
+        if event.auth == AUTH_OK and event.key in book.keys:
+            return None
         if self._reason(event, book) is None:
             return None
         return first_breach(self.explain(event, book, now_ns), SCOPE_IP, event.ip)

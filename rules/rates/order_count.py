@@ -21,20 +21,6 @@ from rules.values import FLAG_TEST, LIVE_STATUSES, SCOPE_ACCOUNT
 from rules.windows import Limits, Windows, admits, breach, explanations, usages
 
 
-class _Unfilled:
-    """An order that has had no fill yet."""
-
-    __slots__ = ("accepted_ns", "account", "command_id", "returns")
-
-    def __init__(self, account: int, command_id: int, accepted_ns: int, returns: int) -> None:
-        self.account = account
-        self.command_id = command_id
-        """The command that places it."""
-        self.accepted_ns = accepted_ns
-        self.returns = returns
-        """What is given back when the engine refuses that command."""
-
-
 class OrderCount(Rule):
     """Admit a new order iff the account's count, this order included, stays within every window.
 
@@ -75,15 +61,17 @@ class OrderCount(Rule):
             raise ValueError(f"first_fill_credit {self._credit} is below 0; write 0 or more")
         self._tiers: dict[int, str] = {}
         """Tiers of the accounts that have one, for `usage`, which does not see the book."""
-        self._unfilled: dict[int, _Unfilled] = {}
+        self._unfilled: dict[int, tuple[int, int, int, int]] = {}
+        """Orders that have had no fill yet, by order id: account, id of the command that places
+        it, time of acceptance, and what is given back when the engine refuses that command."""
 
     def check(self, event: Any, book: Book, now_ns: int) -> Verdict | None:
         """Return a breach when a window of the account has no room for the order."""
-        orders = self._orders(event)
-        if orders == 0:
+        orders = self._entries[event.endpoint].orders
+        if orders == 0 or event.flags & FLAG_TEST:
             return None
         account = book.account_of(event.key)
-        limits = self._limits_of(account, book)
+        limits = self._limits_of(account, book) if self._limits_by_tier else self._limits
         if admits(limits, account, orders, now_ns):
             return None
         reason = Reason.ORDER_COUNT_LIMIT
@@ -132,10 +120,7 @@ class OrderCount(Rule):
 
     def state(self) -> Any:
         """Return the counts, the orders without a fill, and the accounts' tiers."""
-        unfilled = [
-            [order_id, order.account, order.command_id, order.accepted_ns, order.returns]
-            for order_id, order in self._unfilled.items()
-        ]
+        unfilled = [[order_id, *order] for order_id, order in self._unfilled.items()]
         return [self._windows.state(), unfilled, list(self._tiers.items())]
 
     def restore(self, state: Any) -> None:
@@ -143,7 +128,7 @@ class OrderCount(Rule):
         windows, unfilled, tiers = state
         self._windows.restore(windows)
         self._unfilled = {
-            order_id: _Unfilled(account, command_id, accepted_ns, returns)
+            order_id: (account, command_id, accepted_ns, returns)
             for order_id, account, command_id, accepted_ns, returns in unfilled
         }
         self._tiers = dict(tiers)
@@ -153,8 +138,6 @@ class OrderCount(Rule):
         return 0 if event.flags & FLAG_TEST else self._entries[event.endpoint].orders
 
     def _limits_of(self, account: int, book: Book) -> Limits:
-        if not self._limits_by_tier:
-            return self._limits
         facts = book.accounts.get(account)
         tier = facts.tier if facts is not None else ""
         return self._limits_by_tier.get(tier, self._limits)
@@ -167,7 +150,7 @@ class OrderCount(Rule):
         for window in self._all_windows:
             window.add(account, orders, now_ns)
         returns = orders if type(event) is Place else 0
-        self._unfilled[decision.order_id] = _Unfilled(account, book.current_seq, now_ns, returns)
+        self._unfilled[decision.order_id] = (account, book.current_seq, now_ns, returns)
 
     def _settle(self, result: CommandResult, now_ns: int) -> None:
         """Take up the engine's answer to a command; a missing one changes nothing."""
@@ -183,13 +166,16 @@ class OrderCount(Rule):
         elif result.accepted:
             if result.status not in LIVE_STATUSES or result.replaced_refusal is not None:
                 del self._unfilled[result.order_id]
-        elif order.command_id == result.command_id:
+        else:
+            account, command_id, accepted_ns, returns = order
+            if command_id != result.command_id:
+                return
             del self._unfilled[result.order_id]
             for window in self._all_windows:
-                window.give_back(order.account, order.returns, order.accepted_ns, now_ns)
+                window.give_back(account, returns, accepted_ns, now_ns)
 
     def _fill(self, order_id: int, now_ns: int) -> None:
         order = self._unfilled.pop(order_id, None)
         if order is not None:
             for window in self._all_windows:
-                window.take_off(order.account, self._credit, now_ns)
+                window.take_off(order[0], self._credit, now_ns)

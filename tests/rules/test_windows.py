@@ -143,7 +143,7 @@ def test_subjects_of_an_old_window_are_let_go() -> None:
         window.add(subject, 1, DAY_NS)
     for subject in range(250):
         window.add(subject, 1, DAY_NS + NS_PER_SECOND)
-    assert len(window._counts) == 250
+    assert len(window.counts) == 250
     assert not window._retired
 
 
