@@ -38,10 +38,9 @@ _CANCEL_SIDE: Final = frozenset(
         Reason.ORDER_ID_MISMATCH,
         Reason.CANCEL_RESTRICTED,
         Reason.MINIMUM_RESTING_TIME,
-        Reason.ENGINE_UNKNOWN_ORDER,
     )
 )
-"""Refusals of a cancel-replace that are about the order to be cancelled."""
+"""The gate's refusals of a cancel-replace that are about the order to be cancelled."""
 _ENGINE: Final = "engine"
 """Named as the rule where the engine refused."""
 _encode = msgspec.json.Encoder().encode
@@ -160,11 +159,13 @@ class _Renderer:
             return self._refusal(outcome, breach.reason, breach)
         if result is not None and result.unknown:
             return self._refusal(outcome, Reason.ENGINE_TIMEOUT, None)
-        if result is not None and not result.accepted:
+        if result is not None and not result.accepted and not isinstance(outcome.event, Replace):
+            # Of a cancel-replace one half may have worked: its answer tells.
             return self._refusal(outcome, result.reason or Reason.INTERNAL_ERROR, None)
         payload = self._call.answer(self._call.desk, outcome)
         if isinstance(payload, Failure):
-            return self._failure(outcome, payload, None, [])
+            rule = [(header.RULE, _ENGINE)] if result is not None else []
+            return self._failure(outcome, payload, None, rule)
         return self._response(outcome, 200, payload, [])
 
     def _refusal(self, outcome: Outcome, reason: Reason, breach: Breach | None) -> HttpResponse:

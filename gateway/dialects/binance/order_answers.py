@@ -10,12 +10,14 @@ from gateway.dialects.binance.reading import Desk, Failure
 from gateway.outcome import Outcome
 from gateway.views import OrderView
 from rules.events import Amend, Cancel, CancelAll, Fill, Place, Replace
+from rules.reasons import Reason
 from rules.units import decimal_text
 from rules.values import (
     CANCELED,
     ENGINE_LOST,
     ORDER_STATUS_NAMES,
     ORDER_TYPE_NAMES,
+    PENDING_NEW,
     SIDE_NAMES,
     STP_MODE_NAMES,
     TIME_IN_FORCE_NAMES,
@@ -29,8 +31,10 @@ _PLACES: Final = 8
 _SUCCESS: Final = "SUCCESS"
 _FAILURE: Final = "FAILURE"
 _NOT_ATTEMPTED: Final = "NOT_ATTEMPTED"
-CANCEL_REPLACE_FAILED: Final = "Order cancel-replace failed."
-CANCEL_REPLACE_PARTLY: Final = "Order cancel-replace partially failed."
+CANCEL_REPLACE_PARTLY: Final = -2021
+CANCEL_REPLACE_PARTLY_TEXT: Final = "Order cancel-replace partially failed."
+CANCEL_REPLACE_FAILED: Final = -2022
+CANCEL_REPLACE_FAILED_TEXT: Final = "Order cancel-replace failed."
 UNKNOWN_ORDER_TEXT: Final = "Unknown order sent."
 
 
@@ -73,7 +77,7 @@ def placed_result(desk: Desk, outcome: Outcome) -> dict[str, Any]:
     answer = placed_ack(desk, outcome)
     fills: tuple[Fill, ...] = () if result is None else result.fills
     executed_e8 = sum(fill.quantity_e8 for fill in fills)
-    status = 0 if result is None else result.status
+    status = PENDING_NEW if result is None else result.status
     facts = desk.core.book.symbols[event.symbol]
     answer |= {
         "price": amount(event.price_e8),
@@ -276,26 +280,30 @@ def _replaced(placed: Any, desk: Desk, outcome: Outcome) -> Any:
     event, result = outcome.event, outcome.result
     assert isinstance(event, Replace)
     assert result is not None
-    cancelled_id = result.ended[0].order_id if result.ended else 0
-    cancel = None
-    if cancelled_id:
-        cancel = _cancel_object(
-            desk, outcome, cancelled_id, event.symbol, event.cancel_client_order_id
-        )
-    new_refused = result.replaced_refusal
+    cancelled_one = bool(result.ended)
+    placed_one = result.accepted and result.replaced_refusal is None
+    if not (cancelled_one or placed_one or event.allow_failure):
+        return replace_refused(rejection(result.reason or Reason.INTERNAL_ERROR, event))
+    cancel_response: Any = _part(Rejection(400, CANCEL_REJECTED, UNKNOWN_ORDER_TEXT))
+    if cancelled_one:
+        order_id, cancel_id = result.ended[0].order_id, event.cancel_client_order_id
+        cancel_response = _cancel_object(desk, outcome, order_id, event.symbol, cancel_id)
+    if placed_one:
+        new_response = placed(desk, outcome)
+    else:
+        reason = result.replaced_refusal or result.reason or Reason.INTERNAL_ERROR
+        new_response = _part(rejection(reason, event))
     data = {
-        "cancelResult": _SUCCESS if result.ended else _FAILURE,
-        "newOrderResult": _SUCCESS if new_refused is None else _FAILURE,
-        "cancelResponse": cancel or _part(Rejection(400, CANCEL_REJECTED, UNKNOWN_ORDER_TEXT)),
-        "newOrderResponse": (
-            placed(desk, outcome) if new_refused is None else _part(rejection(new_refused, event))
-        ),
+        "cancelResult": _SUCCESS if cancelled_one else _FAILURE,
+        "newOrderResult": _SUCCESS if placed_one else _FAILURE,
+        "cancelResponse": cancel_response,
+        "newOrderResponse": new_response,
     }
-    if result.ended and new_refused is None:
+    if cancelled_one and placed_one:
         return data
-    if result.ended or new_refused is None:
-        return Failure(409, -2021, CANCEL_REPLACE_PARTLY, data)
-    return Failure(400, -2022, CANCEL_REPLACE_FAILED, data)
+    if cancelled_one or placed_one:
+        return Failure(409, CANCEL_REPLACE_PARTLY, CANCEL_REPLACE_PARTLY_TEXT, data)
+    return Failure(400, CANCEL_REPLACE_FAILED, CANCEL_REPLACE_FAILED_TEXT, data)
 
 
 replaced_ack = partial(_replaced, placed_ack)
@@ -313,7 +321,7 @@ def replace_refused(refused: Rejection) -> Failure:
         "cancelResponse": _part(refused),
         "newOrderResponse": None,
     }
-    return Failure(400, -2022, CANCEL_REPLACE_FAILED, data)
+    return Failure(400, CANCEL_REPLACE_FAILED, CANCEL_REPLACE_FAILED_TEXT, data)
 
 
 def _part(refused: Rejection) -> dict[str, Any]:

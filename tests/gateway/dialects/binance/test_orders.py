@@ -35,7 +35,7 @@ from rules.values import (
     RESTRICT_ONLY_NEW,
     SELL,
 )
-from tests.gateway.dialects.binance.stand_in import NOW_NS, Venue, body, header
+from tests.gateway.dialects.binance.stand_in import NOW_NS, Venue, body, header, refusal
 
 LIMIT_ORDER: dict[str, Any] = {
     "symbol": "BTCUSDT",
@@ -466,46 +466,71 @@ def test_replace(venue: Venue) -> None:
     assert content["newOrderResponse"]["fills"] == []
 
 
-def test_replace_whose_new_order_fails(venue: Venue) -> None:
-    """The cancel worked, the new order did not: 409, -2021, both told."""
+@pytest.mark.parametrize(
+    ("mode", "cancelled", "placed", "status", "code"),
+    [
+        ("STOP_ON_FAILURE", True, False, 409, -2021),
+        ("STOP_ON_FAILURE", False, False, 400, -2022),
+        ("ALLOW_FAILURE", True, False, 409, -2021),
+        ("ALLOW_FAILURE", False, True, 409, -2021),
+        ("ALLOW_FAILURE", False, False, 400, -2022),
+    ],
+)
+def test_replace_that_fails(
+    venue: Venue, mode: str, cancelled: bool, placed: bool, status: int, code: int
+) -> None:
+    """What worked and what did not is told for each half, as the engine reports it."""
     place(venue, 7)
-    parsed = venue.signed("POST", "/api/v3/order/cancelReplace", **REPLACEMENT)
-    answer = venue.decide(
-        parsed,
-        result=lambda seq: CommandResult(
+    parsed = venue.signed(
+        "POST", "/api/v3/order/cancelReplace", **{**REPLACEMENT, "cancelReplaceMode": mode}
+    )
+    attempted = cancelled or mode == "ALLOW_FAILURE"
+    refused = Reason.ENGINE_WOULD_TAKE if attempted else Reason.ENGINE_UNKNOWN_ORDER
+
+    def result(seq: int) -> CommandResult:
+        return CommandResult(
             seq,
             8,
-            True,
-            None,
-            0,
+            placed,
+            None if placed else refused,
+            NEW if placed else 0,
             NOW_NS,
-            ended=(Ended(7, CANCELED, 0),),
-            replaced_refusal=Reason.ENGINE_WOULD_TAKE,
-        ),
-        order_id=8,
-    )
-    content = body(answer)
-    assert (answer.status, content["code"]) == (409, -2021)
-    assert content["data"]["cancelResult"] == "SUCCESS"
-    assert content["data"]["newOrderResponse"] == {
-        "code": -2010,
-        "msg": "Order would immediately match and take.",
-    }
+            ended=(Ended(7, CANCELED, 0),) if cancelled else (),
+            replaced_refusal=refused if cancelled and not placed else None,
+        )
+
+    answer = venue.decide(parsed, result=result, order_id=8)
+    content, data = body(answer), body(answer)["data"]
+    assert (answer.status, content["code"]) == (status, code)
+    assert data["cancelResult"] == ("SUCCESS" if cancelled else "FAILURE")
+    if cancelled:
+        assert data["cancelResponse"]["orderId"] == 7
+    else:
+        assert data["cancelResponse"] == {"code": -2011, "msg": "Unknown order sent."}
+    if placed:
+        assert (data["newOrderResult"], data["newOrderResponse"]["orderId"]) == ("SUCCESS", 8)
+    elif attempted:
+        text = "Order would immediately match and take."
+        assert data["newOrderResult"] == "FAILURE"
+        assert data["newOrderResponse"] == {"code": -2010, "msg": text}
+    else:
+        assert (data["newOrderResult"], data["newOrderResponse"]) == ("NOT_ATTEMPTED", None)
 
 
-def test_replace_whose_cancel_fails(venue: Venue) -> None:
-    """The cancel failed and the new order was not attempted: 400, -2022."""
+def test_replace_refused_by_the_gate(venue: Venue) -> None:
+    """A refusal about the old order is told as a failed cancel; any other is told plainly."""
     parsed = venue.signed("POST", "/api/v3/order/cancelReplace", **REPLACEMENT)
-    answer = venue.decide(
-        parsed,
-        result=lambda seq: CommandResult(seq, 8, False, Reason.ENGINE_UNKNOWN_ORDER, 0, NOW_NS),
-        order_id=8,
-    )
-    content = body(answer)
-    assert (answer.status, content["code"]) == (400, -2022)
-    assert content["data"]["cancelResponse"] == {"code": -2011, "msg": "Unknown order sent."}
+    young = venue.decide(parsed, refusal(Reason.MINIMUM_RESTING_TIME, rule="resting_time"))
+    content = body(young)
+    assert (young.status, content["code"]) == (400, -2022)
+    assert content["data"]["cancelResponse"]["code"] == -1004
     assert content["data"]["newOrderResult"] == "NOT_ATTEMPTED"
-    assert content["data"]["newOrderResponse"] is None
+    assert content["ordergate"]["rule"] == "resting_time"
+    unknown = body(venue.decide(parsed, refusal(Reason.UNKNOWN_ORDER)))
+    assert unknown["data"]["cancelResponse"]["code"] == -2011
+    counted = venue.decide(parsed, refusal(Reason.ORDER_COUNT_LIMIT, limit=1))
+    assert (counted.status, body(counted)["code"]) == (429, -1015)
+    assert "data" not in body(counted)
 
 
 def test_replace_modes(venue: Venue) -> None:
