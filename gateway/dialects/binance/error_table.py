@@ -45,6 +45,7 @@ BAN_TEXT: Final = (
     "Please use WebSocket Streams for live updates to avoid bans."
 )
 ORDERS_TEXT: Final = "Too many new orders; current limit is {limit} orders per {window}."
+PACE_TEXT: Final = "Too many new orders; current limit is 1 orders per {pace}."
 
 
 class Entry(NamedTuple):
@@ -53,7 +54,8 @@ class Entry(NamedTuple):
     status: int
     code: int
     text: str
-    """May name `{detail}`, `{expected}`, `{limit}`, `{window}`, `{until_ms}` and `{filter}`."""
+    """May name `{detail}`, `{expected}`, `{limit}`, `{limit_ms}`, `{pace}`, `{window}`,
+    `{until_ms}` and `{filter}`."""
     unit: str = COUNT
     note: str = ""
     """Why this code, where Binance has none for the reason."""
@@ -178,7 +180,7 @@ ENTRIES: Final[dict[Reason, Entry]] = {
     R.STATE_SLOW: Entry(
         429,
         -1015,
-        ORDERS_TEXT,
+        PACE_TEXT,
         NS,
         "A pace, so it is told like the order count, with Retry-After; it does not lead to a ban.",
     ),
@@ -268,7 +270,8 @@ ENTRIES: Final[dict[Reason, Entry]] = {
         400,
         ORDER_REJECTED,
         "Order-to-trade ratio is above its limit.",
-        note="As ORDER_SIZE.",
+        E8,
+        "As ORDER_SIZE.",
     ),
     R.ENGINE_UNKNOWN_ORDER: Entry(400, CANCEL_REJECTED, "Unknown order sent."),
     R.ENGINE_WOULD_TAKE: Entry(400, ORDER_REJECTED, "Order would immediately match and take."),

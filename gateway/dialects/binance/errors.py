@@ -58,7 +58,7 @@ def rejection(
     if told_fault and fault is not None and fault.code:
         return Rejection(entry.status, fault.code, fault.text)
     fields = {"detail": "", "expected": "", "limit": "", "limit_ms": "", "window": ""}
-    fields |= {"until_ms": "", "filter": ""}
+    fields |= {"until_ms": "", "filter": "", "pace": ""}
     if isinstance(event, RefusedRequest):
         fields |= {"detail": event.detail, "expected": event.expected}
     if breach is not None:
@@ -68,10 +68,11 @@ def rejection(
 
 
 def _breach_fields(breach: Breach) -> dict[str, str]:
-    limit_ms = breach.limit // NS_PER_MS if isinstance(breach.limit, int) else breach.limit
+    limit = int(breach.limit) if str(breach.limit).isdecimal() else 0
     return {
         "limit": str(breach.limit),
-        "limit_ms": str(limit_ms),
+        "limit_ms": str(limit // NS_PER_MS),
+        "pace": window_text(limit),
         "window": window_text(breach.window_ns),
         "until_ms": str(breach.retry_ns // NS_PER_MS),
         "filter": breach.rule.upper(),

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from rules.values import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_SECOND
+from rules.values import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_MS, NS_PER_SECOND
 
 _UNITS: Final = (
     (NS_PER_DAY, "DAY"),
@@ -21,7 +21,9 @@ def window_parts(window_ns: int) -> tuple[str, int]:
 
 
 def window_text(window_ns: int) -> str:
-    """Return a window as the error texts name it: `1 MINUTE`, `10 SECOND`."""
+    """Return a window as the error texts name it: `1 MINUTE`, `10 SECOND`, `500 MILLISECOND`."""
+    if window_ns % NS_PER_SECOND:
+        return f"{window_ns // NS_PER_MS} MILLISECOND"
     name, number = window_parts(window_ns)
     return f"{number} {name}"
 

@@ -17,7 +17,7 @@ HEAD = (0,) * 11
 PLACE = Place(*HEAD, 1, 1, 1, 1, 1, 1, 0)
 POLL = "Please use WebSocket Streams for live updates to avoid polling the API."
 BANS = "Please use WebSocket Streams for live updates to avoid bans."
-KNOWN_FIELDS = {"detail", "expected", "limit", "limit_ms", "window", "until_ms", "filter"}
+KNOWN_FIELDS = {"pace", "detail", "expected", "limit", "limit_ms", "window", "until_ms", "filter"}
 
 
 def test_every_reason_is_mapped() -> None:
@@ -96,6 +96,12 @@ def test_page_is_current() -> None:
             400,
             -1013,
             "Filter failure: PERCENT_PRICE_BY_SIDE",
+        ),
+        (
+            refusal(Reason.STATE_SLOW, limit=NS_PER_SECOND // 2),
+            429,
+            -1015,
+            "Too many new orders; current limit is 1 orders per 500 MILLISECOND.",
         ),
         (refusal(Reason.KEY_MALFORMED), 401, -2014, "API-key format invalid."),
         (
