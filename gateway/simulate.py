@@ -61,7 +61,8 @@ def simulate(
     shadowed = single_account_shadows(rulebook) if participants.single else ()
     if shadowed:
         changes["rules"] = {rule: {"mode": "shadow"} for rule in shadowed}
-    gate = OfflineGate(rulebook.with_changes(changes), flow.rows[0].ts_ns - OLDER_NS)
+    start_ns = max(flow.rows[0].ts_ns - OLDER_NS, 1)
+    gate = OfflineGate(rulebook.with_changes(changes), start_ns)
     symbols = {name: gate.list_symbol(listing) for name, listing in found.items()}
     replayed = _Replay(flow, course, gate, participants, symbols)
     replayed.run(progress)

@@ -26,6 +26,7 @@ from rules.events import (
     Cancel,
     CancelAll,
     CommandResult,
+    EngineSession,
     Event,
     Fill,
     OrderEnded,
@@ -88,6 +89,7 @@ class OrderToTrade(Rule):
         CommandResult,
         OrderTrade,
         OrderEnded,
+        EngineSession,
     )
     source: ClassVar[str] = "Delegated Regulation (EU) 2017/566 (RTS 9), Art. 3 and Annex"
     discloses: ClassVar[bool] = True
@@ -107,7 +109,6 @@ class OrderToTrade(Rule):
         self._current: dict[tuple[int, int], RatioCounts] = {}
         self._previous: dict[tuple[int, int], RatioCounts] = {}
         self._in_flight: dict[int, _InFlight] = {}
-        """Orders with cancels or amends the engine has not answered yet."""
 
     def check(self, event: Any, book: Book, now_ns: int) -> Breach | None:
         """Refuse a new order or modification while a ratio of its owner is above the maximum."""
@@ -148,6 +149,8 @@ class OrderToTrade(Rule):
             self._count_fills(book.order_of(event.order_id), (event.fill,))
         elif kind is OrderEnded:
             self._apply_ended(event, book)
+        elif kind is EngineSession:
+            self._forget_lost(book)
         elif kind is BulkCancel:
             if event.cause == CAUSE_CLIENT:
                 self._count_bulk(decision, book)
@@ -197,7 +200,7 @@ class OrderToTrade(Rule):
             "current": [[*pair, counts.state()] for pair, counts in self._current.items()],
             "previous": [[*pair, counts.state()] for pair, counts in self._previous.items()],
             "in_flight": [
-                [order_id, entry.quantity_e8, entry.messages]
+                [order_id, entry.owner, entry.symbol, entry.quantity_e8, entry.messages]
                 for order_id, entry in self._in_flight.items()
             ],
         }
@@ -208,8 +211,8 @@ class OrderToTrade(Rule):
         self._current = _restored(state["current"])
         self._previous = _restored(state["previous"])
         self._in_flight = {
-            order_id: _InFlight(quantity_e8, [(weight, new_e8) for weight, new_e8 in messages])
-            for order_id, quantity_e8, messages in state["in_flight"]
+            order_id: _InFlight(owner, symbol, quantity_e8, [(weight, new) for weight, new in sent])
+            for order_id, owner, symbol, quantity_e8, sent in state["in_flight"]
         }
 
     def _apply_request(self, event: Any, decision: Decision, book: Book) -> None:
@@ -241,7 +244,8 @@ class OrderToTrade(Rule):
             new_e8 = event.quantity_e8 or order.quantity_e8 if type(event) is Amend else 0
             entry = self._in_flight.get(order.order_id)
             if entry is None:
-                entry = self._in_flight[order.order_id] = _InFlight(order.quantity_e8, [])
+                entry = _InFlight(order.owner, order.symbol, order.quantity_e8, [])
+                self._in_flight[order.order_id] = entry
             entry.messages.append((weight, new_e8))
 
     def _count_refused(self, counts: RatioCounts, weight: int) -> None:
@@ -266,10 +270,13 @@ class OrderToTrade(Rule):
 
     def _apply_result(self, result: CommandResult, book: Book) -> None:
         """Count what the engine made of a command: submission, executions, deletions."""
+        if result.unknown:
+            # The deadline passed; the answer that settles the order is counted when it comes.
+            return
         order = book.order_of(result.order_id)
         if order is not None and order.command_id == result.command_id:
             self._count_placed(result, order)
-        elif order is not None and order.order_id in self._in_flight:
+        elif result.order_id in self._in_flight:
             self._count_answered(result, order)
         self._count_fills(order, result.fills)
         for ended in result.ended:
@@ -292,19 +299,19 @@ class OrderToTrade(Rule):
             filled_e8 = sum(fill.quantity_e8 for fill in result.fills)
             counts.volume_e8 += max(order.quantity_e8 - filled_e8 - result.prevented_e8, 0)
 
-    def _count_answered(self, result: CommandResult, order: OpenOrder) -> None:
+    def _count_answered(self, result: CommandResult, order: OpenOrder | None) -> None:
         """Count an amend's volume, or take back a message the engine refused."""
-        entry = self._in_flight[order.order_id]
+        entry = self._in_flight[result.order_id]
         weight, new_e8 = entry.messages.pop(0)
-        counts = self._at(order.owner, order.symbol)
+        counts = self._at(entry.owner, entry.symbol)
         if not result.accepted:
             self._take_back(counts, weight)
-        elif new_e8:
+        elif new_e8 and order is not None:
             filled_e8 = order.filled_e8 - sum(fill.quantity_e8 for fill in result.fills)
             counts.volume_e8 += entry.quantity_e8 - filled_e8 + new_e8 - filled_e8
             entry.quantity_e8 = new_e8
         if not entry.messages:
-            del self._in_flight[order.order_id]
+            del self._in_flight[result.order_id]
 
     def _count_fills(self, order: OpenOrder | None, fills: tuple[Fill, ...]) -> None:
         if order is None or not fills:
@@ -315,25 +322,24 @@ class OrderToTrade(Rule):
 
     def _count_deleted(self, order: OpenOrder | None, filled_e8: int) -> None:
         """Count the volume of an order that ended by a cancel, if its client asked for it."""
-        if order is None:
-            return
-        self._in_flight.pop(order.order_id, None)
-        if order.cancel_cause in (CAUSE_CLIENT, CAUSE_REPLACE):
+        if order is not None and order.cancel_cause in (CAUSE_CLIENT, CAUSE_REPLACE):
             deleted_e8 = max(order.quantity_e8 - filled_e8, 0)
             self._at(order.owner, order.symbol).volume_e8 += deleted_e8
 
     def _apply_ended(self, event: OrderEnded, book: Book) -> None:
         """Count a cancel its client made on another way in; nothing else counts."""
         order = book.order_of(event.order_id)
-        if order is None:
-            return
-        self._in_flight.pop(order.order_id, None)
-        if event.cause == CAUSE_CLIENT:
+        if order is not None and event.cause == CAUSE_CLIENT:
             counts = self._at(order.owner, order.symbol)
             counts.number += WEIGHT_CANCEL
             counts.cancels += 1
             deleted_e8 = order.quantity_e8 - event.filled_e8 - event.prevented_e8
             counts.volume_e8 += max(deleted_e8, 0)
+
+    def _forget_lost(self, book: Book) -> None:
+        """Give up waiting for answers about orders that went with the engine's last epoch."""
+        for order_id in [known for known in self._in_flight if known not in book.orders]:
+            del self._in_flight[order_id]
 
     def _explanations(self, counts: RatioCounts, flags: int) -> tuple[Explanation, ...]:
         factor = self._market_maker_factor if flags & ACCOUNT_MARKET_MAKER else 1
@@ -392,11 +398,15 @@ class OrderToTrade(Rule):
 
 
 class _InFlight:
-    """Cancels and amends of one order that the engine has not answered yet."""
+    """Unanswered cancels and amends of one order."""
 
-    __slots__ = ("messages", "quantity_e8")
+    __slots__ = ("messages", "owner", "quantity_e8", "symbol")
 
-    def __init__(self, quantity_e8: int, messages: list[tuple[int, int]]) -> None:
+    def __init__(
+        self, owner: int, symbol: int, quantity_e8: int, messages: list[tuple[int, int]]
+    ) -> None:
+        self.owner = owner
+        self.symbol = symbol
         self.quantity_e8 = quantity_e8
         """The order's total quantity before the first of them."""
         self.messages = messages

@@ -19,6 +19,7 @@ from rules.events import (
     CancelAll,
     CommandResult,
     Ended,
+    EngineSession,
     Event,
     Fill,
     OrderEnded,
@@ -375,6 +376,38 @@ def test_messages_the_engine_refuses(
     desk.cancel(order, accepted=False)
     assert (desk.counts.number, desk.counts.rejected) == (number, 2)
     assert desk.counts.volume_e8 == 10 * E8
+
+
+def test_a_cancel_that_comes_after_the_last_fill(desk: Desk) -> None:
+    """The engine refuses it; it stays counted and nothing waits for an answer any more."""
+    order = desk.place()
+    desk.note(cancel(order.order_id), Decision(ACCEPTED, order_id=order.order_id))
+    desk.trade(order, 10 * E8)
+    desk.deleted(order, CAUSE_CLIENT, accepted=False)
+    assert (desk.counts.number, desk.counts.rejected) == (2, 1)
+    assert desk.counts.volume_e8 == 10 * E8
+    assert desk.rule.state()["in_flight"] == []
+
+
+def test_an_answer_that_is_late_is_counted_once(desk: Desk) -> None:
+    """A missed deadline says nothing about the order; the answer that settles it does."""
+    order = desk.send()
+    desk.note(CommandResult(order.command_id, order.order_id, True, None, 0, NOW_NS, unknown=True))
+    assert (desk.counts.number, desk.counts.volume_e8) == (1, 0)
+    desk.answer(order)
+    assert (desk.counts.number, desk.counts.volume_e8) == (1, 10 * E8)
+
+
+def test_a_new_epoch_forgets_answers_that_will_not_come(desk: Desk) -> None:
+    """Orders the engine lost are answered no more; others still are."""
+    lost, kept = desk.place(), desk.place()
+    desk.amend(lost, 5 * E8)
+    desk.amend(kept, 5 * E8)
+    desk._end(lost)
+    desk.note(EngineSession(connected=True, epoch=2, engine_seq=0))
+    desk.amended(kept, 5 * E8)
+    assert desk.rule.state()["in_flight"] == []
+    assert desk.counts.volume_e8 == (10 + 10 + 10 + 5) * E8
 
 
 def test_nothing_is_taken_back_from_a_later_session(book: Book, add_order: AddOrder) -> None:
