@@ -49,6 +49,22 @@ def test_trades_leave_up_to_a_second_early_and_never_late() -> None:
         assert average_of([(7, 1, age_ns)], now_ns=NOW_NS + into_second_ns) == (7 if inside else 0)
 
 
+def test_old_trade_told_late_is_outside() -> None:
+    """A trade older than the span that was just asked for does not enter it."""
+    average = TradeAverage()
+    assert average.price_e8(5, NOW_NS) == 0
+    average.add(10, 1, NOW_NS - 5 * NS_PER_MINUTE)
+    assert average.price_e8(5, NOW_NS) == 0
+
+
+def test_trades_of_a_second_share_a_bucket() -> None:
+    """However many trades a second has, it takes the same memory."""
+    average = TradeAverage()
+    for part_ns in (0, 1, NS_PER_SECOND - 1, NS_PER_SECOND):
+        average.add(10, 1, NOW_NS + part_ns)
+    assert len(average.state()) == 2
+
+
 def test_each_span_is_its_own() -> None:
     """Asking for one span does not change the answer for another."""
     average = TradeAverage()

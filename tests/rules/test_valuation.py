@@ -118,6 +118,7 @@ def test_one_enforced_rule_caps_market_orders(
         (BUY, STOP_LOSS, 0, e8(100)),
         (BUY, STOP_LOSS, e8(120), e8(120)),
         (BUY, STOP_LOSS_LIMIT, e8(80), e8(100)),
+        (SELL, STOP_LOSS, 0, e8(100)),
         (SELL, STOP_LOSS, e8(80), e8(80)),
         (SELL, STOP_LOSS_LIMIT, e8(120), e8(100)),
         (BUY, TAKE_PROFIT, e8(80), e8(80)),
@@ -173,6 +174,15 @@ def test_worst_price(side: int, order_type: int, price_e8: int, expected_e8: int
     valuation = world.rulebook.valuation
     worst_e8 = valuation.worst_price_e8(side, order_type, price_e8, world.facts, world.now_ns)
     assert worst_e8 == expected_e8
+
+
+def test_worst_price_of_a_market_sell_is_rounded_up() -> None:
+    """What falls between two prices counts as the higher, since it is the worst."""
+    world = World()
+    world.trade(1_001)
+    valuation = world.rulebook.valuation
+    assert valuation.worst_price_e8(SELL, MARKET, 0, world.facts, world.now_ns) == 1_032
+    assert valuation.worst_price_e8(BUY, MARKET, 0, world.facts, world.now_ns) == 1_031
 
 
 def test_worst_price_of_a_market_sell_counts_a_higher_bid() -> None:
