@@ -109,11 +109,13 @@ def told_value(reason: Reason, value: int | str) -> int | str:
 def breach_object(pipeline: UsagePipeline, breach: Breach) -> dict[str, Any]:
     """Return what a client is told of a breach beside code and msg.
 
-    Limit and observed value are left out where the rule does not disclose them.
+    Limit and observed value are left out where the rule does not disclose them, and for requests
+    that could not be understood: those broke no limit.
     """
     found: dict[str, Any] = {"rule": breach.rule, "reason": breach.reason.name}
     rule = pipeline.rule(breach.rule)
-    if rule is not None and not rule.discloses:
+    malformed = breach.reason < Reason.ADDRESS_BANNED
+    if malformed or (rule is not None and not rule.discloses):
         return found
     found["limit"] = told_value(breach.reason, breach.limit)
     found["observed"] = told_value(breach.reason, breach.observed)

@@ -197,6 +197,19 @@ def test_breach_beside_code_and_msg(venue: Venue) -> None:
     assert header(answer, "X-OrderGate-Rule") == "price_filter"
 
 
+def test_undisclosed_limits(venue: Venue) -> None:
+    """A rule that keeps its limits to itself is named, and nothing more is told."""
+    breach = refusal(Reason.ORDER_TO_TRADE_RATIO, rule="detector", limit=1, observed=2)
+    content = body(venue.decide(venue.parse("GET", "/api/v3/ping"), breach))
+    assert content["ordergate"] == {"rule": "detector", "reason": "ORDER_TO_TRADE_RATIO"}
+
+
+def test_malformed_requests_break_no_limit(venue: Venue) -> None:
+    """A request that could not be understood is told its reason, not limits it never met."""
+    content = body(venue.decide(venue.parse("GET", "/api/v3/depth")))
+    assert content["ordergate"] == {"rule": "request", "reason": "MISSING_PARAMETER"}
+
+
 def test_units() -> None:
     """Amounts are decimals, times milliseconds, counts as they are; other text stays."""
     assert told_value(Reason.PRICE_TICK, 1) == "0.00000001"
