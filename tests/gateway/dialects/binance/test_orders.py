@@ -1,5 +1,6 @@
 """Placing, cancelling, replacing and amending: requests into events, results into answers."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from rules.reasons import Reason
 from rules.values import (
     AUTH_BAD_SIGNATURE,
     AUTH_MISSING_SIGNATURE,
+    AUTH_NOT_CHECKED,
     AUTH_OK,
     BUY,
     CANCELED,
@@ -125,6 +127,16 @@ def test_signature_and_event(venue: Venue) -> None:
     missing = venue.parse("POST", "/api/v3/order", order, headers=headers).event
     assert (wrong.auth, missing.auth) == (AUTH_BAD_SIGNATURE, AUTH_MISSING_SIGNATURE)
     assert isinstance(wrong, Place)
+
+
+def test_banned_addresses_are_not_verified(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While an address is banned its signatures are not looked at."""
+    ladder = SimpleNamespace(banned_until=lambda ip, now_ns: now_ns + 1 if ip == 1 else 0)
+    monkeypatch.setattr(venue.core.pipeline, "rule", lambda name: ladder)
+    banned = venue.signed("POST", "/api/v3/order", **LIMIT_ORDER).event
+    assert (banned.auth, banned.key) == (AUTH_NOT_CHECKED, 1)
+    ladder.banned_until = lambda ip, now_ns: 0
+    assert venue.signed("POST", "/api/v3/order", **LIMIT_ORDER).event.auth == AUTH_OK
 
 
 @pytest.mark.parametrize(
