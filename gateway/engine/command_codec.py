@@ -46,7 +46,7 @@ def command_message(names: Names, command: Command) -> wire.GateItem:
     return wire.GateItem(replace=replace)
 
 
-def symbol_message(names: Names, symbol: DefineSymbol) -> wire.GateItem:
+def symbol_message(names: Names, symbol: DefineSymbol, lot_step_e8: int) -> wire.GateItem:
     """Return the message that makes an instrument known."""
     definition = wire.SymbolDefinition(
         name=symbol.name,
@@ -56,6 +56,7 @@ def symbol_message(names: Names, symbol: DefineSymbol) -> wire.GateItem:
         previous_close_e8=symbol.previous_close_e8,
         maker_commission_ppm=symbol.maker_commission_ppm,
         taker_commission_ppm=symbol.taker_commission_ppm,
+        lot_step_e8=lot_step_e8,
     )
     return wire.GateItem(define_symbol=definition)
 

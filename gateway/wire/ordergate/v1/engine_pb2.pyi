@@ -102,7 +102,7 @@ class Acknowledgement(_message.Message):
     def __init__(self, last_seq: _Optional[int] = ...) -> None: ...
 
 class SymbolDefinition(_message.Message):
-    __slots__ = ("name", "base_asset", "quote_asset", "state", "previous_close_e8", "maker_commission_ppm", "taker_commission_ppm")
+    __slots__ = ("name", "base_asset", "quote_asset", "state", "previous_close_e8", "maker_commission_ppm", "taker_commission_ppm", "lot_step_e8")
     NAME_FIELD_NUMBER: _ClassVar[int]
     BASE_ASSET_FIELD_NUMBER: _ClassVar[int]
     QUOTE_ASSET_FIELD_NUMBER: _ClassVar[int]
@@ -110,6 +110,7 @@ class SymbolDefinition(_message.Message):
     PREVIOUS_CLOSE_E8_FIELD_NUMBER: _ClassVar[int]
     MAKER_COMMISSION_PPM_FIELD_NUMBER: _ClassVar[int]
     TAKER_COMMISSION_PPM_FIELD_NUMBER: _ClassVar[int]
+    LOT_STEP_E8_FIELD_NUMBER: _ClassVar[int]
     name: str
     base_asset: str
     quote_asset: str
@@ -117,7 +118,8 @@ class SymbolDefinition(_message.Message):
     previous_close_e8: int
     maker_commission_ppm: int
     taker_commission_ppm: int
-    def __init__(self, name: _Optional[str] = ..., base_asset: _Optional[str] = ..., quote_asset: _Optional[str] = ..., state: _Optional[_Union[_values_pb2.SymbolTradingState, str]] = ..., previous_close_e8: _Optional[int] = ..., maker_commission_ppm: _Optional[int] = ..., taker_commission_ppm: _Optional[int] = ...) -> None: ...
+    lot_step_e8: int
+    def __init__(self, name: _Optional[str] = ..., base_asset: _Optional[str] = ..., quote_asset: _Optional[str] = ..., state: _Optional[_Union[_values_pb2.SymbolTradingState, str]] = ..., previous_close_e8: _Optional[int] = ..., maker_commission_ppm: _Optional[int] = ..., taker_commission_ppm: _Optional[int] = ..., lot_step_e8: _Optional[int] = ...) -> None: ...
 
 class AccountDefinition(_message.Message):
     __slots__ = ("name", "owner", "tier", "flags", "enabled")
