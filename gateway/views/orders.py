@@ -60,7 +60,10 @@ class OrderView(msgspec.Struct, gc=False):
     """0 for MARKET and LIMIT_MAKER."""
     price_e8: int
     quantity_e8: int
-    """For an order given by its quote amount: what was executed, once it has ended."""
+    """As ordered or amended; what self-trade prevention took off stays in it.
+
+    For an order given by its quote amount: what was executed, once it has ended.
+    """
     quote_quantity_e8: int
     time_ns: int
     """When the engine took it; before that, when the gate accepted it."""
@@ -304,7 +307,7 @@ class OrdersView:
         view = self._orders.get(event.order_id)
         if view is not None:
             view.prevented_e8 += event.prevented_e8
-            view.quantity_e8 = event.quantity_e8
+            view.quantity_e8 = event.quantity_e8 + view.prevented_e8
             view.update_ns = event.engine_ns or now_ns
 
     def _bust(self, seq: int, now_ns: int, event: TradeBust, decision: Decision) -> None:
@@ -380,7 +383,7 @@ class OrdersView:
 
     def _amended(self, view: OrderView, amend: Amend) -> None:
         if amend.quantity_e8:
-            view.quantity_e8 = amend.quantity_e8
+            view.quantity_e8 = amend.quantity_e8 + view.prevented_e8
         if amend.price_e8:
             view.price_e8 = amend.price_e8
 

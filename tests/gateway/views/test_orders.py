@@ -290,12 +290,12 @@ def test_amend_changes_price_and_quantity() -> None:
 
 
 def test_reduction_by_self_trade_prevention() -> None:
-    """DECREMENT takes quantity off without ending the order."""
+    """DECREMENT prevents quantity without ending the order; what was ordered stays visible."""
     desk = Desk()
     desk.live(1)
     desk.record(OrderReduced(1, 9_000, 1, 6 * E8, CAUSE_SELF_TRADE, 4 * E8))
     view = desk.view(1)
-    assert (view.quantity_e8, view.prevented_e8, view.status) == (6 * E8, 4 * E8, NEW)
+    assert (view.quantity_e8, view.prevented_e8, view.status) == (10 * E8, 4 * E8, NEW)
 
 
 def test_unknown_orders_stay_until_the_engine_speaks() -> None:
