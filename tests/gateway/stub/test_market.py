@@ -41,7 +41,7 @@ def test_two_sided_from_the_start():
     core, _ = run(11, 0)
     for symbol, definition in core.directory.symbols_by_number.items():
         depth = core.engine.depth(symbol, 100)
-        least = 4 if definition.name == "ETHBTC" else 8
+        least = 3 if definition.name == "ETHBTC" else 8
         assert len(depth.bids) >= least
         assert len(depth.asks) >= least
 
