@@ -33,32 +33,34 @@ def commission_e8(received_e8: int, ppm: int) -> int:
     return -(-received_e8 * ppm // PPM) if ppm else 0
 
 
+class Holdings(dict[tuple[int, int], Holding]):
+    """Holdings by (account, asset); one that never was is made empty."""
+
+    def __missing__(self, key: tuple[int, int]) -> Holding:
+        """Make the holding that was asked for."""
+        made = self[key] = Holding()
+        return made
+
+
 class Ledger:
     """All holdings, commissions collected and the supply of each asset."""
 
-    __slots__ = ("_holdings", "_supply", "commissions")
+    __slots__ = ("_supply", "commissions", "holdings")
 
     def __init__(self) -> None:
-        self._holdings: dict[tuple[int, int], Holding] = {}
+        self.holdings = Holdings()
         self._supply: dict[int, int] = {}
         self.commissions: dict[int, int] = {}
         """What the venue has collected, by asset."""
 
-    def holding(self, account: int, asset: int) -> Holding:
-        """Return an account's holding of an asset, empty when it never had any."""
-        found = self._holdings.get((account, asset))
-        if found is None:
-            found = self._holdings[account, asset] = Holding()
-        return found
-
     def balance(self, account: int, asset: int) -> tuple[int, int]:
         """Return (free, locked) without making a holding where there is none."""
-        found = self._holdings.get((account, asset))
+        found = self.holdings.get((account, asset))
         return (found.free_e8, found.locked_e8) if found is not None else (0, 0)
 
     def adjust(self, account: int, asset: int, amount_e8: int) -> str:
         """Credit, or below zero debit, an account; return why it was not done, else nothing."""
-        holding = self.holding(account, asset)
+        holding = self.holdings[account, asset]
         if holding.free_e8 + amount_e8 < 0 and amount_e8 < 0:
             return f"not done: {holding.free_e8} of 1e-8 are free"
         supply_e8 = self._supply.get(asset, 0) + amount_e8
@@ -76,7 +78,7 @@ class Ledger:
         """Return the sum over all accounts and the venue's commissions."""
         held_e8 = sum(
             holding.free_e8 + holding.locked_e8
-            for (_, held_asset), holding in self._holdings.items()
+            for (_, held_asset), holding in self.holdings.items()
             if held_asset == asset
         )
         return held_e8 + self.commissions.get(asset, 0)
@@ -87,5 +89,5 @@ class Ledger:
 
     def all_holdings(self) -> Iterator[tuple[int, int, int, int]]:
         """Yield (account, asset, free, locked) of every holding."""
-        for (account, asset), holding in self._holdings.items():
+        for (account, asset), holding in self.holdings.items():
             yield account, asset, holding.free_e8, holding.locked_e8

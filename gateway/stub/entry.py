@@ -6,9 +6,9 @@ from gateway.stub.book import StubOrder, SymbolBook
 from gateway.stub.matching import (
     DONE,
     SELF_TRADE,
+    UNLIMITED_KEY,
     Matcher,
     limit_key,
-    lock,
     lock_need_e8,
     release,
     relock,
@@ -81,7 +81,7 @@ class OrderEntry:
             now_ns,
         )
         limit_e8 = command.price_e8
-        rests = command.order_type == LIMIT_MAKER or command.time_in_force == GTC
+        rests = command.time_in_force == GTC or command.order_type == LIMIT_MAKER
         if command.order_type == MARKET:
             limit_e8 = command.price_limit_e8
             rests = False
@@ -89,14 +89,21 @@ class OrderEntry:
             # Resting at its own price it could execute worse than the limit, so the rest expires.
             limit_e8 = command.price_limit_e8
             rests = False
-        limit = limit_key(command.side, limit_e8)
         amount_e8 = command.quote_quantity_e8 or -1
-        holding = self._ledger.holding(
-            command.account, book.quote_asset if command.side == BUY else book.base_asset
-        )
-        best = book.opposite(command.side).best
+        if command.side == BUY:
+            limit = -limit_e8 if limit_e8 else UNLIMITED_KEY
+            best = book.asks.best
+            holding = self._ledger.holdings[command.account, book.quote_asset]
+        else:
+            limit = limit_e8
+            best = book.bids.best
+            holding = self._ledger.holdings[command.account, book.base_asset]
         takes = best is not None and best.key >= limit
-        if holding.free_e8 < self._need_e8(book, order, limit, amount_e8):
+        if command.order_type == MARKET:
+            need_e8 = _market_need_e8(book, order, limit, amount_e8)
+        else:
+            need_e8 = lock_need_e8(command.side, command.price_e8, command.quantity_e8)
+        if holding.free_e8 < need_e8:
             reason = Reason.ENGINE_INSUFFICIENT_BALANCE
         elif takes and command.order_type == LIMIT_MAKER:
             reason = Reason.ENGINE_WOULD_TAKE
@@ -105,7 +112,7 @@ class OrderEntry:
         if not channel:
             self._seen.accept(command.order_id)
         if rests and not takes:
-            self._rest(book, order, holding)
+            self._rest(book, order, holding, need_e8)
             return CommandResult(command.command_id, command.order_id, True, None, NEW, now_ns)
         if (
             command.time_in_force == FOK
@@ -169,9 +176,10 @@ class OrderEntry:
 
     def _refusal(self, command: PlaceCommand, now_ns: int) -> Reason | None:
         """Return why the order can't be entered at all, whatever the book and the balances."""
-        if self._seen.buried(command.order_id):
+        seen = self._seen
+        if seen.tombstones and command.order_id in seen.tombstones:
             return Reason.ENGINE_TOMBSTONED
-        if self._seen.accepted(command.order_id):
+        if command.order_id <= seen.highest and seen.accepted(command.order_id):
             return Reason.ENGINE_DUPLICATE_ORDER
         book = self._books.get(command.symbol)
         if book is None or book.state != SYMBOL_TRADING:
@@ -197,16 +205,12 @@ class OrderEntry:
             return None
         return Reason.ENGINE_UNSUPPORTED
 
-    def _need_e8(self, book: SymbolBook, order: StubOrder, limit: int, amount_e8: int) -> int:
-        """Return the most the order could take from its holding if entered now."""
-        if order.order_type != MARKET:
-            return lock_need_e8(order.side, order.price_e8, order.quantity_e8)
-        if order.side == BUY:
-            return amount_e8 if amount_e8 >= 0 else survey(book, order, limit)[2]
-        return survey(book, order, limit, amount_e8)[1] if amount_e8 >= 0 else order.quantity_e8
-
-    def _rest(self, book: SymbolBook, order: StubOrder, holding: Holding) -> None:
-        lock(order, holding)
+    def _rest(self, book: SymbolBook, order: StubOrder, holding: Holding, need_e8: int) -> None:
+        """Lock what the order needs and put it into the book."""
+        order.locked_in = holding
+        order.locked_e8 = need_e8
+        holding.free_e8 -= need_e8
+        holding.locked_e8 += need_e8
         (book.bids if order.side == BUY else book.asks).add(order)
         self._orders[order.order_id] = order
         book.update_id += 1
@@ -232,7 +236,9 @@ class OrderEntry:
         elif end == SELF_TRADE or (end == DONE and order.prevented_e8):
             status, reason = EXPIRED_IN_MATCH, Reason.ENGINE_STP_EXPIRED
         elif rests:
-            self._rest(book, order, holding)
+            left_e8 = order.quantity_e8 - order.filled_e8
+            need_e8 = lock_need_e8(order.side, order.price_e8, left_e8)
+            self._rest(book, order, holding, need_e8)
             status = resting_status(order)
         else:
             status, reason = EXPIRED, Reason.ENGINE_NO_LIQUIDITY
@@ -247,6 +253,13 @@ class OrderEntry:
             (),
             order.prevented_e8 - prevented_before_e8,
         )
+
+
+def _market_need_e8(book: SymbolBook, order: StubOrder, limit: int, amount_e8: int) -> int:
+    """Return the most a market order could take from its holding if entered now."""
+    if order.side == BUY:
+        return amount_e8 if amount_e8 >= 0 else survey(book, order, limit)[2]
+    return survey(book, order, limit, amount_e8)[1] if amount_e8 >= 0 else order.quantity_e8
 
 
 def _better(side: int, price_e8: int, than_e8: int) -> bool:

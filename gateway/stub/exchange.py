@@ -219,8 +219,8 @@ class MatchingExchange:
             (trade.sell_account, trade.quantity_e8),
         ):
             quote_e8 = -trade.quote_e8 if base_e8 > 0 else trade.quote_e8
-            ledger.holding(account, book.base_asset).free_e8 += base_e8
-            ledger.holding(account, book.quote_asset).free_e8 += quote_e8
+            ledger.holdings[account, book.base_asset].free_e8 += base_e8
+            ledger.holdings[account, book.quote_asset].free_e8 += quote_e8
         self._tape.say(
             TradeBust(
                 self._tape.engine_seq + 1,
@@ -242,7 +242,7 @@ class MatchingExchange:
         ):
             if paid_e8:
                 ledger.collect(asset, -paid_e8)
-                ledger.holding(account, asset).free_e8 += paid_e8
+                ledger.holdings[account, asset].free_e8 += paid_e8
                 self._tape.adjusted(account, asset, paid_e8, note, now_ns)
         return self._tape.take()
 

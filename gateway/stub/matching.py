@@ -8,7 +8,7 @@ commissions are rounded up.
 
 from typing import Final
 
-from gateway.stub.accounts import Holding, Ledger, commission_e8
+from gateway.stub.accounts import Ledger, commission_e8
 from gateway.stub.book import StubOrder, SymbolBook
 from gateway.stub.tape import Tape, TradeEntry
 from rules.events import Fill
@@ -266,7 +266,7 @@ class Matcher:
             (buyer.account, book.quote_asset, -quote_e8),
             (seller.account, book.quote_asset, quote_e8),
         ):
-            self._ledger.holding(account, asset).free_e8 += delta_e8
+            self._ledger.holdings[account, asset].free_e8 += delta_e8
             self._tape.adjusted(account, asset, delta_e8, note, now_ns)
 
     def _trade(
@@ -334,8 +334,8 @@ class Matcher:
         return fill_of(entry, book, taker, maker, False)
 
     def _settle(self, book: SymbolBook, account: int, base_e8: int, quote_e8: int) -> None:
-        self._ledger.holding(account, book.base_asset).free_e8 += base_e8
-        self._ledger.holding(account, book.quote_asset).free_e8 += quote_e8
+        self._ledger.holdings[account, book.base_asset].free_e8 += base_e8
+        self._ledger.holdings[account, book.quote_asset].free_e8 += quote_e8
 
 
 def fill_of(
@@ -354,12 +354,3 @@ def fill_of(
         counter.order_id,
         counter.account,
     )
-
-
-def lock(order: StubOrder, holding: Holding) -> None:
-    """Move what a resting order needs from free to locked."""
-    need_e8 = lock_need_e8(order.side, order.price_e8, order.quantity_e8 - order.filled_e8)
-    order.locked_in = holding
-    order.locked_e8 = need_e8
-    holding.free_e8 -= need_e8
-    holding.locked_e8 += need_e8

@@ -14,50 +14,46 @@ class SeenOrders:
 
     The gate numbers orders upwards, so accepted ids are one byte each in a ring under the highest.
     An id further below than the ring reaches counts as accepted: a late copy must never trade
-    twice.
+    twice. `tombstones` is ordered by age.
     """
 
-    __slots__ = ("_highest", "_ring", "_tombstones", "_tombstones_max")
+    __slots__ = ("_ring", "_tombstones_max", "highest", "tombstones")
 
     def __init__(self, tombstones_max: int = TOMBSTONES_MAX) -> None:
         self._tombstones_max = tombstones_max
-        self._tombstones: OrderedDict[int, None] = OrderedDict()
+        self.tombstones: OrderedDict[int, None] = OrderedDict()
         self.clear()
 
     def clear(self) -> None:
         """Forget everything."""
         self._ring = bytearray(IDS_REMEMBERED)
-        self._highest = 0
-        self._tombstones.clear()
+        self.highest = 0
+        self.tombstones.clear()
 
     def accepted(self, order_id: int) -> bool:
-        """Tell whether an order of this id was accepted before."""
-        if order_id > self._highest:
+        """Tell whether an order of this id was accepted before; none above `highest` was."""
+        if order_id > self.highest:
             return False
-        if order_id <= self._highest - IDS_REMEMBERED:
+        if order_id <= self.highest - IDS_REMEMBERED:
             return True
         return self._ring[order_id % IDS_REMEMBERED] != 0
 
     def accept(self, order_id: int) -> None:
         """Remember an accepted id."""
-        ahead = order_id - self._highest
+        ahead = order_id - self.highest
         if ahead > 0:
             if ahead >= IDS_REMEMBERED:
                 self._ring = bytearray(IDS_REMEMBERED)
             elif ahead > 1:
-                for skipped in range(self._highest + 1, order_id):
+                for skipped in range(self.highest + 1, order_id):
                     self._ring[skipped % IDS_REMEMBERED] = 0
-            self._highest = order_id
+            self.highest = order_id
         self._ring[order_id % IDS_REMEMBERED] = 1
 
     def bury(self, order_id: int) -> None:
         """Keep a cancel of an id never accepted, against its late arrival."""
         if self.accepted(order_id):
             return
-        self._tombstones[order_id] = None
-        if len(self._tombstones) > self._tombstones_max:
-            self._tombstones.popitem(last=False)
-
-    def buried(self, order_id: int) -> bool:
-        """Tell whether the id was cancelled before it arrived."""
-        return order_id in self._tombstones
+        self.tombstones[order_id] = None
+        if len(self.tombstones) > self._tombstones_max:
+            self.tombstones.popitem(last=False)
