@@ -80,15 +80,7 @@ class OrderEntry:
             channel,
             now_ns,
         )
-        limit_e8 = command.price_e8
-        rests = command.time_in_force == GTC or command.order_type == LIMIT_MAKER
-        if command.order_type == MARKET:
-            limit_e8 = command.price_limit_e8
-            rests = False
-        elif command.price_limit_e8 and _better(command.side, command.price_limit_e8, limit_e8):
-            # Resting at its own price it could execute worse than the limit, so the rest expires.
-            limit_e8 = command.price_limit_e8
-            rests = False
+        limit_e8, rests = _bounds(command)
         amount_e8 = command.quote_quantity_e8 or -1
         if command.side == BUY:
             limit = -limit_e8 if limit_e8 else UNLIMITED_KEY
@@ -262,8 +254,16 @@ def _market_need_e8(book: SymbolBook, order: StubOrder, limit: int, amount_e8: i
     return survey(book, order, limit, amount_e8)[1] if amount_e8 >= 0 else order.quantity_e8
 
 
-def _better(side: int, price_e8: int, than_e8: int) -> bool:
-    return price_e8 < than_e8 if side == BUY else price_e8 > than_e8
+def _bounds(command: PlaceCommand) -> tuple[int, bool]:
+    """Return the worst price the order may trade at (0: any), and whether the rest of it rests."""
+    limit_e8 = command.price_limit_e8
+    if command.order_type == MARKET:
+        return limit_e8, False
+    price_e8 = command.price_e8
+    if limit_e8 and (limit_e8 < price_e8 if command.side == BUY else limit_e8 > price_e8):
+        # Resting at its own price it could execute worse than the limit, so the rest expires.
+        return limit_e8, False
+    return price_e8, command.time_in_force == GTC or command.order_type == LIMIT_MAKER
 
 
 def _would_take(book: SymbolBook, side: int, price_e8: int) -> bool:

@@ -291,28 +291,10 @@ class Matcher:
             del self._orders[maker.order_id]
         book.last_e8 = price_e8
         book.last_ns = now_ns
-        if taker.side == BUY:
-            buyer, buyer_ppm, seller, seller_ppm = (
-                taker,
-                book.taker_commission_ppm,
-                maker,
-                book.maker_commission_ppm,
-            )
-        else:
-            buyer, buyer_ppm, seller, seller_ppm = (
-                maker,
-                book.maker_commission_ppm,
-                taker,
-                book.taker_commission_ppm,
-            )
-        buy_commission_e8 = commission_e8(size_e8, buyer_ppm)
-        sell_commission_e8 = commission_e8(quote_e8, seller_ppm)
-        self._settle(book, buyer.account, size_e8 - buy_commission_e8, -quote_e8)
-        self._settle(book, seller.account, -size_e8, quote_e8 - sell_commission_e8)
-        if buy_commission_e8:
-            self._ledger.collect(book.base_asset, buy_commission_e8)
-        if sell_commission_e8:
-            self._ledger.collect(book.quote_asset, sell_commission_e8)
+        buyer, seller = (taker, maker) if taker.side == BUY else (maker, taker)
+        buy_commission_e8, sell_commission_e8 = self._settle(
+            book, buyer.account, seller.account, size_e8, quote_e8, buyer is maker
+        )
         trade_id = self._tape.last_trade_id + 1
         entry = TradeEntry(
             trade_id,
@@ -333,9 +315,30 @@ class Matcher:
             self._tape.market_trade(entry, taker, maker, book)
         return fill_of(entry, book, taker, maker, False)
 
-    def _settle(self, book: SymbolBook, account: int, base_e8: int, quote_e8: int) -> None:
-        self._ledger.holdings[account, book.base_asset].free_e8 += base_e8
-        self._ledger.holdings[account, book.quote_asset].free_e8 += quote_e8
+    def _settle(
+        self,
+        book: SymbolBook,
+        buyer: int,
+        seller: int,
+        size_e8: int,
+        quote_e8: int,
+        buyer_is_maker: bool,
+    ) -> tuple[int, int]:
+        """Exchange base and quote of two accounts; return the commissions of buyer and seller."""
+        maker_ppm, taker_ppm = book.maker_commission_ppm, book.taker_commission_ppm
+        buyer_ppm, seller_ppm = (maker_ppm, taker_ppm) if buyer_is_maker else (taker_ppm, maker_ppm)
+        buy_commission_e8 = commission_e8(size_e8, buyer_ppm)
+        sell_commission_e8 = commission_e8(quote_e8, seller_ppm)
+        holdings = self._ledger.holdings
+        holdings[buyer, book.base_asset].free_e8 += size_e8 - buy_commission_e8
+        holdings[buyer, book.quote_asset].free_e8 -= quote_e8
+        holdings[seller, book.base_asset].free_e8 -= size_e8
+        holdings[seller, book.quote_asset].free_e8 += quote_e8 - sell_commission_e8
+        if buy_commission_e8:
+            self._ledger.collect(book.base_asset, buy_commission_e8)
+        if sell_commission_e8:
+            self._ledger.collect(book.quote_asset, sell_commission_e8)
+        return buy_commission_e8, sell_commission_e8
 
 
 def fill_of(
