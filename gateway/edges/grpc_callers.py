@@ -1,13 +1,12 @@
 """Who sends a gRPC message: address, key and the result of authentication."""
 
-from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
 import grpc
 
 from gateway.auth.authenticator import Authenticator, Identity
-from gateway.dialects.native.desk import Caller
+from gateway.dialects.native.desk import Caller, NativeCore
 from gateway.dialects.native.reading import Fault, text_time_ns, time_ns
 from gateway.dialects.native.signing import (
     KEY_HEADER,
@@ -17,9 +16,9 @@ from gateway.dialects.native.signing import (
     call_payload,
     logon_payload,
 )
-from gateway.directory import Directory
 from gateway.edges.addresses import PeerAddresses
 from gateway.wire.ordergate.v1 import order_entry_pb2 as wire
+from rules.access.ban_ladder import BanLadder
 from rules.reasons import Reason
 from rules.values import AUTH_BAD_SIGNATURE, AUTH_NOT_REQUIRED, AUTH_OK
 
@@ -41,21 +40,20 @@ class Origin(NamedTuple):
 class Callers:
     """Finds out who sends each message.
 
-    `banned` tells whether an address is banned, so that its signatures need not be verified.
+    Signatures of a banned address are not verified: its requests are refused anyway.
     A client certificate that the server verified stands for a signature: its common name is the
     API key.
     """
 
     def __init__(
         self,
-        directory: Directory,
+        core: NativeCore,
         authenticator: Authenticator,
-        banned: Callable[[int], bool],
         addresses: PeerAddresses | None = None,
     ) -> None:
-        self._directory = directory
+        self._core = core
+        self._directory = core.directory
         self._authenticator = authenticator
-        self._banned = banned
         self._addresses = addresses or PeerAddresses()
 
     def origin(self, context: "grpc.aio.ServicerContext[Any, Any]") -> Origin:
@@ -132,6 +130,10 @@ class Callers:
             # The connection belongs to one key, even where another's signature is right.
             return Identity(AUTH_BAD_SIGNATURE, identity.key)
         return identity
+
+    def _banned(self, ip: int) -> bool:
+        ladder: Any = self._core.pipeline.rule(BanLadder.name)
+        return ladder is not None and ladder.banned_until(ip, self._core.now_ns()) > 0
 
     def _caller(
         self,

@@ -39,6 +39,7 @@ MESSAGE_MAX_TRANSPORT: Final = 4 * MESSAGE_MAX
 DETAILS_MAX: Final = 4_096
 """Bytes of status details; clients take 8 KiB of metadata."""
 SHUTDOWN_SECONDS: Final = 5.0
+"""How long calls in progress may take to end when the edge closes."""
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -53,9 +54,8 @@ _OPTIONS: Final = (
 class GrpcOrderEdge:
     """Serves OrderEntry, health and reflection on one port.
 
-    `receive_ns` is the receive clock (UTC), `banned` tells whether an address is banned,
-    `next_session` numbers sessions over all edges, `credentials` turn on TLS (with client
-    certificates required, mutual TLS).
+    `receive_ns` is the receive clock (UTC), `next_session` numbers sessions over all edges,
+    `credentials` turn on TLS (with client certificates required, mutual TLS).
     """
 
     def __init__(
@@ -64,19 +64,20 @@ class GrpcOrderEdge:
         desk: Desk,
         authenticator: Authenticator,
         receive_ns: Callable[[], int],
-        banned: Callable[[int], bool],
         next_session: Callable[[], int] | None = None,
         addresses: PeerAddresses | None = None,
         credentials: grpc.ServerCredentials | None = None,
         meter: Meter | None = None,
+        shutdown_seconds: float = SHUTDOWN_SECONDS,
     ) -> None:
         self._core = core
         self._desk = desk
-        self._callers = Callers(core.directory, authenticator, banned, addresses)
+        self._callers = Callers(desk.core, authenticator, addresses)
         self._receive_ns = receive_ns
         self._next_session = next_session or count(1).__next__
         self._credentials = credentials
         self._meter = meter
+        self._shutdown_seconds = shutdown_seconds
         self._server: grpc.aio.Server | None = None
         self._health = health.aio.HealthServicer()
         self.closing = False
@@ -107,7 +108,7 @@ class GrpcOrderEdge:
         self.closing = True
         if self._server is not None:
             await self._health.enter_graceful_shutdown()
-            await self._server.stop(SHUTDOWN_SECONDS)
+            await self._server.stop(self._shutdown_seconds)
             self._server = None
 
     # --- Calls --------------------------------------------------------------------------------

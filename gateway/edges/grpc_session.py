@@ -31,6 +31,7 @@ REQUESTS_PER_TURN: Final = 16
 ANSWERS_PER_MESSAGE: Final = 1_000
 UNANSWERED_MAX: Final = 4_096
 """Requests whose answers have not been written yet; no more is read until they are."""
+CANCEL_SECONDS: Final = 0.05
 _NS_PER_MICROSECOND: Final = 1_000
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -140,6 +141,8 @@ class Session:
             else:
                 self._refuse(self._caller._replace(received_ns=received_ns), fault)
             await self._room.wait()
+        # A cancelled stream reads as ended too; that it was cancelled is told a moment later.
+        await asyncio.sleep(CANCEL_SECONDS)
         self._read_all = True
         self._changed.set()
 

@@ -37,6 +37,9 @@ class NativeCore(Protocol):
     def directory(self) -> Directory:
         """Names and numbers."""
 
+    def now_ns(self) -> int:
+        """Return the core's time."""
+
 
 class OrderLookup(Protocol):
     """Orders as clients see them."""

@@ -61,26 +61,24 @@ def status_code(refused: wire.Refusal) -> Code:
 def _refused_itself(outcome: Outcome) -> Breach:
     """Return the breach of a request that was refused for what it is."""
     event = outcome.event
-    if isinstance(event, RefusedRequest):
-        return Breach("", event.reason, "", "", detail=event.detail)
-    return _NO_BREACH
+    return Breach("", event.reason, 0, 0) if isinstance(event, RefusedRequest) else _NO_BREACH
 
 
 def _message(desk: Desk, outcome: Outcome, breach: Breach) -> wire.Refusal:
     entry = ENTRIES[breach.reason]
+    event = outcome.event
+    if isinstance(event, RefusedRequest) and event.reason == breach.reason:
+        return _malformed(desk, outcome, event)
     rule = desk.core.pipeline.rule(breach.rule)
     disclosed = rule is None or rule.discloses
     limit = str(breach.limit) if disclosed else ""
     observed = str(breach.observed) if disclosed else ""
-    detail, expected = (breach.detail, "") if disclosed else ("", "")
-    event = outcome.event
-    if isinstance(event, RefusedRequest) and event.reason == breach.reason:
-        detail, expected = event.detail, event.expected
+    detail = breach.detail if disclosed else ""
     text = entry.text.format(
         limit=_told(limit, entry.unit),
         observed=_told(observed, entry.unit),
         detail=detail,
-        expected=expected,
+        expected="",
     )
     return wire.Refusal(
         decision_id=desk.ids.encode(outcome.seq),
@@ -94,9 +92,22 @@ def _message(desk: Desk, outcome: Outcome, breach: Breach) -> wire.Refusal:
         text=text,
         window_ns=breach.window_ns,
         detail=detail,
-        expected=expected,
         order_id=outcome.decision.order_id,
         unit=entry.unit,  # type: ignore[arg-type]
+    )
+
+
+def _malformed(desk: Desk, outcome: Outcome, event: RefusedRequest) -> wire.Refusal:
+    """Return the refusal of a request that could not be understood: no rule, no limit."""
+    entry = ENTRIES[event.reason]
+    # A filter's reason for a value that no filter has seen, such as a price of 0.
+    template = "{detail} is not {expected}" if "{limit}" in entry.text else entry.text
+    return wire.Refusal(
+        decision_id=desk.ids.encode(outcome.seq),
+        reason=int(event.reason),  # type: ignore[arg-type]
+        text=template.format(detail=event.detail, expected=event.expected),
+        detail=event.detail,
+        expected=event.expected,
     )
 
 
