@@ -5,7 +5,7 @@ read is decided like any other. So is a call of a method that does not exist.
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from itertools import count
 from typing import Any, Final, NoReturn, TypeAlias
@@ -42,6 +42,8 @@ SHUTDOWN_SECONDS: Final = 5.0
 """How long calls in progress may take to end when the edge closes."""
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+AddService: TypeAlias = Callable[[Any], str]
+"""Adds a service to a server and returns the service's name."""
 
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 _OPTIONS: Final = (
@@ -55,7 +57,8 @@ class GrpcOrderEdge:
     """Serves OrderEntry, health and reflection on one port.
 
     `receive_ns` is the receive clock (UTC), `next_session` numbers sessions over all edges,
-    `credentials` turn on TLS (with client certificates required, mutual TLS).
+    `credentials` turn on TLS (with client certificates required, mutual TLS), `services` are
+    served beside order entry.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class GrpcOrderEdge:
         addresses: PeerAddresses | None = None,
         credentials: grpc.ServerCredentials | None = None,
         meter: Meter | None = None,
+        services: Sequence[AddService] = (),
         shutdown_seconds: float = SHUTDOWN_SECONDS,
     ) -> None:
         self._core = core
@@ -77,6 +81,7 @@ class GrpcOrderEdge:
         self._next_session = next_session or count(1).__next__
         self._credentials = credentials
         self._meter = meter
+        self._services = tuple(services)
         self._shutdown_seconds = shutdown_seconds
         self._server: grpc.aio.Server | None = None
         self._health = health.aio.HealthServicer()
@@ -86,7 +91,8 @@ class GrpcOrderEdge:
         """Listen, and return the port (a free one for port 0); raises OSError when it is taken."""
         server = self._server = grpc.aio.server(options=_OPTIONS)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        added = tuple(add(server) for add in self._services)
+        names = (SERVICE, *added, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
         # Last, because it also takes every method that nobody else serves.
         server.add_generic_rpc_handlers((_Handlers(self),))
@@ -99,7 +105,7 @@ class GrpcOrderEdge:
         except RuntimeError as error:
             raise OSError(f"can't listen on {target}: {error}") from None
         await server.start()
-        for name in ("", SERVICE):
+        for name in ("", SERVICE, *added):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         return bound
 

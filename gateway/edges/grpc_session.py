@@ -1,6 +1,7 @@
 """One gRPC session: a signed logon, then batches of requests and coalesced answers."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -13,10 +14,10 @@ from gateway.answer import Answer
 from gateway.dialects.native.answers import METHOD_BY_ENTRY, METHODS, Method, answer
 from gateway.dialects.native.desk import Caller, Desk
 from gateway.dialects.native.reading import Fault
-from gateway.dialects.native.refusals import refusal
+from gateway.dialects.native.refusals import refusal, status_code
 from gateway.dialects.native.requests import refused
 from gateway.edges.grpc_callers import Callers, Origin, entry_caller
-from gateway.edges.rest import SubmittingCore
+from gateway.edges.rest import Meter, SubmittingCore
 from gateway.outcome import Outcome
 from gateway.wire.ordergate.v1 import order_entry_pb2 as wire
 from rules.endpoints import Endpoint
@@ -48,6 +49,7 @@ class Session:
         receive_ns: Callable[[], int],
         context: Context,
         origin: Origin,
+        meter: Meter | None = None,
     ) -> None:
         self._core = core
         self._desk = desk
@@ -55,6 +57,7 @@ class Session:
         self._receive_ns = receive_ns
         self._context = context
         self._origin = origin
+        self._meter = meter
         self._caller: Caller = callers.stranger(origin, 0)
         self._first = wire.SessionRequest()
         self._last_sequence = 0
@@ -188,13 +191,20 @@ class Session:
         self._unanswered += 1
         if self._unanswered >= UNANSWERED_MAX:
             self._room.clear()
-        self._core.submit(event, partial(self._answered, method, sequence))
+        started_ns = time.perf_counter_ns()
+        reply = partial(self._answered, method, sequence, event.endpoint, started_ns)
+        self._core.submit(event, reply)
 
     # --- Answers ------------------------------------------------------------------------------
 
-    def _answered(self, method: Method, sequence: int, outcome: Outcome) -> None:
+    def _answered(
+        self, method: Method, sequence: int, endpoint: int, started_ns: int, outcome: Outcome
+    ) -> None:
         """Take an outcome; it is written with all others that are ready by then."""
         told = answer(method, self._desk, outcome)
+        if self._meter is not None:
+            code = status_code(told).value if isinstance(told, wire.Refusal) else 0
+            self._meter.answered(endpoint, code, time.perf_counter_ns() - started_ns)
         message = wire.SessionAnswer(sequence=sequence)
         field = "refused" if isinstance(told, wire.Refusal) else method.answer_field
         getattr(message, field).CopyFrom(told)

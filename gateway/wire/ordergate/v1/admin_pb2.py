@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from gateway.wire.ordergate.v1 import values_pb2 as ordergate_dot_v1_dot_values__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18ordergate/v1/admin.proto\x12\x0cordergate.v1\x1a\x19ordergate/v1/values.proto\"=\n\tStopScope\x12\"\n\x05scope\x18\x01 \x01(\x0e\x32\x13.ordergate.v1.Scope\x12\x0c\n\x04name\x18\x02 \x01(\t\"}\n\x0bKillRequest\x12\'\n\x06target\x18\x01 \x01(\x0b\x32\x17.ordergate.v1.StopScope\x12&\n\x05state\x18\x02 \x01(\x0e\x32\x17.ordergate.v1.StopState\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\"`\n\x0cKillResponse\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12&\n\x05state\x18\x02 \x01(\x0e\x32\x17.ordergate.v1.StopState\x12\x13\n\x0bopen_orders\x18\x03 \x01(\x03\"X\n\x0eReleaseRequest\x12\'\n\x06target\x18\x01 \x01(\x0b\x32\x17.ordergate.v1.StopScope\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\"&\n\x0fReleaseResponse\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\"\x14\n\x12\x41\x64minStatusRequest\"\x90\x01\n\x0cStoppedScope\x12\'\n\x06target\x18\x01 \x01(\x0b\x32\x17.ordergate.v1.StopScope\x12&\n\x05state\x18\x02 \x01(\x0e\x32\x17.ordergate.v1.StopState\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x10\n\x08since_ns\x18\x05 \x01(\x03\"\xbb\x01\n\x13\x41\x64minStatusResponse\x12\x10\n\x08rulebook\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12+\n\x07stopped\x18\x03 \x03(\x0b\x32\x1a.ordergate.v1.StoppedScope\x12\x13\n\x0bopen_orders\x18\x04 \x01(\x03\x12\x18\n\x10\x65ngine_connected\x18\x05 \x01(\x08\x12\x14\n\x0c\x65ngine_epoch\x18\x06 \x01(\x06\x12\x0e\n\x06now_ns\x18\x07 \x01(\x03\x32\xdd\x01\n\x05\x41\x64min\x12=\n\x04Kill\x12\x19.ordergate.v1.KillRequest\x1a\x1a.ordergate.v1.KillResponse\x12\x46\n\x07Release\x12\x1c.ordergate.v1.ReleaseRequest\x1a\x1d.ordergate.v1.ReleaseResponse\x12M\n\x06Status\x12 .ordergate.v1.AdminStatusRequest\x1a!.ordergate.v1.AdminStatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18ordergate/v1/admin.proto\x12\x0cordergate.v1\x1a\x19ordergate/v1/values.proto\"=\n\tStopScope\x12\"\n\x05scope\x18\x01 \x01(\x0e\x32\x13.ordergate.v1.Scope\x12\x0c\n\x04name\x18\x02 \x01(\t\"}\n\x0bKillRequest\x12\'\n\x06target\x18\x01 \x01(\x0b\x32\x17.ordergate.v1.StopScope\x12&\n\x05state\x18\x02 \x01(\x0e\x32\x17.ordergate.v1.StopState\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\"s\n\x0cKillResponse\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12&\n\x05state\x18\x02 \x01(\x0e\x32\x17.ordergate.v1.StopState\x12\x13\n\x0bopen_orders\x18\x03 \x01(\x03\x12\x11\n\tremaining\x18\x04 \x01(\x03\"X\n\x0eReleaseRequest\x12\'\n\x06target\x18\x01 \x01(\x0b\x32\x17.ordergate.v1.StopScope\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\"&\n\x0fReleaseResponse\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\"\x14\n\x12\x41\x64minStatusRequest\"\x90\x01\n\x0cStoppedScope\x12\'\n\x06target\x18\x01 \x01(\x0b\x32\x17.ordergate.v1.StopScope\x12&\n\x05state\x18\x02 \x01(\x0e\x32\x17.ordergate.v1.StopState\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x10\n\x08since_ns\x18\x05 \x01(\x03\"\xbb\x01\n\x13\x41\x64minStatusResponse\x12\x10\n\x08rulebook\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12+\n\x07stopped\x18\x03 \x03(\x0b\x32\x1a.ordergate.v1.StoppedScope\x12\x13\n\x0bopen_orders\x18\x04 \x01(\x03\x12\x18\n\x10\x65ngine_connected\x18\x05 \x01(\x08\x12\x14\n\x0c\x65ngine_epoch\x18\x06 \x01(\x06\x12\x0e\n\x06now_ns\x18\x07 \x01(\x03\x32\xdd\x01\n\x05\x41\x64min\x12=\n\x04Kill\x12\x19.ordergate.v1.KillRequest\x1a\x1a.ordergate.v1.KillResponse\x12\x46\n\x07Release\x12\x1c.ordergate.v1.ReleaseRequest\x1a\x1d.ordergate.v1.ReleaseResponse\x12M\n\x06Status\x12 .ordergate.v1.AdminStatusRequest\x1a!.ordergate.v1.AdminStatusResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,17 +37,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_KILLREQUEST']._serialized_start=132
   _globals['_KILLREQUEST']._serialized_end=257
   _globals['_KILLRESPONSE']._serialized_start=259
-  _globals['_KILLRESPONSE']._serialized_end=355
-  _globals['_RELEASEREQUEST']._serialized_start=357
-  _globals['_RELEASEREQUEST']._serialized_end=445
-  _globals['_RELEASERESPONSE']._serialized_start=447
-  _globals['_RELEASERESPONSE']._serialized_end=485
-  _globals['_ADMINSTATUSREQUEST']._serialized_start=487
-  _globals['_ADMINSTATUSREQUEST']._serialized_end=507
-  _globals['_STOPPEDSCOPE']._serialized_start=510
-  _globals['_STOPPEDSCOPE']._serialized_end=654
-  _globals['_ADMINSTATUSRESPONSE']._serialized_start=657
-  _globals['_ADMINSTATUSRESPONSE']._serialized_end=844
-  _globals['_ADMIN']._serialized_start=847
-  _globals['_ADMIN']._serialized_end=1068
+  _globals['_KILLRESPONSE']._serialized_end=374
+  _globals['_RELEASEREQUEST']._serialized_start=376
+  _globals['_RELEASEREQUEST']._serialized_end=464
+  _globals['_RELEASERESPONSE']._serialized_start=466
+  _globals['_RELEASERESPONSE']._serialized_end=504
+  _globals['_ADMINSTATUSREQUEST']._serialized_start=506
+  _globals['_ADMINSTATUSREQUEST']._serialized_end=526
+  _globals['_STOPPEDSCOPE']._serialized_start=529
+  _globals['_STOPPEDSCOPE']._serialized_end=673
+  _globals['_ADMINSTATUSRESPONSE']._serialized_start=676
+  _globals['_ADMINSTATUSRESPONSE']._serialized_end=863
+  _globals['_ADMIN']._serialized_start=866
+  _globals['_ADMIN']._serialized_end=1087
 # @@protoc_insertion_point(module_scope)

@@ -28,14 +28,16 @@ class KillRequest(_message.Message):
     def __init__(self, target: _Optional[_Union[StopScope, _Mapping]] = ..., state: _Optional[_Union[_values_pb2.StopState, str]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
 
 class KillResponse(_message.Message):
-    __slots__ = ("decision_id", "state", "open_orders")
+    __slots__ = ("decision_id", "state", "open_orders", "remaining")
     DECISION_ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     OPEN_ORDERS_FIELD_NUMBER: _ClassVar[int]
+    REMAINING_FIELD_NUMBER: _ClassVar[int]
     decision_id: str
     state: _values_pb2.StopState
     open_orders: int
-    def __init__(self, decision_id: _Optional[str] = ..., state: _Optional[_Union[_values_pb2.StopState, str]] = ..., open_orders: _Optional[int] = ...) -> None: ...
+    remaining: int
+    def __init__(self, decision_id: _Optional[str] = ..., state: _Optional[_Union[_values_pb2.StopState, str]] = ..., open_orders: _Optional[int] = ..., remaining: _Optional[int] = ...) -> None: ...
 
 class ReleaseRequest(_message.Message):
     __slots__ = ("target", "reason", "actor")
