@@ -31,7 +31,8 @@ class Origin(NamedTuple):
     """Where a call comes from, whoever sends it."""
 
     ip: int
-    agent: int
+    agent: str
+    """What the client program calls itself."""
     certificate: str
     """Common name of the client's verified certificate, empty without one."""
     metadata: dict[str, str]
@@ -67,12 +68,12 @@ class Callers:
         address = self._addresses.of(host, metadata.get("x-forwarded-for"))
         names = context.auth_context().get("x509_common_name", ())
         certificate = next(iter(names), b"").decode("utf-8", "replace")
-        agent = self._directory.agent(metadata.get("user-agent", ""))
+        agent = metadata.get("user-agent", "")
         return Origin(self._directory.address(address), agent, certificate, metadata)
 
     def stranger(self, origin: Origin, received_ns: int) -> Caller:
         """Return the caller of something that needs no key."""
-        return Caller(origin.ip, 0, AUTH_NOT_REQUIRED, received_ns, 0, _NO_TIME, 0, origin.agent)
+        return Caller(origin.ip, 0, AUTH_NOT_REQUIRED, received_ns, 0, _NO_TIME)
 
     def unary(
         self, origin: Origin, path: str, message: bytes, received_ns: int
@@ -112,8 +113,8 @@ class Callers:
             fault = Fault(Reason.PARAMETER_OUT_OF_RANGE, "recv_window_us", "0 and above")
         elif not logon.timestamp_us and origin.certificate:
             window_ns = _NO_TIME
-        if logon.agent and identity.auth == AUTH_OK:
-            origin = origin._replace(agent=self._directory.agent(logon.agent))
+        if logon.agent:
+            origin = origin._replace(agent=logon.agent)
         caller = self._caller(origin, identity, received_ns, timestamp_ns, window_ns)
         return caller._replace(session=session), fault
 
@@ -143,15 +144,10 @@ class Callers:
         timestamp_ns: int,
         window_ns: int,
     ) -> Caller:
+        # Only a proved key gets a new client program numbered: others could fill the record.
+        agent = self._directory.agent(origin.agent) if identity.auth == AUTH_OK else 0
         return Caller(
-            origin.ip,
-            identity.key,
-            identity.auth,
-            received_ns,
-            timestamp_ns,
-            window_ns,
-            0,
-            origin.agent,
+            origin.ip, identity.key, identity.auth, received_ns, timestamp_ns, window_ns, 0, agent
         )
 
 

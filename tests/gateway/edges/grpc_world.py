@@ -3,15 +3,18 @@
 In the place of the pipeline stand the rules a test needs, in order; everything else is real.
 """
 
+import asyncio
 import hashlib
 import hmac
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
+import pytest
+from google.rpc.status_pb2 import Status
 
 from gateway.auth.authenticator import Authenticator
 from gateway.auth.material import KeyMaterial
@@ -25,6 +28,7 @@ from gateway.outcome import Outcome, Reply
 from gateway.stub.exchange import MatchingExchange
 from gateway.views import Views
 from gateway.wire.ordergate.v1 import order_entry_pb2 as wire
+from gateway.wire.ordergate.v1.order_entry_pb2_grpc import OrderEntryStub
 from rules.access.authentication import Authentication
 from rules.access.recv_window import RecvWindow
 from rules.book import Book, KeyFacts, SymbolFacts
@@ -61,6 +65,7 @@ KEY = "K" * 64
 OTHER_KEY = "O" * 64
 SECRET = b"the secret of the test key"
 PATH = "/ordergate.v1.OrderEntry/"
+SECONDS = 20.0
 _SIGNED = (
     "order_place",
     "order_test",
@@ -359,3 +364,39 @@ def limit_order(price: int = 100, quantity: int = 1, **fields: Any) -> wire.Plac
         "quantity_e8": quantity * E8,
     }
     return wire.PlaceRequest(**(values | fields))
+
+
+def run(test: Callable[[World], Awaitable[None]]) -> World:
+    """Run a test with a new world and return that world."""
+
+    async def timed() -> World:
+        world = World()
+        async with asyncio.timeout(SECONDS):
+            await test(world)
+        return world
+
+    return asyncio.run(timed())
+
+
+async def call(channel: grpc.aio.Channel, method: str, message: Any, key: str = KEY) -> Any:
+    """Make a signed unary call and return the response."""
+    stub = getattr(OrderEntryStub(channel), method)
+    return await stub(message, metadata=metadata(method, message.SerializeToString(), key))
+
+
+async def refused(channel: grpc.aio.Channel, path: str, raw: bytes, sent: Any) -> Any:
+    """Make a raw call that is refused; return (status code, refusal, trailing metadata)."""
+    with pytest.raises(grpc.aio.AioRpcError) as failure:
+        await channel.unary_unary(path)(raw, metadata=sent)
+    return told(failure.value)
+
+
+def told(error: grpc.aio.AioRpcError) -> tuple[grpc.StatusCode, wire.Refusal, dict[str, Any]]:
+    """Return what a refusal tells: code, details, metadata."""
+    trailing = dict(error.trailing_metadata() or ())
+    status = Status.FromString(trailing["grpc-status-details-bin"])
+    refusal = wire.Refusal()
+    assert status.details[0].Unpack(refusal)
+    assert (status.code, status.message) == (error.code().value[0], error.details())
+    assert trailing["x-ordergate-decision"] == refusal.decision_id
+    return error.code(), refusal, trailing

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from rules.values import CANCELED
-from tests.gateway.edges.grpc_world import KEY, SECRET, World
-from tests.gateway.edges.test_grpc_orders import run
+from tests.gateway.edges.grpc_world import KEY, SECRET, World, run
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "grpc.md"
 

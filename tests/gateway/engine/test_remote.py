@@ -1,62 +1,32 @@
-"""The engine in another process does what the embedded one does, and survives broken links."""
+"""The engine in another process does what the embedded one does."""
 
 import asyncio
-import contextlib
 import json
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
 
 import grpc
 import msgspec
 import pytest
 
-from gateway.directory import Directory
-from gateway.engine.command_codec import command_message
 from gateway.engine.embedded import EmbeddedEngine
-from gateway.engine.names import GateNames
 from gateway.engine.port import (
     AmendCommand,
-    CancelCommand,
     Command,
-    DepthSnapshot,
-    EnginePort,
-    PlaceCommand,
-    PublicTrade,
     ReplaceCommand,
 )
-from gateway.engine.remote import RemoteEngine
-from gateway.engine.server import EngineServer
-from gateway.engine.venue import Venue
 from gateway.stub.exchange import MatchingExchange
 from gateway.wire.ordergate.v1 import engine_pb2 as wire
 from gateway.wire.ordergate.v1.engine_pb2_grpc import EngineStub
 from rules.events import (
-    BalanceAdjusted,
-    CommandResult,
-    Define,
-    DefineAccount,
-    DefineSymbol,
-    EngineSession,
-    Event,
-    MarketOrder,
-    MarketTrade,
-    OrderTrade,
     Reference,
-    Report,
     TradeBust,
 )
 from rules.reasons import Reason
 from rules.values import (
     BUY,
-    CAUSE_CLIENT,
-    CHANNEL_WEB,
     DECREMENT,
-    DEFINE_ASSET,
-    DEFINE_OWNER,
     E8,
     EXPIRE_TAKER,
     FOK,
@@ -69,102 +39,20 @@ from rules.values import (
     SYMBOL_HALT,
     SYMBOL_TRADING,
 )
-
-SECONDS = 20.0
-# Numbers that the engine process would not choose itself: names must carry the meaning.
-BTC, USDT, SYMBOL, ALICE, BOB = 7, 9, 12, 31, 32
-SYMBOL_DEFINITION = DefineSymbol(SYMBOL, "BTCUSDT", BTC, USDT, SYMBOL_TRADING, 100 * E8, 100, 200)
-ACCOUNTS = (DefineAccount(ALICE, "alice", 5, "", 0), DefineAccount(BOB, "bob", 6, "", 0))
-
-
-class Gate:
-    """The gate's end of an engine: keeps everything it is told, in order."""
-
-    def __init__(self) -> None:
-        self.directory = Directory(self._define)
-        self.events: list[Event] = []
-        self.trades: list[PublicTrade] = []
-        self.depths: list[DepthSnapshot] = []
-        self._told = asyncio.Event()
-        for number, name in ((BTC, "BTC"), (USDT, "USDT")):
-            self._define(Define(DEFINE_ASSET, number, name))
-        for number, name in ((5, "Alice"), (6, "Bob")):
-            self._define(Define(DEFINE_OWNER, number, name))
-        self._define(SYMBOL_DEFINITION)
-        for account in ACCOUNTS:
-            self._define(account)
-
-    def _define(self, event: Event) -> None:
-        self.directory.on_event(event)
-
-    def sink(self, event: Event) -> None:
-        """Take an event of the engine."""
-        self.events.append(event)
-        self._told.set()
-
-    def on_trade(self, trade: PublicTrade) -> None:
-        """Take a public trade."""
-        self.trades.append(trade)
-        self._told.set()
-
-    def on_depth(self, depth: DepthSnapshot) -> None:
-        """Take a depth snapshot."""
-        self.depths.append(depth)
-        self._told.set()
-
-    def results(self) -> list[CommandResult]:
-        """Return the results so far."""
-        return [event for event in self.events if isinstance(event, CommandResult)]
-
-    def reports(self) -> list[Report]:
-        """Return the reports so far."""
-        return [event for event in self.events if isinstance(event, Report)]
-
-    def sessions(self) -> list[EngineSession]:
-        """Return the session events so far."""
-        return [event for event in self.events if isinstance(event, EngineSession)]
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        """Wait until what was told so far meets a condition."""
-        async with asyncio.timeout(SECONDS):
-            while not condition():
-                self._told.clear()
-                await self._told.wait()
-
-
-def place(
-    command_id: int,
-    account: int,
-    side: int,
-    price: int,
-    quantity: int,
-    order_type: int = LIMIT,
-    time_in_force: int = GTC,
-    **rest: int,
-) -> PlaceCommand:
-    """Return a placement whose order id is 1000 above its command id."""
-    return PlaceCommand(
-        command_id=command_id,
-        order_id=command_id + 1000,
-        account=account,
-        symbol=SYMBOL,
-        side=side,
-        order_type=order_type,
-        time_in_force=time_in_force,
-        price_e8=price * E8,
-        quantity_e8=quantity * E8,
-        quote_quantity_e8=rest.get("quote_quantity_e8", 0),
-        price_limit_e8=rest.get("price_limit_e8", 0),
-        stp_mode=rest.get("stp_mode", 0),
-        client_order_id=f"client-{command_id}",
-        valid_until_ns=rest.get("valid_until_ns", 0),
-    )
-
-
-def cancel(command_id: int, *order_ids: int) -> CancelCommand:
-    """Return a client's cancel."""
-    return CancelCommand(command_id, order_ids, CAUSE_CLIENT)
-
+from tests.gateway.engine.link_world import (
+    ALICE,
+    BOB,
+    SECONDS,
+    SYMBOL,
+    Breakable,
+    Gate,
+    cancel,
+    engine_process,
+    fund,
+    linked,
+    place,
+    tellable,
+)
 
 SCENARIO: tuple[Command, ...] = (
     place(1, ALICE, SELL, 101, 5),
@@ -191,93 +79,6 @@ SCENARIO: tuple[Command, ...] = (
     place(22, BOB, BUY, 50, 1, LIMIT, GTC, valid_until_ns=1),
     place(1, ALICE, SELL, 101, 5),
 )
-
-
-def timeless(event: Event) -> Event:
-    """Return an event without the engine's clock."""
-    if isinstance(event, (CommandResult, Report)):
-        return msgspec.structs.replace(event, engine_ns=0)
-    return event
-
-
-def fund(engine: EnginePort) -> None:
-    """Make the venue known to an engine."""
-    engine.define_symbol(SYMBOL_DEFINITION)
-    for account in ACCOUNTS:
-        engine.define_account(account)
-    for account in (ALICE, BOB):
-        engine.deposit(account, BTC, 1_000 * E8, "funding")
-        engine.deposit(account, USDT, 100_000 * E8, "funding")
-
-
-def tellable(gate: Gate) -> list[Event]:
-    """Return what must be the same from every engine: results and reports in order."""
-    return [timeless(event) for event in gate.events if isinstance(event, (CommandResult, Report))]
-
-
-@contextlib.contextmanager
-def engine_process(port: int = 0) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run `ordergate engine` as its own process; yield it and the address it prints."""
-    program = (
-        "import typer; from gateway.commands import engine; app = typer.Typer(); "
-        "app.callback()(lambda: None); engine.register(app); app()"
-    )
-    command = [sys.executable, "-c", program, "engine", "--port", str(port), "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield process, json.loads(process.stdout.readline())["engine"]
-    finally:
-        process.kill()
-        process.communicate()
-
-
-@contextlib.asynccontextmanager
-async def linked(address: str, gate: Gate, **options: object) -> AsyncIterator[RemoteEngine]:
-    """Link a gate to an engine and end the link afterwards."""
-    engine = RemoteEngine(address, gate.directory, time.time_ns, **options)  # type: ignore[arg-type]
-    engine.start(gate.sink, gate)
-    try:
-        await engine.wait_connected(SECONDS)
-        yield engine
-    finally:
-        engine.close()
-        await engine.wait_closed()
-
-
-class Breakable:
-    """An engine server in this process whose link can be broken and taken up again."""
-
-    def __init__(self) -> None:
-        self.venue = Venue(time.time_ns)
-        self.server = EngineServer(self.venue)
-        self.port = 0
-
-    async def up(self) -> str:
-        """Listen, at the same port every time."""
-        self.server = EngineServer(self.venue)
-        self.port = await self.server.start("127.0.0.1", self.port)
-        return f"127.0.0.1:{self.port}"
-
-    async def down(self) -> None:
-        """Break the link."""
-        await self.server.close()
-
-    def enter_from_web(self, account: str, side: int, price: int, quantity: int) -> None:
-        """Enter an order that does not come through the gate."""
-        venue, names = self.venue, self.venue.names
-        _, reports = venue.exchange.enter_foreign(
-            CHANNEL_WEB,
-            names.account(account),
-            names.symbol("BTCUSDT"),
-            side,
-            LIMIT,
-            GTC,
-            price * E8,
-            quantity * E8,
-            time.time_ns(),
-        )
-        self.server.publish(venue.keep(reports))
 
 
 def test_scenario_is_the_same_on_both_engines() -> None:
@@ -333,169 +134,6 @@ def test_scenario_exercises_every_kind_of_answer() -> None:
     assert any(result.prevented_e8 for result in gate.results())
 
 
-def test_broken_link_is_resumed_without_loss() -> None:
-    """Events and results that a broken link swallowed come after it, in their first order."""
-
-    async def run() -> None:
-        gate, host = Gate(), Breakable()
-        async with linked(await host.up(), gate) as engine:
-            fund(engine)
-            engine.send(place(1, ALICE, SELL, 101, 5))
-            await gate.until(lambda: len(gate.results()) == 1)
-            epoch = engine.epoch
-            await host.down()
-            await gate.until(lambda: gate.sessions()[-1].connected is False)
-            # The venue goes on while the gate is away: this is told later.
-            host.enter_from_web("bob", BUY, 101, 2)
-            await host.up()
-            await gate.until(lambda: any(isinstance(e, MarketTrade) for e in gate.events))
-            await gate.until(lambda: any(isinstance(e, MarketOrder) for e in gate.events))
-            assert engine.epoch == epoch
-            seqs = [report.engine_seq for report in gate.reports()]
-            assert seqs == list(range(1, len(seqs) + 1))
-            trade = next(event for event in gate.events if isinstance(event, OrderTrade))
-            assert (trade.order_id, trade.fill.quantity_e8) == (1001, 2 * E8)
-            market = next(event for event in gate.events if isinstance(event, MarketTrade))
-            assert (market.buy_channel, market.buy_owner, market.sell_owner) == (CHANNEL_WEB, 6, 5)
-        await host.down()
-
-    asyncio.run(run())
-
-
-def test_commands_in_flight_are_settled_after_a_broken_link() -> None:
-    """What arrived is answered as it was, what did not is refused; cancels are sent again."""
-
-    async def run() -> None:
-        gate, host = Gate(), Breakable()
-        async with linked(await host.up(), gate) as engine:
-            fund(engine)
-            engine.send(place(1, ALICE, SELL, 101, 5))
-            engine.send(place(2, ALICE, SELL, 102, 5))
-            await gate.until(lambda: len(gate.results()) == 2)
-            # Written to nobody: these are in flight when the link breaks.
-            await host.down()
-            engine.send(place(3, ALICE, SELL, 103, 5))
-            engine.send(cancel(4, 1001))
-            await gate.until(lambda: not engine.connected)
-            engine.send(cancel(5, 1002))
-            engine.send(place(6, ALICE, SELL, 104, 5))
-            await host.up()
-            await gate.until(lambda: len(gate.results()) == 6)
-            results = {result.command_id: result for result in gate.results()}
-            assert results[3].reason == results[6].reason == Reason.ENGINE_UNAVAILABLE
-            assert results[4].accepted
-            assert results[4].ended[0].order_id == 1001
-            assert results[5].ended[0].order_id == 1002
-            assert list(host.venue.exchange.open_orders()) == []
-        await host.down()
-
-    asyncio.run(run())
-
-
-def test_result_lost_with_the_link_is_given_after_it() -> None:
-    """A command carried out before the link broke is answered afterwards, and done once."""
-
-    async def run() -> None:
-        gate, host = Gate(), Breakable()
-        async with linked(await host.up(), gate) as engine:
-            fund(engine)
-            await gate.until(lambda: len(gate.reports()) == 4)
-            # The link swallows the answer: the venue has it, the gate never hears of it.
-            link, host.server._link = host.server._link, None
-            order = place(1, ALICE, SELL, 101, 5)
-            host.venue.take(command_message(GateNames(gate.directory), order))
-            engine._unanswered[1] = order
-            host.server._link = link
-            await host.down()
-            await host.up()
-            await gate.until(gate.results)
-            assert gate.results()[0].accepted
-            assert [one.order_id for one in host.venue.exchange.open_orders()] == [1001]
-        await host.down()
-
-    asyncio.run(run())
-
-
-def test_new_epoch_loses_orders_and_keeps_balances() -> None:
-    """A restarted engine is a new epoch: what was in flight is lost, balances are taken over."""
-
-    async def run() -> None:
-        gate = Gate()
-
-        def balances() -> list[tuple[int, int, int]]:
-            totals: dict[tuple[int, int], int] = {}
-            for event in gate.events:
-                if isinstance(event, BalanceAdjusted):
-                    holding = event.account, event.asset
-                    totals[holding] = totals.get(holding, 0) + event.delta_e8
-            return [(*holding, total_e8) for holding, total_e8 in totals.items()]
-
-        with engine_process() as (process, address):
-            port = int(address.rpartition(":")[2])
-            async with linked(address, gate, balances=balances) as engine:
-                fund(engine)
-                engine.send(place(1, ALICE, SELL, 101, 5))
-                await gate.until(lambda: len(gate.results()) == 1)
-                old_epoch = engine.epoch
-                process.kill()
-                process.wait()
-                engine.send(place(2, ALICE, SELL, 102, 5))
-                engine.send(cancel(3, 1001))
-                with engine_process(port):
-                    await gate.until(lambda: engine.connected and engine.epoch != old_epoch)
-                    sessions = [(s.connected, s.epoch) for s in gate.sessions()]
-                    assert sessions == [
-                        (False, 0),
-                        (True, old_epoch),
-                        (False, old_epoch),
-                        (True, engine.epoch),
-                    ]
-                    lost = {result.command_id: result.reason for result in gate.results()}
-                    assert lost[2] in (Reason.ENGINE_LOST, Reason.ENGINE_UNAVAILABLE)
-                    assert lost[3] == Reason.ENGINE_LOST
-                    # Balances are as they were: the whole funding can be sold, and no more.
-                    engine.send(place(4, ALICE, SELL, 101, 1_001))
-                    engine.send(place(5, ALICE, SELL, 101, 1_000))
-                    await gate.until(lambda: len(gate.results()) == 5)
-                    assert gate.results()[-2].reason == Reason.ENGINE_INSUFFICIENT_BALANCE
-                    assert gate.results()[-1].accepted
-
-    asyncio.run(run())
-
-
-def test_gate_with_another_record_gets_a_new_epoch() -> None:
-    """Orders belong to one gate's record: a gate that knows nothing of them ends them."""
-
-    async def run() -> None:
-        host, first = Breakable(), Gate()
-        address = await host.up()
-        async with linked(address, first) as engine:
-            fund(engine)
-            engine.send(place(1, ALICE, SELL, 101, 5))
-            await first.until(lambda: len(first.results()) == 1)
-            old_epoch = engine.epoch
-        second = Gate()
-        async with linked(address, second) as engine:
-            assert engine.epoch != old_epoch
-            # The venue is right about balances, and says so in its own sequence.
-            await second.until(lambda: len(second.reports()) == 4)
-            assert [report.engine_seq for report in second.reports()] == [1, 2, 3, 4]
-            assert {
-                (report.account, report.asset, report.delta_e8)
-                for report in second.reports()
-                if isinstance(report, BalanceAdjusted)
-            } == {
-                (ALICE, BTC, 1_000 * E8),
-                (ALICE, USDT, 100_000 * E8),
-                (BOB, BTC, 1_000 * E8),
-                (BOB, USDT, 100_000 * E8),
-            }
-            assert list(host.venue.exchange.open_orders()) == []
-        await host.down()
-
-    asyncio.run(run())
-
-
 def test_market_data_and_references_arrive() -> None:
     """Depth, public trades and references come by name; depth() shows the newest depth."""
 
@@ -524,31 +162,6 @@ def test_market_data_and_references_arrive() -> None:
             told = next(event for event in gate.events if isinstance(event, TradeBust))
             assert (told.symbol, told.buy_account, told.sell_account) == (SYMBOL, BOB, ALICE)
         await host.down()
-
-    asyncio.run(run())
-
-
-def test_deposit_while_down_is_booked_once() -> None:
-    """A deposit made without a link is booked when it comes up, once for all links."""
-
-    async def run() -> None:
-        gate, host = Gate(), Breakable()
-        address = await host.up()
-        async with linked(address, gate) as engine:
-            fund(engine)
-            await gate.until(lambda: len(gate.reports()) == 4)
-            await host.down()
-            await gate.until(lambda: not engine.connected)
-            engine.deposit(ALICE, BTC, 7, "late")
-            for _ in range(2):
-                await host.up()
-                await gate.until(lambda: engine.connected)
-                await gate.until(lambda: len(gate.reports()) == 5)
-                await host.down()
-                await gate.until(lambda: not engine.connected)
-            assert host.venue.exchange.ledger.supply_e8(host.venue.names.asset("BTC")) == (
-                2_000 * E8 + 7
-            )
 
     asyncio.run(run())
 
