@@ -1,0 +1,228 @@
+"""From verdicts to decisions, and from decisions into the book.
+
+A decision is built here with the numbers it needs (order id, account, best prices), so that the
+commit only follows it: the same code commits a decision made elsewhere (what-if, simulation).
+"""
+
+from typing import Any, Final
+
+from rules.book import Book, OpenOrder, SymbolFacts
+from rules.conduct.resting_time import RestingTime
+from rules.decisions import ACCEPTED, REFUSED, Breach, Charge, Decision
+from rules.events import (
+    Amend,
+    BalanceAdjusted,
+    BulkCancel,
+    Cancel,
+    CancelAll,
+    CommandResult,
+    Deadline,
+    EngineSession,
+    Event,
+    MarketTrade,
+    OrderEnded,
+    OrderReduced,
+    OrderTrade,
+    Place,
+    Reference,
+    Replace,
+    Report,
+    Request,
+    TradeBust,
+)
+from rules.register import Register
+from rules.rulebook import Rulebook
+from rules.settlement import Settlement
+from rules.values import CAUSE_CLIENT, FLAG_TEST, SCOPE_ACCOUNT
+
+SLICE: Final = 256
+"""Orders one bulk cancel takes at a time."""
+DERIVED_ID_DIGITS: Final = 20
+
+
+def derived_client_order_id(order_id: int) -> str:
+    """Return the client order id of an order that came without one: 22 characters."""
+    return f"og{order_id:0{DERIVED_ID_DIGITS}d}"
+
+
+class Booking:
+    """Builds decisions and commits them; `resting` is the resting-time rule when enforced."""
+
+    def __init__(self, book: Book, rulebook: Rulebook, resting: RestingTime | None) -> None:
+        self.book = book
+        self.settlement = Settlement(book, rulebook.valuation)
+        self._register = Register(book, rulebook)
+        self._resting = resting
+
+    # --- Decisions ----------------------------------------------------------------------------
+
+    def refused(
+        self, event: Request, breaches: tuple[Breach, ...], shadows: tuple[Breach, ...]
+    ) -> Decision:
+        """Return the decision that refuses `event`."""
+        account, owner = self._whose(event.key)
+        facts = self.book.symbols.get(getattr(event, "symbol", 0))
+        return Decision(
+            REFUSED,
+            breaches,
+            shadows,
+            self._meant(event, account),
+            account,
+            owner,
+            facts.bid_e8 if facts is not None else 0,
+            facts.ask_e8 if facts is not None else 0,
+        )
+
+    def accepted(
+        self,
+        event: Request,
+        verdict: int,
+        now_ns: int,
+        price_limit_e8: int,
+        until_ns: int,
+        shadows: tuple[Breach, ...],
+        charges: tuple[Charge, ...],
+    ) -> Decision:
+        """Return the decision that lets `event` pass (or defers it)."""
+        book = self.book
+        account, owner = self._whose(event.key)
+        kind = type(event)
+        order_id = 0
+        cancels: tuple[int, ...] = ()
+        more = False
+        client_order_id = ""
+        if kind is Place or kind is Replace:
+            order: Any = event
+            if kind is Replace or not order.flags & FLAG_TEST:
+                order_id = book.next_order_id
+                if not order.client_order_id:
+                    client_order_id = derived_client_order_id(order_id)
+            if kind is Replace:
+                old = self._meant(event, account)
+                cancels = (old,) if old else ()
+        elif kind is CancelAll:
+            cancels, more = self._cancellable(
+                SCOPE_ACCOUNT, account, getattr(event, "symbol", 0), CAUSE_CLIENT, now_ns
+            )
+        elif kind is Cancel or kind is Amend:
+            order_id = self._meant(event, account)
+        facts: SymbolFacts | None = book.symbols.get(getattr(event, "symbol", 0))
+        return Decision(
+            verdict,
+            (),
+            shadows,
+            order_id,
+            account,
+            owner,
+            facts.bid_e8 if facts is not None else 0,
+            facts.ask_e8 if facts is not None else 0,
+            price_limit_e8,
+            until_ns,
+            cancels,
+            charges,
+            more,
+            client_order_id,
+        )
+
+    def slice_of(self, event: BulkCancel, now_ns: int) -> tuple[tuple[int, ...], bool]:
+        """Return the next orders of a bulk cancel, and whether there are more after them."""
+        return self._cancellable(event.scope, event.subject, event.symbol, event.cause, now_ns)
+
+    def _cancellable(
+        self, scope: int, subject: int, symbol: int, cause: int, now_ns: int
+    ) -> tuple[tuple[int, ...], bool]:
+        resting = self._resting if cause == CAUSE_CLIENT else None
+        found: list[int] = []
+        for order in self.settlement.to_cancel(scope, subject, symbol):
+            if resting is not None and resting.holds(order, self.book, now_ns):
+                continue
+            if len(found) == SLICE:
+                return tuple(found), True
+            found.append(order.order_id)
+        return tuple(found), False
+
+    def _whose(self, key: int) -> tuple[int, int]:
+        """Return account and owner of a key, 0 where unknown."""
+        facts = self.book.keys.get(key)
+        if facts is None:
+            return 0, 0
+        account = self.book.accounts.get(facts.account)
+        return facts.account, account.owner if account is not None else 0
+
+    def _meant(self, event: Any, account: int) -> int:
+        """Return the open order a cancel, amend or replace names, 0 for none or other requests."""
+        if isinstance(event, (Cancel, Amend, Replace)):
+            order = self.book.find_order(
+                account, event.symbol, event.order_id, event.orig_client_order_id
+            )
+            return order.order_id if order is not None else 0
+        return 0
+
+    # --- Commit -------------------------------------------------------------------------------
+
+    def request(self, event: Request, decision: Decision, now_ns: int) -> None:
+        """Book a request as `decision` says; a refused or deferred one changes nothing here."""
+        if decision.verdict != ACCEPTED:
+            return
+        settlement = self.settlement
+        if isinstance(event, Place):
+            if not event.flags & FLAG_TEST:
+                settlement.expect_place(self._book(event, decision, now_ns))
+        elif isinstance(event, Cancel):
+            if decision.order_id in self.book.orders:
+                settlement.expect_cancel((decision.order_id,), CAUSE_CLIENT, bulk=False)
+        elif isinstance(event, CancelAll):
+            self._bulk(decision, CAUSE_CLIENT)
+        elif isinstance(event, Replace):
+            old = self.book.orders.get(decision.cancels[0]) if decision.cancels else None
+            settlement.expect_replace(old, self._book(event, decision, now_ns))
+        elif isinstance(event, Amend):
+            order = self.book.orders.get(decision.order_id)
+            if order is not None:
+                settlement.expect_amend(event, order)
+
+    def bulk_cancel(self, event: BulkCancel, decision: Decision) -> None:
+        """Mark a slice of a bulk cancel as being cancelled."""
+        self._bulk(decision, event.cause)
+
+    def _bulk(self, decision: Decision, cause: int) -> None:
+        order_ids = tuple(order_id for order_id in decision.cancels if order_id in self.book.orders)
+        if order_ids:
+            self.settlement.expect_cancel(order_ids, cause, bulk=True)
+
+    def _book(self, event: Place | Replace, decision: Decision, now_ns: int) -> OpenOrder:
+        return self.settlement.place(
+            event,
+            decision.order_id,
+            event.client_order_id or decision.client_order_id,
+            decision.price_limit_e8,
+            now_ns,
+        )
+
+    def report(self, event: Event, now_ns: int) -> None:
+        """Settle an engine report, or take up a definition or an operator's act."""
+        settlement = self.settlement
+        if isinstance(event, Report):
+            settlement.report_seen(event.engine_seq)
+        if isinstance(event, CommandResult):
+            settlement.result(event, now_ns)
+        elif isinstance(event, OrderTrade):
+            settlement.trade(event, now_ns)
+        elif isinstance(event, Reference):
+            settlement.reference(event, now_ns)
+        elif isinstance(event, OrderEnded):
+            settlement.ended(event)
+        elif isinstance(event, OrderReduced):
+            settlement.reduced(event)
+        elif isinstance(event, BalanceAdjusted):
+            settlement.adjusted(event)
+        elif isinstance(event, MarketTrade):
+            settlement.market_trade(event, now_ns)
+        elif isinstance(event, TradeBust):
+            settlement.bust(event)
+        elif isinstance(event, EngineSession):
+            settlement.engine_session(event)
+        elif isinstance(event, Deadline):
+            settlement.deadline(event.command_id)
+        else:
+            self._register.take(event, now_ns)

@@ -1,0 +1,255 @@
+"""The pipeline: one event in, one decision out, and the book written in between.
+
+`apply` decides a request in three stages. *Access* ends at the first breach, *gates* too; then all
+*limits* are evaluated, and every breach is recorded. Then the decision is committed: the book is
+written by `Settlement`, and each rule that asked for the event updates its own counters. A refused
+request changes nothing but what a rule says a refused request costs.
+
+The same events at the same times through the same rulebook give the same decisions.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+from rules.book import Book
+from rules.booking import Booking
+from rules.conduct.resting_time import RestingTime
+from rules.decisions import (
+    ACCEPTED,
+    DEFERRED,
+    NOTED,
+    NOTED_DECISION,
+    Adjust,
+    Attach,
+    Breach,
+    Charge,
+    Decision,
+    Defer,
+    Explanation,
+    Usage,
+)
+from rules.events import (
+    REQUESTS,
+    AnyEvent,
+    BulkCancel,
+    Cancel,
+    CancelAll,
+    Event,
+    RefusedRequest,
+    Request,
+)
+from rules.reasons import Reason
+from rules.registry import build_rules, mode_of
+from rules.rule import ACCESS, GATE, LIMIT, Rule
+from rules.rulebook import Rulebook
+
+Check: TypeAlias = Callable[[Any, Book, int], Any]
+Apply: TypeAlias = Callable[[Any, Decision, Book, int], None]
+
+_CANCELS: Final = (Cancel, CancelAll)
+
+
+class Plan:
+    """What is done for one type of event: the checks of each stage, then who is told."""
+
+    __slots__ = ("access", "applies", "gates", "limits", "shadows")
+
+    def __init__(self, kind: type[Event], rules: tuple[Rule, ...], rulebook: Rulebook) -> None:
+        enforced = [rule for rule in rules if mode_of(rulebook, rule.name) == "enforce"]
+        wanting = [rule for rule in enforced if kind in rule.wants]
+        self.access = _stage(wanting, ACCESS)
+        self.gates = _stage(wanting, GATE)
+        self.limits = _stage(wanting, LIMIT)
+        self.shadows: tuple[Check, ...] = tuple(
+            rule.check for rule in rules if rule not in enforced and kind in rule.wants
+        )
+        self.applies: tuple[Apply, ...] = tuple(
+            rule.apply for rule in rules if kind in rule.applies
+        )
+
+
+def _stage(rules: list[Rule], stage: int) -> tuple[Check, ...]:
+    return tuple(rule.check for rule in rules if rule.stage == stage)
+
+
+class _Verdicts:
+    """What the limits said of one request that no gate refused."""
+
+    __slots__ = ("breaches", "charges", "price_limit_e8", "until_ns")
+
+    def __init__(self) -> None:
+        self.breaches: list[Breach] = []
+        self.charges: list[Charge] = []
+        self.price_limit_e8 = 0
+        self.until_ns = 0
+
+
+class Pipeline:
+    """The rules in force over one book.
+
+    `faults` counts rules that raised; such a rule refuses the order (RULE_FAULT). An exception in
+    the commit is not caught: the book may be half written, and the gate must stop.
+    """
+
+    def __init__(self, rulebook: Rulebook) -> None:
+        self.rulebook = rulebook
+        self.book = Book()
+        self.rules = build_rules(rulebook)
+        self.faults = 0
+        self.last_fault = ""
+        self._by_name = {rule.name: rule for rule in self.rules}
+        resting = self._by_name.get(RestingTime.name)
+        enforced = resting is not None and mode_of(rulebook, RestingTime.name) == "enforce"
+        self.booking = Booking(
+            self.book, rulebook, resting if enforced and isinstance(resting, RestingTime) else None
+        )
+        self._plans: dict[type[Event], Plan] = {
+            kind: Plan(kind, self.rules, rulebook) for kind in AnyEvent.__args__
+        }
+
+    def apply(
+        self, event: Event, now_ns: int, course: Decision | None = None, seq: int = 0
+    ) -> Decision:
+        """Decide `event` at `now_ns` and commit it; return the decision.
+
+        `seq` is the event's sequence number, by default the next one. With `course` the state
+        follows that decision, made elsewhere, while the returned one is this pipeline's own.
+        """
+        book = self.book
+        book.current_seq = seq or book.current_seq + 1
+        if book.ended:
+            book.ended.clear()
+        plan = self._plans[type(event)]
+        if isinstance(event, Request):
+            decision = self._decide(event, plan, now_ns)
+            effective = decision if course is None else course
+            self.booking.request(event, effective, now_ns)
+        elif type(event) is BulkCancel:
+            order_ids, more = self.booking.slice_of(event, now_ns)
+            decision = Decision(NOTED, cancels=order_ids, more=more)
+            effective = decision if course is None else course
+            self.booking.bulk_cancel(event, effective)
+        else:
+            decision = effective = NOTED_DECISION
+            self.booking.report(event, now_ns)
+        for apply in plan.applies:
+            apply(event, effective, book, now_ns)
+        return decision
+
+    def rule(self, name: str) -> Rule | None:
+        """Return a rule in enforce or shadow by its name, None when it is off or unknown."""
+        return self._by_name.get(name)
+
+    def usage(self, rule_name: str, scope: int, subject: int, now_ns: int) -> tuple[Usage, ...]:
+        """Return the use of each limit one rule keeps for a subject, empty when it is off."""
+        rule = self._by_name.get(rule_name)
+        return rule.usage(scope, subject, now_ns) if rule is not None else ()
+
+    def explain(self, event: Event, now_ns: int) -> tuple[Explanation, ...]:
+        """Return what every rule that wants `event` allows and sees, passed or not.
+
+        Rules of later stages are asked too, also where an earlier stage refuses. A rule that can't
+        look, because what it needs is not there, is left out.
+        """
+        found: list[Explanation] = []
+        for rule in self.rules:
+            if type(event) in rule.wants:
+                try:
+                    found.extend(rule.explain(event, self.book, now_ns))
+                except LookupError:
+                    continue
+        if isinstance(event, RefusedRequest):
+            found.append(Explanation("request", False, event.reason, event.expected, event.detail))
+        return tuple(found)
+
+    # --- Deciding -----------------------------------------------------------------------------
+
+    def _decide(self, event: Request, plan: Plan, now_ns: int) -> Decision:
+        book = self.book
+        check: Check | None = None
+        try:
+            for check in plan.access:
+                verdict = check(event, book, now_ns)
+                if verdict is not None:
+                    return self._refusal(event, (verdict,), plan, now_ns)
+            if type(event) is RefusedRequest:
+                return self._refusal(event, (_not_understood(event),), plan, now_ns)
+            for check in plan.gates:
+                verdict = check(event, book, now_ns)
+                if verdict is not None:
+                    return self._refusal(event, (verdict,), plan, now_ns)
+        except Exception as error:  # one boundary for all rules: a bug in one refuses, never passes
+            return self._refusal(event, (self._fault(check, error),), plan, now_ns)
+        verdicts: _Verdicts | None = None
+        for check in plan.limits:
+            try:
+                verdict = check(event, book, now_ns)
+            except Exception as error:  # as above
+                verdict = self._fault(check, error)
+                if isinstance(event, _CANCELS):
+                    # A client's way out of the market does not depend on a faulty limit.
+                    continue
+            if verdict is not None:
+                if verdicts is None:
+                    verdicts = _Verdicts()
+                _take(verdicts, verdict)
+        shadows = self._shadows(event, plan, now_ns) if plan.shadows else ()
+        if verdicts is None:
+            return self.booking.accepted(event, ACCEPTED, now_ns, 0, 0, shadows, ())
+        if verdicts.breaches:
+            return self.booking.refused(event, tuple(verdicts.breaches), shadows)
+        return self.booking.accepted(
+            event,
+            DEFERRED if verdicts.until_ns else ACCEPTED,
+            now_ns,
+            verdicts.price_limit_e8,
+            verdicts.until_ns,
+            shadows,
+            tuple(verdicts.charges),
+        )
+
+    def _refusal(
+        self, event: Request, breaches: tuple[Breach, ...], plan: Plan, now_ns: int
+    ) -> Decision:
+        shadows = self._shadows(event, plan, now_ns) if plan.shadows else ()
+        return self.booking.refused(event, breaches, shadows)
+
+    def _shadows(self, event: Request, plan: Plan, now_ns: int) -> tuple[Breach, ...]:
+        """Return what rules in shadow would have refused; a fault in one of them refuses nothing."""
+        found = []
+        for check in plan.shadows:
+            try:
+                verdict = check(event, self.book, now_ns)
+            except Exception as error:  # as in _decide
+                verdict = self._fault(check, error)
+            if isinstance(verdict, Breach):
+                found.append(verdict)
+        return tuple(found)
+
+    def _fault(self, check: Check | None, error: Exception) -> Breach:
+        rule: Rule | None = getattr(check, "__self__", None)
+        name = rule.name if rule is not None else "pipeline"
+        self.faults += 1
+        self.last_fault = f"{name}: {type(error).__name__}: {error}"
+        return Breach(name, Reason.RULE_FAULT, "no fault", type(error).__name__)
+
+
+def _take(verdicts: _Verdicts, verdict: Any) -> None:
+    kind = type(verdict)
+    if kind is Breach:
+        verdicts.breaches.append(verdict)
+    elif kind is Adjust:
+        verdicts.price_limit_e8 = verdict.price_limit_e8
+    elif kind is Defer:
+        verdicts.until_ns = max(verdicts.until_ns, verdict.until_ns)
+    elif kind is Charge:
+        verdicts.charges.append(verdict)
+    else:
+        assert kind is Attach, f"a rule answered {verdict!r}, which is no verdict"
+
+
+def _not_understood(event: RefusedRequest) -> Breach:
+    return Breach("request", event.reason, event.expected, event.detail)
+
+
+assert set(REQUESTS) <= set(AnyEvent.__args__)
