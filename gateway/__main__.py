@@ -1,0 +1,62 @@
+"""The `ordergate` command."""
+
+import sys
+
+import typer
+
+from gateway.commands import (
+    check,
+    demo,
+    engine,
+    keys,
+    kill,
+    log,
+    play,
+    replay,
+    rulebook,
+    serve,
+    simulate,
+    status,
+)
+
+_COMMANDS = (
+    demo,
+    serve,
+    engine,
+    check,
+    rulebook,
+    simulate,
+    play,
+    log,
+    replay,
+    kill,
+    status,
+    keys,
+)
+
+
+def build() -> typer.Typer:
+    """Return the command line with every command."""
+    app = typer.Typer(
+        name="ordergate",
+        help="A pre-trade risk gateway in front of an exchange's order API.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        add_completion=False,
+    )
+    for command in _COMMANDS:
+        command.register(app)
+    return app
+
+
+def main() -> None:
+    """Run the command line; refuses to start where assertions are stripped (`python -O`)."""
+    if not __debug__:
+        sys.stderr.write("ordergate: runs with assertions only; start python without -O\n")
+        raise SystemExit(2)
+    build()()
+
+
+if __name__ == "__main__":
+    main()
