@@ -12,6 +12,8 @@ from gateway.flows.course import Course, Taker, chart, submitted
 from gateway.flows.offline import Member, OfflineGate
 from gateway.flows.participants import TAKERS, Participants
 from gateway.flows.reader import (
+    FLAG_HIDDEN,
+    FLAG_MAKER,
     FLAG_TAKER,
     ROW_CANCEL,
     ROW_FILL,
@@ -199,7 +201,10 @@ class _Replay:
         taker = self._course.takers.get(index)
         if taker is not None:
             self._take(taker, symbol, row)
-        self._gate.note_trade(symbol, row.price_e8)
+        shown = self._course.trades[index] and row.flag not in (FLAG_MAKER, FLAG_HIDDEN)
+        if shown and row.quantity_e8:
+            self._gate.market_trade(symbol, row)
+        self._gate.note_trade(symbol, row)
         order_id = self._order_ids.get((row.symbol, row.order_id), 0)
         if order_id not in self._gate.book.orders:
             return

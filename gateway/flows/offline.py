@@ -6,8 +6,6 @@ recording shows as accepted is booked as accepted, whatever the verdict.
 
 from typing import Final, NamedTuple
 
-from rules.pipeline import Pipeline
-
 from gateway.directory import Directory
 from gateway.flows.participants import Participant
 from gateway.flows.reader import ROW_AMEND, FlowRow
@@ -27,15 +25,18 @@ from rules.events import (
     EngineSession,
     Event,
     Fill,
+    MarketTrade,
     OrderEnded,
     OrderTrade,
     Place,
     Reference,
 )
+from rules.pipeline import Pipeline
 from rules.reasons import Reason
 from rules.rulebook import Rulebook
 from rules.values import (
     AUTH_OK,
+    BUY,
     CANCELED,
     CAUSE_ENGINE,
     DEFINE_ASSET,
@@ -45,6 +46,7 @@ from rules.values import (
     LIMIT,
     NEW,
     NS_PER_MS,
+    NS_PER_SECOND,
     PARTIALLY_FILLED,
     PERMIT_READ,
     PERMIT_TRADE,
@@ -56,6 +58,8 @@ FUNDS_E8: Final = 2**61
 """What every account is given of every asset: more than a recording's orders hold back."""
 
 REFERENCE_INTERVAL_NS: Final = 100 * NS_PER_MS
+REFERENCE_REPEAT_NS: Final = 30 * NS_PER_SECOND
+"""An unchanged market is reported again after so long: the recording shows that it is alive."""
 
 _CLIENT_ORDER_ID_LONGEST: Final = 36
 
@@ -215,7 +219,7 @@ class OfflineGate:
     def traded(self, order_id: int, fill: Fill, *, filled: bool) -> None:
         """Let the engine report the execution of a resting order."""
         order = self.book.orders[order_id]
-        self._tops[order.symbol].add(order.side, order.price_e8, -fill.quantity_e8)
+        self._tops[order.symbol].add(order.side, order.price_e8, -fill.quantity_e8, self.now_ns)
         self._engine_seq += 1
         status = FILLED if filled else PARTIALLY_FILLED
         self.apply(OrderTrade(self._engine_seq, self.now_ns, order_id, fill, status))
@@ -237,24 +241,46 @@ class OfflineGate:
         quote_e8 = notional_e8(row.price_e8, row.quantity_e8)
         return Fill(self._trade_id, row.price_e8, row.quantity_e8, quote_e8, 0, 0, maker)
 
-    def note_trade(self, symbol: int, price_e8: int) -> None:
+    def note_trade(self, symbol: int, row: FlowRow) -> None:
         """Take up the price of a trade for the next reference."""
-        self._last[symbol] = (price_e8, self.now_ns)
+        self._last[symbol] = (row.price_e8, self.now_ns)
+
+    def market_trade(self, symbol: int, row: FlowRow) -> None:
+        """Report a trade whose incoming order is not among those sent."""
+        self._engine_seq += 1
+        self._trade_id += 1
+        self.apply(
+            MarketTrade(
+                self._engine_seq,
+                self.now_ns,
+                symbol,
+                self._trade_id,
+                row.price_e8,
+                row.quantity_e8,
+                buy_order_id=0,
+                sell_order_id=0,
+                buy_owner=0,
+                sell_owner=0,
+                buy_channel=0,
+                sell_channel=0,
+                buyer_is_maker=row.side == BUY,
+            )
+        )
 
     def refer(self, symbol: int) -> None:
-        """Report the state of a symbol's market, at most every 100 ms and only if it changed."""
+        """Report the state of a symbol's market, at most every 100 ms, and if it changed or is old."""
         before_ns, before = self._references.get(symbol, (0, None))
         if self.now_ns - before_ns < REFERENCE_INTERVAL_NS:
             return
-        bid_e8, bid_quantity_e8, ask_e8, ask_quantity_e8 = self._tops[symbol].best()
-        last_e8, last_ns = self._last.get(symbol, (0, 0))
-        if bid_e8 and ask_e8 and bid_e8 >= ask_e8:
-            # A crossed moment of a recording is a trade whose fill rows are yet to come.
+        best = self._tops[symbol].best(self.now_ns)
+        if best is None:
             return
+        bid_e8, bid_quantity_e8, ask_e8, ask_quantity_e8 = best
+        last_e8, last_ns = self._last.get(symbol, (0, 0))
         seen = Reference(
             symbol, 0, last_e8, last_ns, bid_e8, bid_quantity_e8, ask_e8, ask_quantity_e8
         )
-        if seen != before:
+        if seen != before or self.now_ns - before_ns >= REFERENCE_REPEAT_NS:
             self._references[symbol] = (self.now_ns, seen)
             self.apply(
                 Reference(
@@ -293,7 +319,8 @@ class OfflineGate:
 
     def _show(self, order: OpenOrder, sign: int) -> None:
         """Put what is left of an order onto (or, with -1, off) the best prices."""
-        self._tops[order.symbol].add(order.side, order.price_e8, sign * order.remaining_e8)
+        left_e8 = sign * order.remaining_e8
+        self._tops[order.symbol].add(order.side, order.price_e8, left_e8, self.now_ns)
 
 
 def _course(member: Member, order_id: int) -> Decision:

@@ -12,11 +12,14 @@ from typing import Any, Final
 from gateway.flows.course import Course
 from gateway.flows.reader import ROW_AMEND, ROW_FILL, ROW_NEW, Flow
 from rules.units import decimal_text
-from rules.values import BUY, notional_e8
+from rules.values import BUY, NS_PER_SECOND, notional_e8
 
 _SEPARATORS: Final = ("-", "/", "_")
 _QUOTE_ASSETS: Final = ("USDT", "USDC", "USD", "EUR", "GBP", "JPY", "KRW", "AUD", "BTC", "ETH")
 _UNNAMED_QUOTE: Final = "CASH"
+
+CROSSED_LONGEST_NS: Final = NS_PER_SECOND
+"""A crossing that lasts longer than this is a left-over order, not a trade in progress."""
 
 
 class Listing:
@@ -110,31 +113,54 @@ def listings(flow: Flow, course: Course) -> dict[str, Listing]:
 
 
 class TopOfBook:
-    """Best bid and offer of one symbol, from the orders a recording shows."""
+    """Best bid and offer of one symbol, from the orders a recording shows.
+
+    A recording does not show every order's end, so some stay behind and cross the market for
+    good. A crossing that lasts is resolved by dropping the level that has been there longer; a
+    short one is a trade whose fills are recorded a moment later.
+    """
 
     def __init__(self) -> None:
         self._quantities: tuple[dict[int, int], dict[int, int]] = ({}, {})
+        self._since_ns: tuple[dict[int, int], dict[int, int]] = ({}, {})
         self._heaps: tuple[list[int], list[int]] = ([], [])
+        self._crossed_ns = 0
 
-    def add(self, side: int, price_e8: int, quantity_e8: int) -> None:
+    def add(self, side: int, price_e8: int, quantity_e8: int, now_ns: int) -> None:
         """Add quantity (below zero: take it off) at a price."""
         which = 0 if side == BUY else 1
         levels = self._quantities[which]
         before = levels.get(price_e8)
-        if before is None:
-            heapq.heappush(self._heaps[which], -price_e8 if side == BUY else price_e8)
         left = (before or 0) + quantity_e8
         if left > 0:
+            if before is None:
+                heapq.heappush(self._heaps[which], -price_e8 if side == BUY else price_e8)
+            if not before:
+                self._since_ns[which][price_e8] = now_ns
             levels[price_e8] = left
         elif before is not None:
             # The heap keeps the price until it comes to the top; 0 marks the level as empty.
             levels[price_e8] = 0
 
-    def best(self) -> tuple[int, int, int, int]:
-        """Return bid, its quantity, ask, its quantity; zeros for a side that is empty."""
-        bid_e8, bid_quantity_e8 = self._top(0, -1)
-        ask_e8, ask_quantity_e8 = self._top(1, 1)
-        return bid_e8, bid_quantity_e8, ask_e8, ask_quantity_e8
+    def best(self, now_ns: int) -> tuple[int, int, int, int] | None:
+        """Return bid, its quantity, ask, its quantity; zeros for a side that is empty.
+
+        None while a crossing is too young to tell which side is right.
+        """
+        while True:
+            bid_e8, bid_quantity_e8 = self._top(0, -1)
+            ask_e8, ask_quantity_e8 = self._top(1, 1)
+            if not bid_e8 or not ask_e8 or bid_e8 < ask_e8:
+                self._crossed_ns = 0
+                return bid_e8, bid_quantity_e8, ask_e8, ask_quantity_e8
+            self._crossed_ns = self._crossed_ns or now_ns
+            if now_ns - self._crossed_ns < CROSSED_LONGEST_NS:
+                return None
+            bids_since, asks_since = self._since_ns
+            if bids_since[bid_e8] <= asks_since[ask_e8]:
+                self._quantities[0][bid_e8] = 0
+            else:
+                self._quantities[1][ask_e8] = 0
 
     def _top(self, which: int, sign: int) -> tuple[int, int]:
         heap, levels = self._heaps[which], self._quantities[which]
@@ -144,4 +170,5 @@ class TopOfBook:
                 return price_e8, levels[price_e8]
             heapq.heappop(heap)
             del levels[price_e8]
+            del self._since_ns[which][price_e8]
         return 0, 0

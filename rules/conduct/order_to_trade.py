@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Final
 
 from rules.book import Book, OpenOrder
 from rules.clauses import OrderToTradeClause
-from rules.decisions import REFUSED, Breach, Decision, Explanation, Usage
+from rules.decisions import ACCEPTED, REFUSED, Breach, Decision, Explanation, Usage
 from rules.events import (
     Amend,
     BulkCancel,
@@ -51,7 +51,6 @@ from rules.values import (
     ACCOUNT_MARKET_MAKER,
     CANCELED,
     CAUSE_CLIENT,
-    CAUSE_REPLACE,
     EXPIRED,
     FLAG_TEST,
     FOK,
@@ -240,7 +239,7 @@ class OrderToTrade(Rule):
             counts.cancels += type(event) is not Place
         else:
             counts.amends += 1
-        if order is not None and type(event) in (Cancel, Amend):
+        if order is not None and type(event) in (Cancel, Amend) and decision.verdict == ACCEPTED:
             new_e8 = event.quantity_e8 or order.quantity_e8 if type(event) is Amend else 0
             entry = self._in_flight.get(order.order_id)
             if entry is None:
@@ -270,8 +269,7 @@ class OrderToTrade(Rule):
 
     def _apply_result(self, result: CommandResult, book: Book) -> None:
         """Count what the engine made of a command: submission, executions, deletions."""
-        if result.unknown:
-            # The deadline passed; the answer that settles the order is counted when it comes.
+        if result.unknown:  # the answer that settles the order is counted when it comes
             return
         order = book.order_of(result.order_id)
         if order is not None and order.command_id == result.command_id:
@@ -279,8 +277,10 @@ class OrderToTrade(Rule):
         elif result.order_id in self._in_flight:
             self._count_answered(result, order)
         self._count_fills(order, result.fills)
+        # The gate itself cancels in bulk only: a command about one order is its client's.
+        asked = result.order_id != 0
         for ended in result.ended:
-            self._count_deleted(book.order_of(ended.order_id), ended.filled_e8)
+            self._count_deleted(book.order_of(ended.order_id), ended.filled_e8, asked)
 
     def _count_placed(self, result: CommandResult, order: OpenOrder) -> None:
         """Count a new order's volume, and the deletion of an IOC or FOK order's rest."""
@@ -320,9 +320,9 @@ class OrderToTrade(Rule):
         counts.trades += len(fills)
         counts.volume_traded_e8 += sum(fill.quantity_e8 for fill in fills)
 
-    def _count_deleted(self, order: OpenOrder | None, filled_e8: int) -> None:
+    def _count_deleted(self, order: OpenOrder | None, filled_e8: int, asked: bool) -> None:
         """Count the volume of an order that ended by a cancel, if its client asked for it."""
-        if order is not None and order.cancel_cause in (CAUSE_CLIENT, CAUSE_REPLACE):
+        if order is not None and (asked or order.cancel_cause == CAUSE_CLIENT):
             deleted_e8 = max(order.quantity_e8 - filled_e8, 0)
             self._at(order.owner, order.symbol).volume_e8 += deleted_e8
 

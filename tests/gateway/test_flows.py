@@ -312,16 +312,37 @@ def test_owners_are_assigned_the_same_way_every_time() -> None:
 def test_top_of_book_agrees_with_sorting(
     added: list[tuple[int, int, int]], data: st.DataObject
 ) -> None:
-    """Best prices and quantities, whatever is added and taken off."""
+    """Best prices and quantities, whatever is added and taken off; None while they cross."""
     top = TopOfBook()
     levels: dict[tuple[int, int], int] = {}
     for side, price, quantity in added:
-        top.add(side, price, quantity)
+        top.add(side, price, quantity, 1)
         levels[side, price] = levels.get((side, price), 0) + quantity
         if data.draw(st.booleans()):
             chosen = data.draw(st.sampled_from(sorted(levels)))
-            top.add(*chosen, -levels.pop(chosen))
+            top.add(*chosen, -levels.pop(chosen), 1)
         bids = {price: size for (side, price), size in levels.items() if side == BUY}
         asks = {price: size for (side, price), size in levels.items() if side == SELL}
         bid, ask = max(bids, default=0), min(asks, default=0)
-        assert top.best() == (bid, bids.get(bid, 0), ask, asks.get(ask, 0))
+        if bid and ask and bid >= ask:
+            assert top.best(1) is None
+        else:
+            assert top.best(1) == (bid, bids.get(bid, 0), ask, asks.get(ask, 0))
+
+
+def test_a_lasting_crossing_drops_the_older_level() -> None:
+    """After a second, not a nanosecond before; what is left at both sides is what came later."""
+    second = 1_000_000_000
+    top = TopOfBook()
+    top.add(BUY, 12, 1, 1)
+    top.add(BUY, 11, 1, 2)
+    top.add(BUY, 8, 1, 3)
+    assert top.best(3) == (12, 1, 0, 0)
+    top.add(SELL, 10, 5, 4)
+    assert top.best(5) is None
+    assert top.best(4 + second) is None
+    assert top.best(5 + second) == (8, 1, 10, 5)
+    top.add(BUY, 12, -1, 6 + second)
+    assert top.best(6 + second) == (8, 1, 10, 5)
+    top.add(BUY, 9, 2, 7 + second)
+    assert top.best(7 + second) == (9, 2, 10, 5)

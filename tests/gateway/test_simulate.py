@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import typer
-from gateway.rulebooks import load_rulebook
 from typer.testing import CliRunner
 
 from gateway.commands.simulate import register
 from gateway.flows.participants import Participants
 from gateway.flows.reader import Flow, FlowError, read_flow
+from gateway.rulebooks import load_rulebook
 from gateway.simulate import SINGLE_ACCOUNT_SHADOWS, simulate, single_account_shadows
 from rules.rulebook import Rulebook, parse_rulebook
 
@@ -267,6 +267,25 @@ def test_resting_orders_are_old(tmp_path: Path) -> None:
     figures = figures_of(flow)
     assert (figures["orders"], figures["cancels_known"]) == (0, 0)
     assert (figures["accepted"], figures["refused"]) == (1, {})
+
+
+@pytest.mark.parametrize(("price", "refused"), [("10.7", {}), ("10.8", {"price_collar": 1})])
+def test_a_quiet_market_keeps_its_best_prices(
+    tmp_path: Path, price: str, refused: dict[str, int]
+) -> None:
+    """Minutes after the last change an order is still measured by the mid, here 10.25."""
+    flow = flow_of(
+        tmp_path,
+        f"{SECOND},new,a,buy,10,2,,ABC",
+        f"{2 * SECOND},new,b,sell,10.5,2,,ABC",
+        f"{3 * SECOND},fill,a,buy,10,1,M,ABC",
+        f"{4 * SECOND},new,c,buy,9,1,,ABC",
+        f"{200 * SECOND},new,d,buy,{price},1,,ABC",
+    )
+    collar = {"price_collar": {"mode": "enforce", "aggressive": "0.05", "passive": "0.5"}}
+    off = {"order_count": {"mode": "off"}}
+    figures = figures_of(flow, "one", conduct({"rules": {**collar, **off}}))
+    assert figures["refused"] == refused
 
 
 def test_spread_owners_keep_the_market_figures() -> None:

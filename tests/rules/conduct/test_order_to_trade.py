@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rules.book import AccountFacts, Book, KeyFacts, OpenOrder
 from rules.conduct.order_to_trade import OrderToTrade, subject_of
-from rules.decisions import ACCEPTED, NOTED_DECISION, REFUSED, Breach, Decision
+from rules.decisions import ACCEPTED, DEFERRED, NOTED_DECISION, REFUSED, Breach, Decision
 from rules.endpoints import Endpoint
 from rules.events import (
     Amend,
@@ -180,9 +180,8 @@ class Desk:
             self._end(order)
             ended = (Ended(order.order_id, CANCELED, order.filled_e8),)
         command_id = next(self._command_ids)
-        self.note(
-            CommandResult(command_id, order.order_id, accepted, None, 0, self.now_ns, (), ended)
-        )
+        named = order.order_id if cause == CAUSE_CLIENT else 0
+        self.note(CommandResult(command_id, named, accepted, None, 0, self.now_ns, (), ended))
 
     def amend(self, order: OpenOrder, quantity_e8: int) -> None:
         """Let the client ask for another quantity."""
@@ -386,6 +385,24 @@ def test_a_cancel_that_comes_after_the_last_fill(desk: Desk) -> None:
     desk.deleted(order, CAUSE_CLIENT, accepted=False)
     assert (desk.counts.number, desk.counts.rejected) == (2, 1)
     assert desk.counts.volume_e8 == 10 * E8
+    assert desk.rule.state()["in_flight"] == []
+
+
+def test_a_cancel_confirmed_after_its_deadline(desk: Desk) -> None:
+    """The book no longer knows the cause; a command about one order was its client's."""
+    order = desk.place()
+    desk.note(cancel(order.order_id), Decision(ACCEPTED, order_id=order.order_id))
+    desk._end(order)
+    ended = (Ended(order.order_id, CANCELED, 0),)
+    desk.note(CommandResult(9, order.order_id, True, None, CANCELED, NOW_NS, (), ended))
+    assert (desk.counts.number, desk.counts.volume_e8) == (2, 20 * E8)
+
+
+def test_a_deferred_cancel_waits_for_no_answer(desk: Desk) -> None:
+    """It counts as a message; no command was sent yet."""
+    order = desk.place()
+    desk.note(cancel(order.order_id), Decision(DEFERRED, order_id=order.order_id))
+    assert desk.counts.number == 2
     assert desk.rule.state()["in_flight"] == []
 
 
