@@ -99,21 +99,23 @@ def _print_figures(figures: dict[str, Any]) -> None:
 
 
 def _accounts_table(figures: dict[str, Any]) -> Table:
-    title = f"busiest accounts (assigned: {figures['owners']})"
+    title = f"busiest accounts (assigned: {figures['owners']}), RTS 9 counts"
     table = Table(title=title, title_justify="left")
-    columns = ("number", "orders", "cancels", "amends", "rejected", "transactions")
-    for name in ("account", "symbol", *columns, "by number", "by volume"):
-        table.add_column(name, justify="left" if name in ("account", "symbol") else "right")
+    for name in ("account", "symbol"):
+        table.add_column(name, no_wrap=True)
+    for name in ("messages", "trades", "by number", "by volume"):
+        table.add_column(name, justify="right", no_wrap=True)
     for account in figures["accounts"]:
         table.add_row(
             account["account"],
             account["symbol"],
-            *(f"{account[name]:,}" for name in columns),
-            _ratio_text(account["otr_number_rts9"]),
-            _ratio_text(account["otr_volume_rts9"]),
+            f"{account['number']:,}",
+            f"{account['transactions']:,}",
+            _ratio_text(account["otr_number_rts9"], "-"),
+            _ratio_text(account["otr_volume_rts9"], "-"),
         )
     return table
 
 
-def _ratio_text(ratio: float | None) -> str:
-    return "undefined (no trade)" if ratio is None else f"{ratio:,.2f}"
+def _ratio_text(ratio: float | None, undefined: str = "undefined (no trade)") -> str:
+    return undefined if ratio is None else f"{ratio:,.2f}"
