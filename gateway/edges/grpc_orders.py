@@ -28,7 +28,7 @@ from gateway.dialects.native.signing import DECISION_HEADER, RULE_HEADER, SERVIC
 from gateway.edges.addresses import PeerAddresses
 from gateway.edges.grpc_callers import Callers
 from gateway.edges.grpc_session import MESSAGE_MAX, Session, too_long
-from gateway.edges.rest import Meter, SubmittingCore
+from gateway.edges.protocols import Meter, SubmittingCore
 from gateway.wire.ordergate.v1 import order_entry_pb2 as wire
 from rules.endpoints import Endpoint
 from rules.events import Request

@@ -17,7 +17,7 @@ from gateway.dialects.native.reading import Fault
 from gateway.dialects.native.refusals import refusal, status_code
 from gateway.dialects.native.requests import refused
 from gateway.edges.grpc_callers import Callers, Origin, entry_caller
-from gateway.edges.rest import Meter, SubmittingCore
+from gateway.edges.protocols import Meter, SubmittingCore
 from gateway.outcome import Outcome
 from gateway.wire.ordergate.v1 import order_entry_pb2 as wire
 from rules.endpoints import Endpoint

@@ -12,7 +12,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -21,11 +21,11 @@ from multidict import CIMultiDict
 
 from gateway.answer import Answer
 from gateway.dialects.http import HttpDialect, HttpRequest, HttpResponse
-from gateway.directory import Directory
 from gateway.edges.addresses import UNKNOWN_ADDRESS, PeerAddresses
-from gateway.outcome import Outcome, Reply
+from gateway.edges.protocols import Meter, SubmittingCore
+from gateway.outcome import Outcome
 from rules.endpoints import Endpoint
-from rules.events import Event, RefusedRequest
+from rules.events import RefusedRequest
 from rules.reasons import Reason
 from rules.values import AUTH_NOT_REQUIRED, CHANNEL_REST
 
@@ -45,24 +45,6 @@ _ABSOLUTE_FORM: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?]*")
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _logger = logging.getLogger(__name__)
-
-
-class SubmittingCore(Protocol):
-    """What an edge asks of the core."""
-
-    @property
-    def directory(self) -> Directory:
-        """Numbers of addresses."""
-
-    def submit(self, event: Event, reply: Reply | None = None) -> None:
-        """Decide `event`; `reply` is called with the outcome, at once or later."""
-
-
-class Meter(Protocol):
-    """Takes what an edge measures."""
-
-    def answered(self, endpoint: int, status: int, latency_ns: int) -> None:
-        """Count one answered request."""
 
 
 class RestEdge:
@@ -303,6 +285,3 @@ def _response(rendered: HttpResponse) -> web.Response:
     headers = CIMultiDict(rendered.headers)
     headers.setdefault("Server", "ordergate")
     return web.Response(status=rendered.status, headers=headers, body=rendered.body)
-
-
-__all__ = ["Answer", "Meter", "RestEdge", "SubmittingCore", "split_target"]

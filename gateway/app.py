@@ -1,0 +1,347 @@
+"""The composition root: a whole gate from a configuration, its start, its life and its end."""
+
+import asyncio
+import gc
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from gateway.administration import Administration
+from gateway.auth.authenticator import Authenticator
+from gateway.auth.keystore import KeyStore, find_sealing_key
+from gateway.carryover import NOTHING, CarryOver, carry_over
+from gateway.clock import Clock, ManualClock, SystemClock
+from gateway.config import Config
+from gateway.core import Core
+from gateway.decision_id import DecisionIds
+from gateway.dialects.binance.dialect import BinanceDialect
+from gateway.dialects.native.desk import Desk
+from gateway.directory import Directory
+from gateway.edges.addresses import PeerAddresses
+from gateway.edges.admin import AdminEdge, make_token
+from gateway.edges.grpc_admin import GrpcAdmin
+from gateway.edges.grpc_orders import GrpcOrderEdge
+from gateway.edges.rest import RestEdge
+from gateway.engine.embedded import EmbeddedEngine
+from gateway.engine.remote import RemoteEngine
+from gateway.journal import latest_run, start_run
+from gateway.key_registry import KeyRegistry
+from gateway.logview.rendering import Names, record_tree
+from gateway.logview.subjects import Subjects
+from gateway.population import populate
+from gateway.recent_decisions import RecentDecisions
+from gateway.rulebooks import load_rulebook
+from gateway.stub.exchange import MatchingExchange
+from gateway.stub.market import DemoMarket
+from gateway.telemetry import Telemetry
+from gateway.views import Views
+from rules.decisions import Decision
+from rules.events import (
+    BalanceAdjusted,
+    DefineAccount,
+    DefineSymbol,
+    Event,
+    SetSymbolState,
+)
+from rules.rulebook import RulebookError
+from rules.units import duration_ns
+
+DECISION_KEY_FILE: Final = "decision.key"
+KEYSTORE_FILE: Final = "keys.sqlite"
+TICK_SECONDS: Final = 0.02
+MARKET_STEP_SECONDS: Final = 0.1
+CLOCK_WAIT_NS: Final = 1_000_000_000
+"""How long a start waits for a clock that is behind the last record."""
+ENGINE_WAIT_SECONDS: Final = 10.0
+
+
+class StartError(RuntimeError):
+    """The gate can't start; the message says why and what would help."""
+
+
+class Gate:
+    """One gate.
+
+    `start` brings everything up in order, `wait` returns when the gate has been asked to stop or
+    must stop, `stop` takes everything down so that nothing that was answered is lost.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.ports: dict[str, int] = {}
+        self.fault = ""
+        self._stopping = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closers: list[Callable[[], Any]] = []
+
+    # --- Start --------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Bring the gate up; raises StartError, RulebookError, JournalError or OSError."""
+        config = self.config
+        data = config.record.data
+        data.mkdir(parents=True, exist_ok=True)
+        self.rulebook = load_rulebook(config.rulebook)
+        resting = self.rulebook.clauses.resting_time
+        if resting.mode == "enforce" and resting.policy != "REJECT":
+            raise RulebookError(
+                [
+                    f"{self.rulebook.name}: rules.resting_time: policy {resting.policy} can be "
+                    "simulated but not served yet; REJECT can"
+                ]
+            )
+        self.clock: Clock = ManualClock() if config.clock == "manual" else SystemClock()
+        before = self._take_over(data)
+        await self._wait_for_clock(before.last_ns)
+        keystore_path = data / KEYSTORE_FILE
+        self.keystore = KeyStore(keystore_path, find_sealing_key(keystore_path, os.environ))
+        self._closers.append(self.keystore.close)
+        self.decision_ids = DecisionIds(_decision_key(data))
+        self.journal = start_run(
+            data,
+            self.rulebook,
+            self.clock.now_ns(),
+            config.record.segment_bytes,
+            config.record.durability,
+        )
+        self._closers.append(self.journal.close)
+        # Numbers of names are given through the core's door, and the core needs the engine first.
+        self.directory = Directory(lambda event: self.core.submit(event))
+        self.engine = self._make_engine()
+        self.core = Core(
+            self.rulebook,
+            self.clock,
+            self.journal,
+            self.engine,
+            duration_ns(config.engine.deadline),
+            self.directory,
+        )
+        self.views = Views(self.core, self.engine, config.seed_history)
+        self.telemetry = Telemetry(config.telemetry.otlp_endpoint)
+        self._closers.append(self.telemetry.close)
+        self.decisions = RecentDecisions(self.journal.directory)
+        self.core.listeners = (
+            self._tell_engine,
+            self.views.on_record,
+            self.telemetry.on_record,
+            self.decisions.on_record,
+        )
+        self.engine.start(self.core.submit, self.views.market)
+        self._closers.append(self.engine.close)
+        self._begin_with(before)
+        populate(self.core, self.engine, self.keystore, config)
+        if isinstance(self.engine, RemoteEngine):
+            await self._wait_for_engine(self.engine)
+        self._timers()
+        if config.demo_market:
+            self.market = DemoMarket(self.core, self.core.directory, self.engine, config.seed)
+            self.market.start()
+            self._every(MARKET_STEP_SECONDS, lambda: self.market.step(self.core.now_ns()))
+        self.views.klines.warm()
+        await self._open_edges(data)
+        # What lives as long as the gate need not be looked at by every collection.
+        gc.collect()
+        gc.freeze()
+
+    def _take_over(self, data: Path) -> CarryOver:
+        previous = latest_run(data)
+        return carry_over(previous) if previous is not None else NOTHING
+
+    async def _wait_for_clock(self, last_ns: int) -> None:
+        """Wait for a clock that is a little behind the last record; refuse when it is far."""
+        behind_ns = last_ns - self.clock.now_ns()
+        if behind_ns > CLOCK_WAIT_NS and self.config.clock != "manual":
+            raise StartError(
+                f"the clock is {behind_ns} ns behind the last record; set it, or use another data "
+                f"directory than {self.config.record.data}"
+            )
+        if isinstance(self.clock, ManualClock):
+            self.clock.advance(max(behind_ns, 0))
+        elif behind_ns > 0:
+            await asyncio.sleep(behind_ns / 1e9)
+
+    def _make_engine(self) -> EmbeddedEngine | RemoteEngine:
+        def lot_step_e8(symbol_name: str) -> int:
+            return self.rulebook.filters(symbol_name).step_e8 or 1
+
+        address = self.config.engine.address
+        if not address:
+            return EmbeddedEngine(MatchingExchange(), self.clock.now_ns, lot_step_e8=lot_step_e8)
+        return RemoteEngine(
+            address,
+            self.directory,
+            self.clock.now_ns,
+            balances=lambda: (
+                (account, asset, balance.total_e8)
+                for (account, asset), balance in self.core.book.balances.items()
+            ),
+            lot_step_e8=lot_step_e8,
+        )
+
+    def _tell_engine(self, seq: int, now_ns: int, event: Event, decision: Decision) -> None:
+        """Let the engine know of symbols and accounts as soon as they are recorded."""
+        if isinstance(event, DefineSymbol):
+            self.engine.define_symbol(event)
+        elif isinstance(event, DefineAccount):
+            self.engine.define_account(event)
+        elif isinstance(event, SetSymbolState):
+            self.engine.set_symbol_state(event.symbol, event.state)
+
+    def _begin_with(self, before: CarryOver) -> None:
+        for event in before.events:
+            self.core.submit(event)
+        for account, asset, total_e8 in before.balances:
+            if isinstance(self.engine, EmbeddedEngine):
+                self.engine.deposit(account, asset, total_e8, "balance of the run before")
+            else:
+                self.core.submit(
+                    BalanceAdjusted(
+                        self.core.book.engine_seq,
+                        self.core.now_ns(),
+                        account,
+                        asset,
+                        total_e8,
+                        "balance of the run before",
+                    )
+                )
+
+    async def _wait_for_engine(self, engine: RemoteEngine) -> None:
+        try:
+            await engine.wait_connected(ENGINE_WAIT_SECONDS)
+        except TimeoutError:
+            raise StartError(
+                f"no engine answers at {engine.target}; start one with `ordergate engine`"
+            ) from None
+
+    async def _open_edges(self, data: Path) -> None:
+        config = self.config.listen
+        core = self.core
+        authenticator = Authenticator(self.keystore.find, core.directory)
+        addresses = PeerAddresses(config.proxies)
+        dialect = BinanceDialect(
+            core, self.views, authenticator, self.decision_ids, self.decisions.find
+        )
+        administration = Administration(core, self.decision_ids, self.journal)
+        self.admin_token = make_token(data)
+        clock = self.clock
+        admin = AdminEdge(
+            self.admin_token,
+            administration,
+            KeyRegistry(core, self.keystore, authenticator),
+            self.telemetry,
+            self._find_decision,
+            clock.advance if isinstance(clock, ManualClock) else None,
+        )
+        self.telemetry.gauge(
+            "ordergate_open_orders", "orders in flight, live or unknown", lambda: len(core.book.orders)
+        )
+        self.telemetry.gauge(
+            "ordergate_unanswered_commands",
+            "commands the engine has not answered",
+            lambda: core.outbox.unanswered,
+        )
+        self.telemetry.gauge(
+            "ordergate_record_lag",
+            "events decided and not recorded",
+            lambda: core.seq - self.journal.recorded_seq,
+        )
+        edges: list[tuple[str, int, Any]] = [
+            ("rest", config.rest_port, RestEdge(core, [dialect], clock.receive_ns, addresses, self.telemetry)),
+            (
+                "grpc",
+                config.grpc_port,
+                GrpcOrderEdge(
+                    core,
+                    Desk(core, self.views.orders, self.decision_ids),
+                    authenticator,
+                    clock.receive_ns,
+                    addresses=addresses,
+                    meter=self.telemetry,
+                    services=(GrpcAdmin(administration, self.admin_token).add_to,),
+                ),
+            ),
+            ("admin", config.admin_port, admin),
+        ]
+        for name, port, edge in edges:
+            if port >= 0:
+                try:
+                    self.ports[name] = await edge.start(config.host, port)
+                except OSError as error:
+                    raise StartError(
+                        f"{name} can't listen on {config.host}:{port}: {error}; "
+                        "give another port, 0 for any free one"
+                    ) from None
+                self._closers.append(edge.close)
+
+    def _find_decision(self, decision_id: str) -> dict[str, Any] | None:
+        """Return one recorded decision with names, None when there is none."""
+        seq = self.decision_ids.decode(decision_id)
+        record = self.decisions.find(seq) if seq is not None else None
+        if record is None:
+            return None
+        names = Names(self.core.directory)
+        return record_tree(record, Subjects().observe(record), names, self.decision_ids)
+
+    # --- Life ---------------------------------------------------------------------------------
+
+    def _timers(self) -> None:
+        self._every(TICK_SECONDS, self._tick)
+        self._every(1.0, self.clock.slew)
+
+    def _tick(self) -> None:
+        self.core.tick()
+        if isinstance(self.engine, EmbeddedEngine):
+            self.engine.poll(self.clock.now_ns())
+        if self.core.stopped:
+            self.ask_to_stop(f"the core stopped: {self.core.stopped}")
+
+    def _every(self, seconds: float, act: Callable[[], None]) -> None:
+        async def repeat() -> None:
+            while not self._stopping.is_set():
+                try:
+                    act()
+                except Exception as error:  # a timer that fails must end the gate, not vanish
+                    self.ask_to_stop(f"{type(error).__name__}: {error}")
+                    raise
+                await asyncio.sleep(seconds)
+
+        self._tasks.append(asyncio.get_running_loop().create_task(repeat()))
+
+    def ask_to_stop(self, fault: str = "") -> None:
+        """Let `wait` return; `fault` says why, when it is not an operator's wish."""
+        self.fault = self.fault or fault
+        self._stopping.set()
+
+    async def wait(self) -> None:
+        """Return when the gate has been asked to stop or must."""
+        await self._stopping.wait()
+
+    # --- End ----------------------------------------------------------------------------------
+
+    async def stop(self) -> None:
+        """Close what was opened, the edges first and the record after the engine."""
+        self._stopping.set()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._closers:
+            closed = self._closers.pop()()
+            if asyncio.iscoroutine(closed):
+                await closed
+        engine = getattr(self, "engine", None)
+        if isinstance(engine, RemoteEngine):
+            await engine.wait_closed()
+
+
+def _decision_key(data: Path) -> bytes:
+    """Return the key decision ids are enciphered with, made at the first start."""
+    path = data / DECISION_KEY_FILE
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        key = os.urandom(32)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(key)
+        return key

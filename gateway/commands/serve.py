@@ -1,0 +1,38 @@
+"""`ordergate serve`: run the gate from a configuration file."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from gateway.app import Gate
+from gateway.commands.common import fail
+from gateway.commands.serving import ready_line, run_gate
+from gateway.config_file import ConfigError, load_config
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("serve")(serve)
+
+
+def serve(
+    config: Annotated[Path, typer.Option("--config", "-c", help="Configuration file (TOML).")],
+) -> None:
+    """Run the gate from a configuration file until Ctrl-C.
+
+    Prints one JSON line with its addresses once it is ready. `ordergate check FILE` tells what is
+    wrong with a configuration without starting anything.
+    """
+    try:
+        loaded = load_config(config)
+    except ConfigError as error:
+        fail(*error.errors)
+
+    def announce(gate: Gate) -> None:
+        sys.stdout.write(msgspec.json.encode(ready_line(gate)).decode() + "\n")
+        sys.stdout.flush()
+
+    raise typer.Exit(run_gate(loaded, announce))

@@ -1,0 +1,90 @@
+"""Running a gate until it is asked to stop: shared by `serve` and `demo`."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import msgspec
+
+from gateway.app import Gate, StartError
+from gateway.auth.keystore import KeyStoreError
+from gateway.commands.common import fail
+from gateway.config import Config
+from gateway.journal import JournalError
+from rules.rulebook import RulebookError
+
+EXIT_FAULT: Final = 1
+
+
+class ReadyLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The one line a started gate prints for programs."""
+
+    rest: str = ""
+    grpc: str = ""
+    admin: str = ""
+    data: str = ""
+    run: str = ""
+    keys: tuple[dict[str, str], ...] = ()
+
+
+def ready_line(gate: Gate, keys: tuple[dict[str, str], ...] = ()) -> ReadyLine:
+    """Return where a started gate is reached."""
+    host = gate.config.listen.host
+    shown = f"[{host}]" if ":" in host else host
+
+    def address(name: str, scheme: str) -> str:
+        return f"{scheme}{shown}:{gate.ports[name]}" if name in gate.ports else ""
+
+    return ReadyLine(
+        rest=address("rest", "http://"),
+        grpc=address("grpc", ""),
+        admin=address("admin", "http://"),
+        data=str(gate.config.record.data.resolve()),
+        run=gate.journal.directory.name,
+        keys=keys,
+    )
+
+
+def run_gate(config: Config, announce: Callable[[Gate], None]) -> int:
+    """Run a gate until SIGINT or SIGTERM; return the exit code.
+
+    Whatever keeps it from starting is printed, one line a fault, and ends with exit code 2.
+    """
+    try:
+        return run_loop(_serve(config, announce))
+    except RulebookError as error:
+        fail(*error.errors)
+    except (StartError, JournalError, KeyStoreError, OSError, ValueError) as error:
+        fail(str(error))
+
+
+def run_loop(main: Coroutine[Any, Any, int]) -> int:
+    """Run a coroutine on uvloop where it is installed, else on asyncio's own loop."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(main)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
+
+
+async def _serve(config: Config, announce: Callable[[Gate], None]) -> int:
+    gate = Gate(config)
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(name, gate.ask_to_stop)
+        except NotImplementedError:  # Windows: Ctrl-C ends the run as KeyboardInterrupt
+            signal.signal(name, lambda *_: loop.call_soon_threadsafe(gate.ask_to_stop))
+    try:
+        await gate.start()
+        announce(gate)
+        await gate.wait()
+    finally:
+        await gate.stop()
+    if gate.fault:
+        sys.stderr.write(f"ordergate: {gate.fault}\n")
+        return EXIT_FAULT
+    return 0

@@ -1,0 +1,108 @@
+"""Instruments, accounts and keys of the configuration, made known through the core's door."""
+
+from datetime import datetime
+
+from gateway.auth.keystore import KeyStore, NewKey
+from gateway.config import AccountConfig, Config, InstrumentConfig, KeyConfig
+from gateway.core import Core
+from gateway.engine.port import EnginePort
+from rules.events import DefineAccount, DefineKey, DefineSymbol
+from rules.units import decimal_e8
+from rules.values import (
+    ACCOUNT_HIGH_FREQUENCY,
+    ACCOUNT_MARKET_MAKER,
+    DEFINE_ASSET,
+    DEFINE_OWNER,
+    E8,
+    NS_PER_SECOND,
+    PERMISSION_NAMES,
+    SYMBOL_TRADING,
+)
+
+_PPM = 1_000_000
+_PERMISSIONS = {name: bit for bit, name in PERMISSION_NAMES.items()}
+
+
+def populate(core: Core, engine: EnginePort, keystore: KeyStore, config: Config) -> None:
+    """Define what the configuration names and fund accounts that are opened for the first time.
+
+    What is known already keeps its number; a changed definition is defined anew. Raises ValueError
+    when a key names an account that is nowhere defined, KeyStoreError on unusable key material.
+    """
+    for instrument in config.instruments:
+        _instrument(core, instrument)
+    for account in config.accounts:
+        _account(core, engine, account)
+    for key in config.keys:
+        _key(core, keystore, key)
+
+
+def _instrument(core: Core, instrument: InstrumentConfig) -> None:
+    directory = core.directory
+    known = directory.symbols.get(instrument.name)
+    number = known.symbol if known else max(directory.symbols_by_number, default=0) + 1
+    definition = DefineSymbol(
+        number,
+        instrument.name,
+        directory.number(DEFINE_ASSET, instrument.base),
+        directory.number(DEFINE_ASSET, instrument.quote),
+        known.state if known else SYMBOL_TRADING,
+        decimal_e8(instrument.previous_close),
+        decimal_e8(instrument.maker_commission) * _PPM // E8,
+        decimal_e8(instrument.taker_commission) * _PPM // E8,
+    )
+    if definition != known:
+        core.submit(definition)
+
+
+def _account(core: Core, engine: EnginePort, account: AccountConfig) -> None:
+    directory = core.directory
+    known = directory.accounts.get(account.name)
+    flags = (ACCOUNT_MARKET_MAKER if account.market_maker else 0) | (
+        ACCOUNT_HIGH_FREQUENCY if account.high_frequency else 0
+    )
+    definition = DefineAccount(
+        known.account if known else max(directory.accounts_by_number, default=0) + 1,
+        account.name,
+        directory.number(DEFINE_OWNER, account.owner or account.name),
+        account.tier,
+        flags,
+        known.enabled if known else True,
+    )
+    if definition != known:
+        core.submit(definition)
+    if known is None:
+        for asset, amount in account.funds.items():
+            engine.deposit(
+                definition.account,
+                directory.number(DEFINE_ASSET, asset),
+                decimal_e8(amount),
+                "opening balance",
+            )
+
+
+def _key(core: Core, keystore: KeyStore, key: KeyConfig) -> None:
+    directory = core.directory
+    account = directory.accounts.get(key.account)
+    if account is None:
+        raise ValueError(f"key `{key.name}` names account `{key.account}`, which is not defined")
+    known = directory.keys.get(key.name)
+    permissions = 0
+    for permission in key.permissions:
+        permissions |= _PERMISSIONS[permission]
+    definition = DefineKey(
+        known.key if known else max(directory.keys_by_number, default=0) + 1,
+        key.name,
+        account.account,
+        permissions,
+        tuple(directory.address(address) for address in key.addresses),
+        _utc_ns(key.expires) if key.expires else 0,
+        known.enabled if known else True,
+    )
+    keystore.put(NewKey(key.name, key.kind, key.secret.encode()))
+    if definition != known:
+        core.submit(definition)
+
+
+def _utc_ns(text: str) -> int:
+    return int(datetime.fromisoformat(text).timestamp()) * NS_PER_SECOND
