@@ -6,7 +6,6 @@ and everything is a function of the event and the book.
 """
 
 from collections.abc import Iterator
-from typing import Final
 
 from rules.book import Balance, Book, OpenOrder
 from rules.events import (
@@ -24,6 +23,7 @@ from rules.events import (
     Replace,
     TradeBust,
 )
+from rules.pending import AMEND, BULK_CANCEL, CANCEL, PLACE, REPLACE, PendingCommand
 from rules.reasons import Reason
 from rules.terms import stop_price_e8
 from rules.valuation import Valuation
@@ -44,34 +44,6 @@ from rules.values import (
     notional_e8,
     notional_up_e8,
 )
-
-PLACE: Final = 1
-CANCEL: Final = 2
-BULK_CANCEL: Final = 3
-AMEND: Final = 4
-REPLACE: Final = 5
-
-
-class PendingCommand:
-    """A command the engine has not answered yet."""
-
-    __slots__ = ("kind", "new_order_id", "order_ids", "price_e8", "quantity_e8")
-
-    def __init__(
-        self,
-        kind: int,
-        order_ids: tuple[int, ...],
-        new_order_id: int = 0,
-        quantity_e8: int = 0,
-        price_e8: int = 0,
-    ) -> None:
-        self.kind = kind
-        self.order_ids = order_ids
-        """Orders to be cancelled or amended."""
-        self.new_order_id = new_order_id
-        """The order to be placed."""
-        self.quantity_e8 = quantity_e8
-        self.price_e8 = price_e8
 
 
 class Settlement:

@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import sys
-import time
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
@@ -12,6 +11,7 @@ import msgspec
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from gateway.clock import wall_ns
 from gateway.engine.venue import Venue
 from gateway.wire.ordergate.v1 import engine_pb2 as wire
 from gateway.wire.ordergate.v1 import engine_pb2_grpc
@@ -149,7 +149,7 @@ async def serve(
     host: str,
     port: int,
     announce: Callable[[str], None],
-    now_ns: Callable[[], int] = time.time_ns,
+    now_ns: Callable[[], int] = wall_ns,
 ) -> None:
     """Run the engine until SIGINT or SIGTERM; `announce` is given the address it listens on.
 

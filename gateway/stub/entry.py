@@ -66,20 +66,7 @@ class OrderEntry:
         if reason is not None:
             return refused(command.command_id, command.order_id, reason, now_ns)
         book = self._books[command.symbol]
-        order = StubOrder(
-            command.order_id,
-            command.account,
-            command.symbol,
-            command.side,
-            command.order_type,
-            command.price_e8,
-            command.quantity_e8,
-            command.stp_mode or STP_NONE,
-            command.stp_group,
-            command.client_order_id,
-            channel,
-            now_ns,
-        )
+        order = _order(command, channel, now_ns)
         limit_e8, rests = _bounds(command)
         amount_e8 = command.quote_quantity_e8 or -1
         if command.side == BUY:
@@ -278,3 +265,21 @@ def _decrease(book: SymbolBook, order: StubOrder, quantity_e8: int) -> None:
     order.quantity_e8 = quantity_e8
     relock(order)
     book.update_id += 1
+
+
+def _order(command: PlaceCommand, channel: int, now_ns: int) -> StubOrder:
+    """Return the order a command asks for."""
+    return StubOrder(
+        command.order_id,
+        command.account,
+        command.symbol,
+        command.side,
+        command.order_type,
+        command.price_e8,
+        command.quantity_e8,
+        command.stp_mode or STP_NONE,
+        command.stp_group,
+        command.client_order_id,
+        channel,
+        now_ns,
+    )

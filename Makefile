@@ -1,0 +1,71 @@
+# Every target does its own set-up: git, make and Python of at least 3.11 are enough.
+# `make PYTHON=/path/to/python` picks another interpreter for the virtual environment.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+RUN_STAMP := $(VENV)/.installed-run
+TEST_STAMP := $(VENV)/.installed-test
+DEV_STAMP := $(VENV)/.installed-dev
+
+PYTEST_OPTIONS ?=
+DEMO_OPTIONS ?=
+
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench soak proto docs format clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-7s %s\n", $$1, $$2}'
+
+demo: $(RUN_STAMP) ## run the gate with an embedded engine and a moving market; Ctrl-C stops it
+	@$(BIN)/ordergate demo $(DEMO_OPTIONS)
+
+test: $(TEST_STAMP) ## run all tests (PYTEST_OPTIONS='-k name' for some)
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+check: $(DEV_STAMP) ## lint, formatting, types, architecture, currency of generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/generate_proto.py --check
+	$(BIN)/python tools/generate_docs.py --check
+	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+bench: $(TEST_STAMP) ## measure what a decision costs
+	$(BIN)/python -m tests.bench $(BENCH_OPTIONS)
+
+soak: $(TEST_STAMP) ## run the long versions of tests
+	ORDERGATE_SOAK=1 HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest --timeout=3600 $(PYTEST_OPTIONS)
+
+proto: $(DEV_STAMP) ## generate gateway/wire from proto/
+	$(BIN)/python tools/generate_proto.py
+
+docs: $(TEST_STAMP) ## generate the tables in docs/
+	$(BIN)/python tools/generate_docs.py
+
+format: $(DEV_STAMP) ## format the tree
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# --- Set-up: once, and again when pyproject.toml changes --------------------------------------
+
+$(RUN_STAMP): pyproject.toml tools/make_venv.sh
+	@tools/make_venv.sh $(VENV)
+	$(PIP) install --quiet --editable .
+	@touch $@
+
+$(TEST_STAMP): pyproject.toml tools/make_venv.sh
+	@tools/make_venv.sh $(VENV)
+	$(PIP) install --quiet --editable '.[test]'
+	@touch $@ $(RUN_STAMP)
+
+$(DEV_STAMP): pyproject.toml tools/make_venv.sh
+	@tools/make_venv.sh $(VENV)
+	$(PIP) install --quiet --editable '.[dev]'
+	@touch $@ $(TEST_STAMP) $(RUN_STAMP)
