@@ -9,6 +9,16 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from rules.texts import (
+    Count,
+    DecimalText,
+    DurationText,
+    OrderTypeText,
+    PositiveCount,
+    StpModeText,
+    SwitchableDecimalText,
+)
+
 Mode: TypeAlias = Literal["enforce", "shadow", "off"]
 """Refuse; only record what would have been refused; or not evaluate at all."""
 
@@ -24,19 +34,19 @@ class Clause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class WindowClause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A fixed window aligned to the UTC clock: at most `limit` in each `interval`."""
 
-    interval: str
-    limit: int
+    interval: DurationText
+    limit: Count
 
 
 class BanLadderClause(Clause, frozen=True, kw_only=True):
     """Rate-limit refusals of one address that turn into a ban, and how bans grow."""
 
-    refusals: int = 10
-    within: str = "1m"
-    first_ban: str = "2m"
-    longest_ban: str = "3d"
-    growth: int = 2
-    forgiven_after: str = "24h"
+    refusals: PositiveCount = 10
+    within: DurationText = "1m"
+    first_ban: DurationText = "2m"
+    longest_ban: DurationText = "3d"
+    growth: PositiveCount = 2
+    forgiven_after: DurationText = "24h"
 
 
 class RawRequestsClause(Clause, frozen=True, kw_only=True):
@@ -59,11 +69,11 @@ class AuthenticationClause(Clause, frozen=True, kw_only=True):
 class RecvWindowClause(Clause, frozen=True, kw_only=True):
     """Timestamp and recvWindow."""
 
-    default: str = "5s"
-    longest: str = "60s"
-    ahead: str = "1s"
+    default: DurationText = "5s"
+    longest: DurationText = "60s"
+    ahead: DurationText = "1s"
     """A timestamp this far ahead of the server, or further, is refused."""
-    invalid_ahead: str = "10s"
+    invalid_ahead: DurationText = "10s"
     """A timestamp further ahead than this is not a timestamp at all."""
     earliest: str = "2017-01-01T00:00:00Z"
 
@@ -83,7 +93,7 @@ class AccountStandingClause(Clause, frozen=True, kw_only=True):
 class StopStateClause(Clause, frozen=True, kw_only=True):
     """Stop states of venue, symbol, owner, account and key; the strictest wins."""
 
-    slow_interval: str = "1s"
+    slow_interval: DurationText = "1s"
     """Least time between two new orders of an owner in state SLOW."""
 
 
@@ -96,7 +106,7 @@ class OrderCountClause(Clause, frozen=True, kw_only=True):
 
     windows: tuple[WindowClause, ...] = ()
     tiers: dict[str, tuple[WindowClause, ...]] = {}
-    first_fill_credit: int = 1
+    first_fill_credit: Count = 1
     """What the first fill of an order takes off the count, in every window, never below 0."""
 
 
@@ -147,13 +157,13 @@ class OrderValueClause(Clause, frozen=True, kw_only=True):
 class PriceCollarClause(Clause, frozen=True, kw_only=True):
     """Price collar (RTS 6 Art. 15(1)(a), RTS 7 Art. 20(1)(a))."""
 
-    aggressive: str = "0.05"
+    aggressive: DecimalText = "0.05"
     """How far above (buy) or below (sell) the reference a price may be, as a share of it."""
-    passive: str = "0.30"
+    passive: DecimalText = "0.30"
     """How far on the other side, where the order would rest."""
-    last_max_age: str = "5s"
+    last_max_age: DurationText = "5s"
     """An older last trade is no reference; the mid of best bid and offer is next."""
-    quote_max_age: str = "60s"
+    quote_max_age: DurationText = "60s"
     """Older best prices are no reference; the previous close is next, then none."""
     previous_close: bool = True
     """Whether the instrument's previous close may serve before the first trade of the run."""
@@ -162,7 +172,7 @@ class PriceCollarClause(Clause, frozen=True, kw_only=True):
 class MarketProtectionClause(Clause, frozen=True, kw_only=True):
     """Cap of the price a market order may reach."""
 
-    distance: str = "0.03"
+    distance: DecimalText = "0.03"
 
 
 class DuplicateClientOrderIdClause(Clause, frozen=True, kw_only=True):
@@ -170,7 +180,7 @@ class DuplicateClientOrderIdClause(Clause, frozen=True, kw_only=True):
 
     among: Literal["open", "forever", "window"] = "open"
     """Open, in flight or unknown orders; every order ever; or those of the last `window`."""
-    window: str = "24h"
+    window: DurationText = "24h"
 
 
 class BalanceClause(Clause, frozen=True, kw_only=True):
@@ -180,9 +190,9 @@ class BalanceClause(Clause, frozen=True, kw_only=True):
 class RestingTimeClause(Clause, frozen=True, kw_only=True):
     """Minimum resting time: no cancel or amend before the order has rested so long."""
 
-    minimum: str = "500ms"
+    minimum: DurationText = "500ms"
     policy: Literal["REJECT", "DEFER", "CHARGE"] = "REJECT"
-    symbols: dict[str, str] = {}
+    symbols: dict[str, DurationText] = {}
     """Other minimums by symbol name."""
     algo_only: bool = False
     """Only orders flagged as decided by an algorithm."""
@@ -193,14 +203,14 @@ class RestingTimeClause(Clause, frozen=True, kw_only=True):
 class OrderToTradeClause(Clause, frozen=True, kw_only=True):
     """Order-to-trade ratio of RTS 9 Art. 3 with the counts of its Annex, per owner and symbol."""
 
-    max_number: str = ""
+    max_number: SwitchableDecimalText = ""
     """Highest ratio by number; empty: counted and reported, never refused."""
-    max_volume: str = ""
-    floor_trades: int = 1
-    floor_volume: str = "0"
-    minimum_orders: int = 1000
+    max_volume: SwitchableDecimalText = ""
+    floor_trades: Count = 1
+    floor_volume: DecimalText = "0"
+    minimum_orders: Count = 1000
     """No judgement before so many counted messages in the session."""
-    market_maker_factor: int = 10
+    market_maker_factor: PositiveCount = 10
     session_starts: str = "00:00"
     """Time of day, UTC, at which the counts begin anew."""
     count_rejects: bool = True
@@ -243,18 +253,18 @@ class RuleClauses(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class EndpointClause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one endpoint costs and needs (`[endpoints.<name>]`)."""
 
-    weight: int = 1
-    weight_success: int | None = None
+    weight: Count = 1
+    weight_success: Count | None = None
     """Weight when it succeeds; absent: the same as `weight`."""
-    steps: tuple[tuple[int, int], ...] = ()
+    steps: tuple[tuple[Count, Count], ...] = ()
     """Weight by size: (largest size, weight) in rising order, instead of `weight`."""
-    per_item: int = 0
+    per_item: Count = 0
     """Weight for each item of `size`, at most `weight`; used when above 0."""
-    all_items: int = 0
+    all_items: Count = 0
     """Weight when `size` is 0 (all symbols) and `per_item` or `steps` is given."""
     security: Literal["none", "key", "signed"] = "none"
     permission: Literal["", "read", "trade", "margin", "futures"] = ""
-    orders: int = 0
+    orders: Count = 0
     """What it adds to the order count when accepted."""
     gate: bool = False
     """One of the gate's own routes, with a budget of their own."""
@@ -267,36 +277,36 @@ class InstrumentClause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     single check off.
     """
 
-    min_price: str | None = None
-    max_price: str | None = None
-    tick_size: str | None = None
-    min_quantity: str | None = None
-    max_quantity: str | None = None
-    step_size: str | None = None
-    market_min_quantity: str | None = None
-    market_max_quantity: str | None = None
-    market_step_size: str | None = None
-    min_notional: str | None = None
+    min_price: SwitchableDecimalText | None = None
+    max_price: SwitchableDecimalText | None = None
+    tick_size: SwitchableDecimalText | None = None
+    min_quantity: SwitchableDecimalText | None = None
+    max_quantity: SwitchableDecimalText | None = None
+    step_size: SwitchableDecimalText | None = None
+    market_min_quantity: SwitchableDecimalText | None = None
+    market_max_quantity: SwitchableDecimalText | None = None
+    market_step_size: SwitchableDecimalText | None = None
+    min_notional: SwitchableDecimalText | None = None
     """MIN_NOTIONAL."""
     min_notional_applies_to_market: bool | None = None
-    notional_min: str | None = None
+    notional_min: SwitchableDecimalText | None = None
     """NOTIONAL, lower bound."""
-    notional_max: str | None = None
+    notional_max: SwitchableDecimalText | None = None
     notional_min_applies_to_market: bool | None = None
     notional_max_applies_to_market: bool | None = None
-    percent_price_up: str | None = None
-    percent_price_down: str | None = None
-    bid_multiplier_up: str | None = None
-    bid_multiplier_down: str | None = None
-    ask_multiplier_up: str | None = None
-    ask_multiplier_down: str | None = None
-    average_price_minutes: int | None = None
-    max_num_orders: int | None = None
-    max_order_quantity: str | None = None
-    max_order_value: str | None = None
-    order_types: tuple[str, ...] | None = None
-    stp_modes: tuple[str, ...] | None = None
-    default_stp_mode: str | None = None
+    percent_price_up: SwitchableDecimalText | None = None
+    percent_price_down: SwitchableDecimalText | None = None
+    bid_multiplier_up: SwitchableDecimalText | None = None
+    bid_multiplier_down: SwitchableDecimalText | None = None
+    ask_multiplier_up: SwitchableDecimalText | None = None
+    ask_multiplier_down: SwitchableDecimalText | None = None
+    average_price_minutes: Count | None = None
+    max_num_orders: Count | None = None
+    max_order_quantity: SwitchableDecimalText | None = None
+    max_order_value: SwitchableDecimalText | None = None
+    order_types: tuple[OrderTypeText, ...] | None = None
+    stp_modes: tuple[StpModeText, ...] | None = None
+    default_stp_mode: StpModeText | None = None
 
 
 class RulebookFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,13 +1,14 @@
 """A rulebook: data that says which rules are in force and with which numbers.
 
 Parsing is pure: the texts are handed in, nothing is read from disk here. Inheritance is by
-`extends`: tables are merged key by key, the inheriting file wins. Every error is reported at once.
+`extends`: tables are merged key by key, the inheriting file wins. Every error is reported at once,
+in structure and in meaning; what only a rule's constructor finds is added by whoever builds rules.
 """
 
 import hashlib
 import tomllib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -18,16 +19,40 @@ from rules.clauses import (
     RuleClauses,
 )
 from rules.endpoints import ENDPOINT_BY_NAME, Endpoint
+from rules.faults import Fault, located, nearest
 from rules.instruments import EndpointEntry, Filters
+from rules.rulebook_checks import check_meaning, merged_instrument
+from rules.strict import UNUSABLE, StrictReader
 from rules.valuation import Valuation
 
 
 class RulebookError(ValueError):
-    """A rulebook that can't be used; `errors` names every fault, one line each."""
+    """A rulebook that can't be used.
 
-    def __init__(self, errors: list[str]) -> None:
-        super().__init__("\n".join(errors))
-        self.errors = errors
+    `faults` has every fault with its place; `errors` has the same as one line each.
+    """
+
+    def __init__(self, errors: Sequence[str | Fault]) -> None:
+        self.faults = [Fault(error) if isinstance(error, str) else error for error in errors]
+        self.errors = [str(fault) for fault in self.faults]
+        super().__init__("\n".join(self.errors))
+
+
+class RulebookSource(NamedTuple):
+    """One file of a rulebook's line of inheritance."""
+
+    file: str
+    """What faults in it are reported under."""
+    text: str
+
+
+class RulebookReading(NamedTuple):
+    """A rulebook as far as it can be used, and what is wrong with it, not yet located."""
+
+    rulebook: "Rulebook"
+    faults: list[Fault]
+    sources: list[RulebookSource]
+    """The files it was read from, the inheriting one first."""
 
 
 class Rulebook:
@@ -50,7 +75,6 @@ class Rulebook:
         self.entries: list[EndpointEntry] = [default] * (max(Endpoint) + 1)
         for name, clause in file.endpoints.items():
             self.entries[ENDPOINT_BY_NAME[name]] = EndpointEntry(clause)
-        self._instruments = file.instruments
         self._filters: dict[str, Filters] = {}
 
     def entry(self, endpoint: int) -> EndpointEntry:
@@ -66,15 +90,7 @@ class Rulebook:
 
     def instrument(self, symbol_name: str) -> InstrumentClause:
         """Return a symbol's clause with the default's values where it has none of its own."""
-        merged: dict[str, Any] = {}
-        for key in ("default", symbol_name):
-            clause = self._instruments.get(key)
-            if clause is not None:
-                for field in clause.__struct_fields__:
-                    value = getattr(clause, field)
-                    if value is not None:
-                        merged[field] = value
-        return InstrumentClause(**merged)
+        return merged_instrument(self.file, symbol_name)
 
     def with_changes(self, changes: Mapping[str, Any]) -> "Rulebook":
         """Return this rulebook with `changes` (a TOML-like tree) merged over it."""
@@ -87,25 +103,54 @@ def parse_rulebook(name: str, texts: Mapping[str, str]) -> Rulebook:
 
     Raises RulebookError with every fault found.
     """
+    reading = read_rulebook(name, texts)
+    if reading.faults:
+        raise RulebookError(located(reading.faults, reading.sources))
+    return reading.rulebook
+
+
+def read_rulebook(
+    name: str, texts: Mapping[str, str], files: Mapping[str, str] | None = None
+) -> RulebookReading:
+    """Read the rulebook `name` from `texts` (name → TOML), with what it extends.
+
+    `files` gives the file of a rulebook where it is not the rulebook's name. What can't be used
+    is left out of the result, so that its rules can be built and checked all the same. Raises
+    RulebookError when a text is no TOML or the line of inheritance is broken.
+    """
     tree: dict[str, Any] = {}
+    sources: list[RulebookSource] = []
     chain: list[str] = []
-    wanted = name
+    if name not in texts:
+        raise RulebookError([f"no rulebook `{name}`; {nearest(name, texts)}"])
+    wanted: Any = name
     while wanted:
-        if wanted in chain:
-            raise RulebookError(
-                [f"{name}: `extends` runs in a circle: {' → '.join([*chain, wanted])}"]
-            )
-        if wanted not in texts:
-            raise RulebookError([f"no rulebook `{wanted}`; there are {', '.join(sorted(texts))}"])
-        chain.append(wanted)
+        text = texts[wanted]
+        file = (files or {}).get(wanted, wanted)
         try:
-            own = tomllib.loads(texts[wanted])
+            own = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise RulebookError([f"{wanted}: {error}"]) from None
+            raise RulebookError([Fault(str(error), file=file)]) from None
+        chain.append(wanted)
+        sources.append(RulebookSource(file, text))
         tree = merge(own, tree)
         wanted = own.get("extends", "")
+        if message := _extends_fault(wanted, chain, texts):
+            raise RulebookError(located([Fault(message, ("extends",))], sources[-1:]))
     tree["name"] = name
-    return Rulebook(convert(tree))
+    converted, faults = _convert(tree)
+    return RulebookReading(Rulebook(converted), faults, sources)
+
+
+def _extends_fault(wanted: Any, chain: list[str], texts: Mapping[str, str]) -> str:
+    """Return what is wrong with the name of the rulebook that is extended, empty when nothing."""
+    if not isinstance(wanted, str):
+        return "the name of a rulebook, as text, is expected"
+    if wanted in chain:
+        return f"runs in a circle: {' → '.join([*chain, wanted])}"
+    if wanted and wanted not in texts:
+        return f"no rulebook `{wanted}`; {nearest(wanted, texts)}"
+    return ""
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,8 +166,19 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def convert(tree: Mapping[str, Any]) -> RulebookFile:
-    """Return the typed form of a merged tree; raises RulebookError."""
-    try:
-        return msgspec.convert(tree, RulebookFile)
-    except msgspec.ValidationError as error:
-        raise RulebookError([str(error)]) from None
+    """Return the typed form of a merged tree; raises RulebookError with every fault."""
+    file, faults = _convert(tree)
+    if faults:
+        raise RulebookError(faults)
+    return file
+
+
+def _convert(tree: Mapping[str, Any]) -> tuple[RulebookFile, list[Fault]]:
+    """Return the typed form of a merged tree as far as it can be used, and its faults."""
+    reader = StrictReader()
+    file = reader.read(tree, RulebookFile)
+    if file is UNUSABLE:
+        return RulebookFile(name="unusable"), reader.faults
+    faults = reader.faults + check_meaning(file)
+    known = {name: one for name, one in file.endpoints.items() if name in ENDPOINT_BY_NAME}
+    return msgspec.structs.replace(file, endpoints=known), faults
