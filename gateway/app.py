@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.administration import Administration
+from gateway.addresses import PeerAddresses
+from gateway.admin.administration import Administration
+from gateway.admin.key_registry import KeyRegistry
 from gateway.auth.authenticator import Authenticator
 from gateway.auth.keystore import KeyStore, find_sealing_key
 from gateway.carryover import NOTHING, CarryOver, carry_over
@@ -18,7 +20,6 @@ from gateway.decision_id import DecisionIds
 from gateway.dialects.binance.dialect import BinanceDialect
 from gateway.dialects.native.desk import Desk
 from gateway.directory import Directory
-from gateway.edges.addresses import PeerAddresses
 from gateway.edges.admin import AdminEdge, make_token
 from gateway.edges.grpc_admin import GrpcAdmin
 from gateway.edges.grpc_orders import GrpcOrderEdge
@@ -26,7 +27,6 @@ from gateway.edges.rest import RestEdge
 from gateway.engine.embedded import EmbeddedEngine
 from gateway.engine.remote import RemoteEngine
 from gateway.journal import latest_run, start_run
-from gateway.key_registry import KeyRegistry
 from gateway.logview.rendering import Names, record_tree
 from gateway.logview.subjects import Subjects
 from gateway.population import populate

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 from rich.table import Table
 
-from gateway.admin_client import (
+from gateway.admin.client import (
     DEFAULT_TOKEN_FILE,
     DEFAULT_URL,
     AdminOption,
@@ -16,7 +16,7 @@ from gateway.admin_client import (
     get_or_fail,
     post_or_fail,
 )
-from gateway.admin_messages import (
+from gateway.admin.messages import (
     CreatedKeyAnswer,
     CreateKeyRequest,
     KeyLine,

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
-from gateway.admin_client import (
+from gateway.admin.client import (
     DEFAULT_TOKEN_FILE,
     DEFAULT_URL,
     AdminOption,
@@ -14,7 +14,7 @@ from gateway.admin_client import (
     get_or_fail,
     post_or_fail,
 )
-from gateway.admin_messages import (
+from gateway.admin.messages import (
     ActAnswer,
     KillRequest,
     ReleaseRequest,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from gateway.admin_client import (
+from gateway.admin.client import (
     DEFAULT_TOKEN_FILE,
     DEFAULT_URL,
     AdminOption,
@@ -14,7 +14,7 @@ from gateway.admin_client import (
     connect,
     get_or_fail,
 )
-from gateway.admin_messages import LimitsAnswer, StatusAnswer
+from gateway.admin.messages import LimitsAnswer, StatusAnswer
 from gateway.commands.common import EXIT_DIFFERENCE, console, print_json
 from rules.units import duration_text
 from rules.values import NS_PER_MS, NS_PER_SECOND

@@ -16,10 +16,10 @@ from typing import Any, Final, TypeVar
 import msgspec
 from aiohttp import web
 
-from gateway import admin_messages as messages
-from gateway.administered import OperatorError, UnknownSubjectError
-from gateway.administration import Administration
-from gateway.key_registry import KeyRegistry
+from gateway.admin import messages
+from gateway.admin.administration import Administration
+from gateway.admin.key_registry import KeyRegistry
+from gateway.admin.surface import OperatorError, UnknownSubjectError
 from gateway.telemetry import EXPOSITION_TYPE, Telemetry
 from rules.values import NS_PER_SECOND
 

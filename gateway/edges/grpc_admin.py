@@ -10,9 +10,9 @@ from typing import Any, Final, NoReturn, TypeAlias
 import grpc
 import msgspec
 
-from gateway import admin_messages as messages
-from gateway.administered import OperatorError, UnknownSubjectError
-from gateway.administration import Administration
+from gateway.admin import messages
+from gateway.admin.administration import Administration
+from gateway.admin.surface import OperatorError, UnknownSubjectError
 from gateway.wire.ordergate.v1 import admin_pb2 as wire
 from gateway.wire.ordergate.v1 import admin_pb2_grpc
 from rules.values import SCOPE_NAMES, STATE_KILLED, STATE_NAMES

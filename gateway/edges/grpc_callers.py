@@ -5,6 +5,7 @@ from urllib.parse import unquote
 
 import grpc
 
+from gateway.addresses import PeerAddresses
 from gateway.auth.authenticator import Authenticator, Identity
 from gateway.dialects.native.desk import Caller, NativeCore
 from gateway.dialects.native.reading import Fault, text_time_ns, time_ns
@@ -16,7 +17,6 @@ from gateway.dialects.native.signing import (
     call_payload,
     logon_payload,
 )
-from gateway.edges.addresses import PeerAddresses
 from gateway.wire.ordergate.v1 import order_entry_pb2 as wire
 from rules.access.ban_ladder import BanLadder
 from rules.reasons import Reason

@@ -17,6 +17,7 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from gateway.addresses import PeerAddresses
 from gateway.answer import Answer
 from gateway.auth.authenticator import Authenticator
 from gateway.dialects.native.answers import METHODS, Method, answer
@@ -25,7 +26,6 @@ from gateway.dialects.native.reading import Fault
 from gateway.dialects.native.refusals import status_code
 from gateway.dialects.native.requests import refused
 from gateway.dialects.native.signing import DECISION_HEADER, RULE_HEADER, SERVICE, SESSION_PATH
-from gateway.edges.addresses import PeerAddresses
 from gateway.edges.grpc_callers import Callers
 from gateway.edges.grpc_session import MESSAGE_MAX, Session, too_long
 from gateway.edges.protocols import Meter, SubmittingCore

@@ -19,9 +19,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 from multidict import CIMultiDict
 
+from gateway.addresses import UNKNOWN_ADDRESS, PeerAddresses
 from gateway.answer import Answer
 from gateway.dialects.http import HttpDialect, HttpRequest, HttpResponse
-from gateway.edges.addresses import UNKNOWN_ADDRESS, PeerAddresses
 from gateway.edges.protocols import Meter, SubmittingCore
 from gateway.outcome import Outcome
 from rules.endpoints import Endpoint

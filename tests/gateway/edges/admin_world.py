@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 from aiohttp import ClientSession
 
-from gateway.administration import Administration
+from gateway.admin.administration import Administration
+from gateway.admin.key_registry import KeyRegistry
 from gateway.auth.keystore import KeyStore
 from gateway.decision_id import DecisionIds
 from gateway.directory import Directory
 from gateway.edges.admin import AdminEdge
-from gateway.key_registry import KeyRegistry
 from gateway.outcome import Outcome, Reply
 from gateway.telemetry import Telemetry
 from rules.access.ban_ladder import BanLadder

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.edges.addresses import UNKNOWN_ADDRESS, PeerAddresses, address_text
+from gateway.addresses import UNKNOWN_ADDRESS, PeerAddresses, address_text
 
 
 @pytest.mark.parametrize(

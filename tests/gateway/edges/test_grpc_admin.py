@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
-from gateway.administration import Administration
+from gateway.admin.administration import Administration
 from gateway.decision_id import DecisionIds
 from gateway.edges.grpc_admin import GrpcAdmin
 from gateway.wire.ordergate.v1 import admin_pb2 as wire

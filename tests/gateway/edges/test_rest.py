@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from gateway.addresses import PeerAddresses
 from gateway.dialects.http import HttpRequest, HttpResponse, Parsed
 from gateway.directory import Directory
-from gateway.edges.addresses import PeerAddresses
 from gateway.edges.rest import RestEdge, split_target
 from gateway.outcome import Outcome, Reply
 from rules.decisions import ACCEPTED, NOTED_DECISION, REFUSED, Decision

@@ -5,12 +5,12 @@ Material goes into the key store; whose key it is and what it permits are events
 
 from typing import Final
 
-from gateway import admin_messages as messages
-from gateway.administered import AdministeredCore, OperatorError, UnknownSubjectError
+from gateway.addresses import address_text
+from gateway.admin import messages
+from gateway.admin.surface import AdministeredCore, OperatorError, UnknownSubjectError
 from gateway.answer import Answer
 from gateway.auth.authenticator import Authenticator
 from gateway.auth.keystore import KeyStore, KeyStoreError, NewKey, make_key_name, make_secret
-from gateway.edges.addresses import address_text
 from rules.events import DefineAccount, DefineKey, Event
 from rules.values import DEFINE_ADDRESS, DEFINE_OWNER, PERMISSION_NAMES
 

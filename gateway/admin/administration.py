@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from typing import Final
 
 import rules.rule
-from gateway import admin_messages as messages
-from gateway.administered import (
+from gateway.addresses import address_text
+from gateway.admin import messages
+from gateway.admin.surface import (
     AdministeredCore,
     AdministeredJournal,
     OperatorError,
@@ -18,7 +19,6 @@ from gateway.administered import (
 )
 from gateway.answer import Answer
 from gateway.decision_id import DecisionIds
-from gateway.edges.addresses import address_text
 from gateway.outcome import Outcome
 from rules.book import OpenOrder
 from rules.decisions import Usage

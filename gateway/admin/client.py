@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 import typer
 
-from gateway.admin_messages import ErrorAnswer, Message
+from gateway.admin.messages import ErrorAnswer, Message
 from gateway.commands.common import fail
 
 DEFAULT_URL: Final = "http://127.0.0.1:8081"
