@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from gateway.outcome import Outcome
 from rules.events import Request
+from rules.reasons import Reason
 
 
 class HttpRequest(NamedTuple):
@@ -54,3 +55,6 @@ class HttpDialect(Protocol):
 
     def parse(self, request: HttpRequest) -> Parsed:
         """Turn a request into an event; what can't be understood is a RefusedRequest."""
+
+    def refuse(self, address: str, received_ns: int, reason: Reason, detail: str) -> Parsed:
+        """Turn what the server could not read, or nobody serves, into a RefusedRequest."""

@@ -21,13 +21,9 @@ from multidict import CIMultiDict
 
 from gateway.addresses import UNKNOWN_ADDRESS, PeerAddresses
 from gateway.answer import Answer
-from gateway.dialects.http import HttpDialect, HttpRequest, HttpResponse
+from gateway.dialects.http import HttpDialect, HttpRequest, HttpResponse, Parsed
 from gateway.edges.protocols import Meter, SubmittingCore
-from gateway.outcome import Outcome
-from rules.endpoints import Endpoint
-from rules.events import RefusedRequest
 from rules.reasons import Reason
-from rules.values import AUTH_NOT_REQUIRED, CHANNEL_REST
 
 BODY_MAX: Final = 1_048_576
 """Bytes of a request's body that are taken."""
@@ -39,7 +35,6 @@ LINGERING_SECONDS: Final = 2.0
 """How long the rest of a refused body is read, so that the client gets to read its answer."""
 SHUTDOWN_SECONDS: Final = 5.0
 """How long requests in progress may take to end when the edge closes."""
-_DETAIL_MAX: Final = 256
 _ABSOLUTE_FORM: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?]*")
 """What a proxy puts before the path: `GET http://host/path`."""
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -95,41 +90,70 @@ class RestEdge:
         started_ns = time.perf_counter_ns()
         received_ns = self._receive_ns()
         headers = _headers(request)
+        address = self._address(request, headers.get("x-forwarded-for"))
+        path, query = split_target(request.raw_path)
+        dialect = self._dialect(path)
+        too_large = broken = False
         try:
             body, too_large = await self._body(request)
         except TimeoutError:
-            return await self._refuse(request, Reason.MALFORMED_REQUEST, "body not in time", 408)
+            broken = True
+            parsed = dialect.refuse(
+                address, received_ns, Reason.MALFORMED_REQUEST, "body not in time"
+            )
         except (web.RequestPayloadError, HttpProcessingError):
-            return await self._refuse(request, Reason.MALFORMED_REQUEST, "body is broken", 400)
-        path, query = split_target(request.raw_path)
+            broken = True
+            parsed = dialect.refuse(address, received_ns, Reason.MALFORMED_REQUEST, "broken body")
+        else:
+            if dialect.serves(path):
+                parsed = dialect.parse(
+                    HttpRequest(
+                        request.method,
+                        path,
+                        query,
+                        headers,
+                        body,
+                        address,
+                        received_ns,
+                        0,
+                        too_large,
+                    )
+                )
+            else:
+                parsed = dialect.refuse(address, received_ns, Reason.UNKNOWN_ENDPOINT, path)
+        rendered = await self._decide(parsed, started_ns)
+        response = _response(rendered)
+        if too_large or broken:
+            response.force_close()
+        return response
+
+    async def refuse_broken(self, request: web.BaseRequest, detail: str) -> HttpResponse:
+        """Have bytes that are no HTTP request decided; return the answer once that is recorded."""
+        started_ns = time.perf_counter_ns()
+        parsed = self._dialects[0].refuse(
+            self._address(request, request.headers.get("X-Forwarded-For")),
+            self._receive_ns(),
+            Reason.MALFORMED_REQUEST,
+            detail,
+        )
+        return await self._decide(parsed, started_ns)
+
+    def _dialect(self, path: str) -> HttpDialect:
+        """Return the dialect of a path; what none serves is refused by the first one."""
         for dialect in self._dialects:
             if dialect.serves(path):
-                break
-        else:
-            return await self._refuse(request, Reason.UNKNOWN_ENDPOINT, path, 404)
-        parsed = dialect.parse(
-            HttpRequest(
-                request.method,
-                path,
-                query,
-                headers,
-                body,
-                self._address(request, headers.get("x-forwarded-for")),
-                received_ns,
-                0,
-                too_large,
-            )
-        )
+                return dialect
+        return self._dialects[0]
+
+    async def _decide(self, parsed: Parsed, started_ns: int) -> HttpResponse:
+        """Submit a parsed request and return its rendered answer."""
         answer = Answer()
         self._core.submit(parsed.event, answer)
         rendered = parsed.render(await answer.outcome())
-        response = _response(rendered)
-        if too_large:
-            response.force_close()
         if self._meter is not None:
             latency_ns = time.perf_counter_ns() - started_ns
             self._meter.answered(parsed.event.endpoint, rendered.status, latency_ns)
-        return response
+        return rendered
 
     async def _body(self, request: web.BaseRequest) -> tuple[bytes, bool]:
         """Return the body, at most one byte more than is taken, and whether it was too large.
@@ -155,40 +179,6 @@ class RestEdge:
         if not isinstance(peer, tuple):
             return UNKNOWN_ADDRESS
         return self._addresses.of(peer[0], forwarded_for)
-
-    async def _refuse(
-        self, request: web.BaseRequest, reason: Reason, detail: str, status: int
-    ) -> web.Response:
-        """Decide a request that no dialect sees, and return its answer."""
-        await self.decide_refused(request, reason, detail)
-        response = web.Response(status=status, headers={"Server": "ordergate"})
-        if status != 404:
-            response.force_close()
-        return response
-
-    async def decide_refused(
-        self, request: web.BaseRequest, reason: Reason, detail: str
-    ) -> Outcome:
-        """Have a request that no dialect sees decided; returns once that is recorded."""
-        forwarded_for = request.headers.get("X-Forwarded-For")
-        event = RefusedRequest(
-            endpoint=Endpoint.UNKNOWN,
-            ip=self._core.directory.address(self._address(request, forwarded_for)),
-            key=0,
-            auth=AUTH_NOT_REQUIRED,
-            received_ns=self._receive_ns(),
-            timestamp_ns=0,
-            recv_window_ns=0,
-            size=0,
-            channel=CHANNEL_REST,
-            session=0,
-            agent=0,
-            reason=reason,
-            detail=detail[:_DETAIL_MAX],
-        )
-        answer = Answer()
-        self._core.submit(event, answer)
-        return await answer.outcome()
 
 
 class _Protocol(RequestHandler):
@@ -239,14 +229,17 @@ class _BrokenHttp(web.Response):
     """The answer to a request that is not HTTP; it is decided before a byte of it leaves."""
 
     def __init__(self, edge: RestEdge, detail: str) -> None:
-        super().__init__(status=400, headers={"Server": "ordergate"})
+        super().__init__(status=400)
         self.force_close()
         self._edge = edge
         self._detail = detail
 
     async def prepare(self, request: web.BaseRequest) -> Any:
         """Have the request decided, then begin the answer."""
-        await self._edge.decide_refused(request, Reason.MALFORMED_REQUEST, self._detail)
+        rendered = await self._edge.refuse_broken(request, self._detail)
+        self.set_status(rendered.status)
+        self.headers.update(_response_headers(rendered))
+        self.body = rendered.body
         return await super().prepare(request)
 
 
@@ -282,6 +275,12 @@ def _printable(text: str) -> str:
 
 
 def _response(rendered: HttpResponse) -> web.Response:
+    return web.Response(
+        status=rendered.status, headers=_response_headers(rendered), body=rendered.body
+    )
+
+
+def _response_headers(rendered: HttpResponse) -> CIMultiDict[str]:
     headers = CIMultiDict(rendered.headers)
     headers.setdefault("Server", "ordergate")
-    return web.Response(status=rendered.status, headers=headers, body=rendered.body)
+    return headers

@@ -109,10 +109,19 @@ class BinanceDialect:
         )
         return Parsed(event, _Renderer(call))
 
+    def refuse(self, address: str, received_ns: int, reason: Reason, detail: str) -> Parsed:
+        """Turn what the server could not read, or no dialect serves, into a refused request."""
+        request = HttpRequest("", "", b"", {}, b"", address, received_ns)
+        return self._refused(request, Fault(reason, detail[:_DETAIL_MAX]))
+
     def _unknown(self, request: HttpRequest) -> Parsed:
         known = known_path(request.path)
         reason = Reason.METHOD_NOT_ALLOWED if known else Reason.UNKNOWN_ENDPOINT
-        fault = Fault(reason, f"{request.method} {request.path}"[:_DETAIL_MAX])
+        detail = f"{request.method} {request.path}"
+        return self._refused(request, Fault(reason, detail[:_DETAIL_MAX]))
+
+    def _refused(self, request: HttpRequest, fault: Fault) -> Parsed:
+        """Return a request of no route, with the answer that it is refused."""
         parameters = Parameters(b"", b"")
         ip = self._core.directory.address(request.address)
         reading = Reading(self._core, request, Endpoint.UNKNOWN, parameters, NOBODY, ip, 0)

@@ -70,9 +70,18 @@ class EchoDialect:
             event = Query(Endpoint.PING, *common)
         return Parsed(event, self.render)
 
+    def refuse(self, address: str, received_ns: int, reason: Reason, detail: str) -> Parsed:
+        """Turn what is no request into a refused one."""
+        ip = self.core.directory.address(address)
+        common = (Endpoint.UNKNOWN, ip, 0, 1, received_ns, 0, 0, 0, 1, 0, 0)
+        return Parsed(RefusedRequest(*common, reason, detail), self.render)
+
     def render(self, outcome: Outcome) -> HttpResponse:
         """Answer with the sequence number."""
-        status = 200 if outcome.decision.verdict == ACCEPTED else 413
+        status = 200
+        if isinstance(outcome.event, RefusedRequest):
+            statuses = {Reason.BODY_TOO_LARGE: 413, Reason.UNKNOWN_ENDPOINT: 404}
+            status = statuses.get(outcome.event.reason, 400)
         headers = [("Content-Type", "text/plain"), ("X-Seq", str(outcome.seq))]
         return HttpResponse(status, headers, b"decided")
 
@@ -229,7 +238,9 @@ def test_body_that_does_not_arrive_is_one_refused_request() -> None:
             answer = await exchange(
                 port, b"POST /api HTTP/1.1\r\nHost: gate\r\nContent-Length: 10\r\n\r\nabc"
             )
-            assert answer.startswith(b"HTTP/1.1 408")
+            assert answer.startswith(b"HTTP/1.1 400")
+            assert b"Connection: close" in answer
+            assert answer.endswith(b"decided")
             assert dialect.seen == []
             (event,) = core.requests
             assert isinstance(event, RefusedRequest)
@@ -252,6 +263,8 @@ def test_what_is_not_http_is_one_refused_request() -> None:
             for sent in broken:
                 answer = await exchange(port, sent)
                 assert b" 400 Bad Request" in answer
+                assert b"X-Seq: " in answer
+                assert answer.endswith(b"decided")
             assert dialect.seen == []
             reasons = [event.reason for event in core.requests if type(event) is RefusedRequest]
             assert reasons == [Reason.MALFORMED_REQUEST] * len(broken)
@@ -269,6 +282,7 @@ def test_path_of_no_dialect_is_one_refused_request() -> None:
             first = b"GET /nowhere HTTP/1.1\r\nHost: gate\r\n\r\n"
             answer = await exchange(port, first + get(b"/api"))
             assert answer.startswith(b"HTTP/1.1 404")
+            assert answer.count(b"X-Seq: ") == 2
             assert b"HTTP/1.1 200" in answer
             (refused, accepted) = core.requests
             assert isinstance(refused, RefusedRequest)
