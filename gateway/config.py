@@ -1,9 +1,13 @@
 """The gate's configuration: a TOML file, strict, every error reported at once."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
+
+from rules.texts import DecimalText, DurationText, SecretText
+
+Port: TypeAlias = Annotated[int, msgspec.Meta(ge=-1, le=65_535)]
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -14,9 +18,9 @@ class ListenConfig(Section, frozen=True, kw_only=True):
     """Where to listen; port 0 picks a free one, -1 does not listen at all."""
 
     host: str = "127.0.0.1"
-    rest_port: int = 8080
-    grpc_port: int = 50051
-    admin_port: int = 8081
+    rest_port: Port = 8080
+    grpc_port: Port = 50051
+    admin_port: Port = 8081
     proxies: tuple[str, ...] = ()
     """Networks whose forwarded headers are believed."""
 
@@ -26,7 +30,7 @@ class EngineConfig(Section, frozen=True, kw_only=True):
 
     address: str = ""
     """Of an `ordergate engine` process; empty: embedded in the gate."""
-    deadline: str = "900ms"
+    deadline: DurationText = "900ms"
     """A command without an answer after this is of unknown fate; below one second."""
 
 
@@ -34,8 +38,11 @@ class RecordConfig(Section, frozen=True, kw_only=True):
     """The record."""
 
     data: Path = Path("ordergate-data")
+    """Directory of the record and the key store; a relative one is below where `serve` starts."""
     segment_bytes: int = 64 * 1024 * 1024
+    """Size of a segment of the record."""
     durability: Literal["process"] = "process"
+    """`process`: a record is with the kernel before anything leaves."""
 
 
 class InstrumentConfig(Section, frozen=True, kw_only=True):
@@ -44,10 +51,11 @@ class InstrumentConfig(Section, frozen=True, kw_only=True):
     name: str
     base: str
     quote: str
-    previous_close: str = "0"
+    previous_close: DecimalText = "0"
     """The price to start from, as decimal text; 0: none."""
-    maker_commission: str = "0.001"
-    taker_commission: str = "0.001"
+    maker_commission: DecimalText = "0.001"
+    """Share of what is received, in whole millionths."""
+    taker_commission: DecimalText = "0.001"
 
 
 class AccountConfig(Section, frozen=True, kw_only=True):
@@ -57,9 +65,10 @@ class AccountConfig(Section, frozen=True, kw_only=True):
     owner: str = ""
     """Empty: the account's own name."""
     tier: str = ""
+    """One the rulebook has limits for; empty: the usual limits."""
     market_maker: bool = False
     high_frequency: bool = False
-    funds: dict[str, str] = {}
+    funds: dict[str, DecimalText] = {}
     """Amounts to deposit by asset, as decimal text, when the account is first opened."""
 
 
@@ -67,12 +76,14 @@ class KeyConfig(Section, frozen=True, kw_only=True):
     """An API key whose secret or public key is given in the configuration or in a bulk file."""
 
     name: str
+    """The key id clients send: 64 letters and digits."""
     account: str
     kind: Literal["hmac", "rsa", "ed25519"] = "hmac"
-    secret: str
+    secret: SecretText
     """HMAC secret, or public key as PEM text."""
     permissions: tuple[Literal["read", "trade", "margin", "futures"], ...] = ("read",)
     addresses: tuple[str, ...] = ()
+    """Addresses it may be used from; empty: any. An IPv6 address stands for its /64."""
     expires: str = ""
     """UTC time such as 2027-01-01T00:00:00Z; empty: never."""
 
@@ -81,6 +92,7 @@ class TelemetryConfig(Section, frozen=True, kw_only=True):
     """Metrics."""
 
     otlp_endpoint: str = ""
+    """URL to push metrics to over OTLP/HTTP; empty: none."""
 
 
 class Config(Section, frozen=True, kw_only=True):
@@ -96,11 +108,19 @@ class Config(Section, frozen=True, kw_only=True):
     accounts: tuple[AccountConfig, ...] = ()
     keys: tuple[KeyConfig, ...] = ()
     bulk: tuple[Path, ...] = ()
-    """Further files (TOML, or CSV with a header) of accounts and keys."""
+    """Further files (TOML, or CSV with a header) of accounts and keys, relative to this one."""
     clock: Literal["system", "manual"] = "system"
     """`manual`: limits and timers follow the admin port's clock; for tests."""
     demo_market: bool = False
     """Seeded participants who keep the market moving."""
     seed: int = 1
+    """What the demo market is drawn from."""
     seed_history: bool = False
     """Generated candles before the first trade, so that indicators have their history."""
+
+
+class BulkFile(Section, frozen=True, kw_only=True):
+    """A further TOML file of accounts and keys."""
+
+    accounts: tuple[AccountConfig, ...] = ()
+    keys: tuple[KeyConfig, ...] = ()

@@ -49,6 +49,15 @@ def check_rulebook(rulebook: Rulebook) -> list[Fault]:
     return faults
 
 
+def serving_faults(rulebook: Rulebook) -> list[Fault]:
+    """Return what keeps a rulebook from being served although it can be simulated."""
+    resting = rulebook.clauses.resting_time
+    if resting.mode != "enforce" or resting.policy == "REJECT":
+        return []
+    message = f"policy {resting.policy} can be simulated but not served yet; REJECT can"
+    return [Fault(message, ("rules", "resting_time", "policy"), rulebook.name)]
+
+
 def _window_faults(rulebook: Rulebook) -> list[Fault]:
     """Return a fault for each window that is not whole seconds, which headers could not name."""
     clauses = rulebook.clauses

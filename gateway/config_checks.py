@@ -1,0 +1,156 @@
+"""What the values of a configuration must mean: addresses, keys, instruments and their names."""
+
+import re
+from datetime import datetime
+from ipaddress import ip_address, ip_network
+from typing import Final
+from urllib.parse import urlsplit
+
+from gateway.admin.key_registry import NAME_MAX
+from gateway.auth.authenticator import well_formed
+from gateway.auth.material import KeyMaterial, verifier
+from gateway.config import (
+    AccountConfig,
+    EngineConfig,
+    InstrumentConfig,
+    KeyConfig,
+    ListenConfig,
+    RecordConfig,
+    TelemetryConfig,
+)
+from gateway.journal.writer import SEGMENT_BYTES_MIN
+from rules.faults import Fault, FieldPath
+from rules.texts import read_decimal, read_duration
+from rules.values import E8, NS_PER_SECOND
+
+_SYMBOL: Final = re.compile(r"[A-Z0-9._-]{1,50}")
+_ASSET: Final = re.compile(r"[A-Z0-9._-]{1,20}")
+_HOST: Final = re.compile(r"[A-Za-z0-9.:_-]+")
+_HOST_AND_PORT: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
+_PORT_MAX: Final = 65_535
+_COMMISSION_STEP_E8: Final = 100
+"""Commissions are recorded in whole millionths."""
+
+
+def check_listen(listen: ListenConfig, path: FieldPath) -> list[Fault]:
+    """Return what is wrong with where to listen."""
+    faults = []
+    if not _HOST.fullmatch(listen.host):
+        message = f"`{listen.host}` is not an address or a host's name such as 127.0.0.1"
+        faults.append(Fault(message, (*path, "host")))
+    taken: dict[int, str] = {}
+    for name in ("rest_port", "grpc_port", "admin_port"):
+        port = getattr(listen, name)
+        first = taken.setdefault(port, name)
+        if port > 0 and first != name:
+            faults.append(Fault(f"{port} is {first} already; give each its own", (*path, name)))
+    for index, proxy in enumerate(listen.proxies):
+        try:
+            ip_network(proxy)
+        except ValueError:
+            message = f"`{proxy}` is not an address or a network such as 10.0.0.0/8"
+            faults.append(Fault(message, (*path, "proxies", index)))
+    return faults
+
+
+def check_engine(engine: EngineConfig, path: FieldPath) -> list[Fault]:
+    """Return what is wrong with how the engine is reached."""
+    faults = []
+    if engine.address:
+        match = _HOST_AND_PORT.fullmatch(engine.address)
+        if match is None or not 0 < int(match[1]) <= _PORT_MAX:
+            message = f"`{engine.address}` is not host:port such as 127.0.0.1:50052"
+            faults.append(Fault(message, (*path, "address")))
+    if not 0 < read_duration(engine.deadline) < NS_PER_SECOND:
+        message = f"`{engine.deadline}` is not between 0 and 1s; write less than a second"
+        faults.append(Fault(message, (*path, "deadline")))
+    return faults
+
+
+def check_record(record: RecordConfig, path: FieldPath) -> list[Fault]:
+    """Return what is wrong with how the record is kept."""
+    if record.segment_bytes >= SEGMENT_BYTES_MIN:
+        return []
+    message = f"{record.segment_bytes} is too small; write {SEGMENT_BYTES_MIN} or more"
+    return [Fault(message, (*path, "segment_bytes"))]
+
+
+def check_telemetry(telemetry: TelemetryConfig, path: FieldPath) -> list[Fault]:
+    """Return what is wrong with where metrics go."""
+    endpoint = telemetry.otlp_endpoint
+    try:
+        parts = urlsplit(endpoint)
+        good = not endpoint or (parts.scheme in ("http", "https") and bool(parts.hostname))
+    except ValueError:
+        good = False
+    if good:
+        return []
+    message = f"`{endpoint}` is not a URL such as http://127.0.0.1:4318/v1/metrics"
+    return [Fault(message, (*path, "otlp_endpoint"))]
+
+
+def check_instrument(instrument: InstrumentConfig, path: FieldPath) -> list[Fault]:
+    """Return what is wrong with an instrument."""
+    faults = []
+    for name, form, what in (
+        ("name", _SYMBOL, "a symbol such as BTCUSDT"),
+        ("base", _ASSET, "an asset such as BTC"),
+        ("quote", _ASSET, "an asset such as USDT"),
+    ):
+        value = getattr(instrument, name)
+        if not form.fullmatch(value):
+            faults.append(Fault(f"`{value}` is not {what}", (*path, name)))
+    if instrument.base == instrument.quote:
+        faults.append(Fault(f"`{instrument.quote}` is the base asset too", (*path, "quote")))
+    for name in ("maker_commission", "taker_commission"):
+        text = getattr(instrument, name)
+        share_e8 = read_decimal(text)
+        if share_e8 >= E8 or share_e8 % _COMMISSION_STEP_E8:
+            message = f"`{text}` is not a share below 1 with at most 6 places, such as 0.001"
+            faults.append(Fault(message, (*path, name)))
+    return faults
+
+
+def check_account(account: AccountConfig, path: FieldPath) -> list[Fault]:
+    """Return what is wrong with an account."""
+    faults = []
+    for name, value in (("name", account.name), ("owner", account.owner or account.name)):
+        if not 0 < len(value) <= NAME_MAX or not value.isprintable():
+            message = f"`{value[:80]}` is no name; 1 to {NAME_MAX} printable characters are taken"
+            faults.append(Fault(message, (*path, name)))
+            break
+    faults += [
+        Fault(f"`{asset}` is not an asset such as BTC", (*path, "funds", asset))
+        for asset in account.funds
+        if not _ASSET.fullmatch(asset)
+    ]
+    return faults
+
+
+def check_key(key: KeyConfig, path: FieldPath) -> list[Fault]:
+    """Return what is wrong with a key; never says its secret."""
+    faults = []
+    if not well_formed(key.name):
+        message = f"`{key.name[:80]}` is not a key id; 64 letters and digits are needed"
+        faults.append(Fault(message, (*path, "name")))
+    try:
+        verifier(KeyMaterial(key.kind, key.secret.encode()))
+    except ValueError as error:
+        faults.append(Fault(f"{error}; kind is {key.kind}", (*path, "secret")))
+    for index, address in enumerate(key.addresses):
+        try:
+            ip_address(address)
+        except ValueError:
+            message = f"`{address}` is not an IPv4 or IPv6 address"
+            faults.append(Fault(message, (*path, "addresses", index)))
+    if key.expires and not _is_utc_time(key.expires):
+        message = f"`{key.expires}` is not a time with its offset, such as 2027-01-01T00:00:00Z"
+        faults.append(Fault(message, (*path, "expires")))
+    return faults
+
+
+def _is_utc_time(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
