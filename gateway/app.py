@@ -67,8 +67,10 @@ class Gate:
     must stop, `stop` takes everything down so that nothing that was answered is lost.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, clock: Clock | None = None) -> None:
+        """Take the configuration; `clock` is used instead of the one it names (a test's own)."""
         self.config = config
+        self._given_clock = clock
         self.ports: dict[str, int] = {}
         self.fault = ""
         self._stopping = asyncio.Event()
@@ -91,7 +93,7 @@ class Gate:
                     "simulated but not served yet; REJECT can"
                 ]
             )
-        self.clock: Clock = ManualClock() if config.clock == "manual" else SystemClock()
+        self.clock: Clock = self._given_clock or _clock(config)
         before = self._take_over(data)
         await self._wait_for_clock(before.last_ns)
         keystore_path = data / KEYSTORE_FILE
@@ -332,6 +334,10 @@ class Gate:
         engine = getattr(self, "engine", None)
         if isinstance(engine, RemoteEngine):
             await engine.wait_closed()
+
+
+def _clock(config: Config) -> Clock:
+    return ManualClock() if config.clock == "manual" else SystemClock()
 
 
 def _decision_key(data: Path) -> bytes:
