@@ -112,6 +112,8 @@ class Usage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """When the window ends, 0 when it is not a window."""
     label: str = ""
     """Short name of the window or group, such as `1M`."""
+    scaled_e8: bool = False
+    """Whether `used` and `limit` count 1e-8: a ratio or an amount."""
 
 
 class Explanation(msgspec.Struct, frozen=True, array_like=True, gc=False):

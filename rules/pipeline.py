@@ -143,7 +143,7 @@ class Pipeline:
     def usage(self, rule_name: str, scope: int, subject: int, now_ns: int) -> tuple[Usage, ...]:
         """Return the use of each limit one rule keeps for a subject, empty when it is off."""
         rule = self._by_name.get(rule_name)
-        return rule.usage(scope, subject, now_ns) if rule is not None else ()
+        return rule.usage(scope, subject, self.book, now_ns) if rule is not None else ()
 
     def explain(self, event: Event, now_ns: int) -> tuple[Explanation, ...]:
         """Return what every rule that wants `event` allows and sees, passed or not.

@@ -71,7 +71,7 @@ class Rule:
         """
         return ()
 
-    def usage(self, scope: int, subject: int, now_ns: int) -> tuple[Usage, ...]:
+    def usage(self, scope: int, subject: int, book: Book, now_ns: int) -> tuple[Usage, ...]:
         """Return the use of each limit the rule keeps for `subject` of `scope` (`SCOPE_*`)."""
         return ()
 

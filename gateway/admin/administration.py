@@ -20,6 +20,7 @@ from gateway.admin.surface import (
 from gateway.answer import Answer
 from gateway.decision_id import DecisionIds
 from gateway.outcome import Outcome
+from gateway.usages import account_subjects, shown
 from rules.book import OpenOrder
 from rules.decisions import Usage
 from rules.events import ClearBan, Event, SetState, SetSymbolState
@@ -40,6 +41,7 @@ from rules.values import (
     STATE_ACTIVE,
     STATE_NAMES,
     SYMBOL_STATE_NAMES,
+    split_pair,
 )
 
 NOTE_MAX: Final = 256
@@ -47,8 +49,6 @@ NOTE_MAX: Final = 256
 BAN_SECONDS_MAX: Final = 366 * 24 * 3_600
 LIMIT_LINES_MAX: Final = 1_000
 """Lines of a listing of everybody's limits."""
-_PAIR_SHIFT: Final = 32
-"""A pair of numbers as one subject: the first shifted up, the second below it."""
 
 
 class Administration:
@@ -203,16 +203,16 @@ class Administration:
             if definition is None:
                 raise UnknownSubjectError(f"there is no key `{key}`")
             subjects.append((SCOPE_KEY, definition.key))
-            subjects.extend(self._account_subjects(definition.account))
+            subjects.extend(account_subjects(self._core.book, definition.account))
         if account:
             _, number = self.subject("account", account)
-            subjects.extend(self._account_subjects(number))
+            subjects.extend(account_subjects(self._core.book, number))
         if address:
             subjects.append((SCOPE_IP, self.address(address)))
         everybody = not subjects
         if everybody:
             for number in self._core.book.accounts:
-                subjects.extend(self._account_subjects(number))
+                subjects.extend(account_subjects(self._core.book, number))
             subjects.extend(
                 (SCOPE_IP, number) for number in self._core.directory.names(DEFINE_ADDRESS)
             )
@@ -229,14 +229,6 @@ class Administration:
             now_ns=self._core.now_ns(), limits=tuple(lines[:LIMIT_LINES_MAX])
         )
 
-    def _account_subjects(self, account: int) -> Iterator[tuple[int, int]]:
-        owner = self._core.book.accounts[account].owner
-        yield SCOPE_ACCOUNT, account
-        yield SCOPE_OWNER, owner
-        for symbol in self._core.book.symbols:
-            yield SCOPE_ACCOUNT_SYMBOL, account << _PAIR_SHIFT | symbol
-            yield SCOPE_OWNER_SYMBOL, owner << _PAIR_SHIFT | symbol
-
     def _usages(self, scope: int, subject: int) -> Iterator[Usage]:
         now_ns = self._core.now_ns()
         for rule in self._core.pipeline.rules:
@@ -248,8 +240,8 @@ class Administration:
             scope=SCOPE_NAMES[usage.scope],
             subject=self.subject_name(usage.scope, usage.subject),
             label=usage.label,
-            used=usage.used,
-            limit=usage.limit,
+            used=shown(usage, usage.used),
+            limit=shown(usage, usage.limit),
             window_ns=usage.window_ns,
             resets_ns=usage.resets_ns,
         )
@@ -316,8 +308,8 @@ class Administration:
         directory = self._core.directory
         if scope in (SCOPE_OWNER_SYMBOL, SCOPE_ACCOUNT_SYMBOL):
             single = SCOPE_OWNER if scope == SCOPE_OWNER_SYMBOL else SCOPE_ACCOUNT
-            symbol = subject & ((1 << _PAIR_SHIFT) - 1)
-            first = self.subject_name(single, subject >> _PAIR_SHIFT)
+            number, symbol = split_pair(subject)
+            first = self.subject_name(single, number)
             return f"{first} {self.subject_name(SCOPE_SYMBOL, symbol)}"
         if scope == SCOPE_OWNER:
             return directory.name(DEFINE_OWNER, subject)

@@ -181,8 +181,9 @@ class LimitLine(msgspec.Struct, frozen=True, kw_only=True):
     scope: str
     subject: str
     label: str
-    used: int
-    limit: int
+    used: int | str
+    limit: int | str
+    """Decimal text where the limit is a ratio or an amount; 0: counted without a limit."""
     window_ns: int
     resets_ns: int
 

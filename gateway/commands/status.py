@@ -75,7 +75,7 @@ def limits_command(
         resets = ""
         if line.resets_ns:
             resets = duration_text(_whole_ms(max(0, line.resets_ns - answer.now_ns)))
-        limit = str(line.limit) if line.limit else "none"
+        limit = str(line.limit) if line.limit not in (0, "0") else "none"
         table.add_row(
             line.rule, line.scope, line.subject, line.label, str(line.used), limit, resets
         )

@@ -112,7 +112,7 @@ class BanLadder(Rule):
         until_ns = self._until_ns(event, now_ns)
         return (look(self.name, until_ns == 0, Reason.ADDRESS_BANNED, 0, until_ns),)
 
-    def usage(self, scope: int, subject: int, now_ns: int) -> tuple[Usage, ...]:
+    def usage(self, scope: int, subject: int, book: Book, now_ns: int) -> tuple[Usage, ...]:
         """Return the refusals that count towards a ban, and the ban while there is one."""
         standing = self._standings.get(subject) if scope == SCOPE_IP else None
         if standing is None:

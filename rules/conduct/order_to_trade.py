@@ -59,10 +59,9 @@ from rules.values import (
     NS_PER_HOUR,
     NS_PER_MINUTE,
     SCOPE_OWNER_SYMBOL,
+    pair_of,
+    split_pair,
 )
-
-SUBJECT_SHIFT: Final = 32
-"""A subject of SCOPE_OWNER_SYMBOL is the owner shifted by so many bits, and the symbol."""
 
 _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 
@@ -126,7 +125,7 @@ class OrderToTrade(Rule):
                     observed=explanation.observed,
                     retry_ns=self._session_ends_ns(now_ns),
                     scope=SCOPE_OWNER_SYMBOL,
-                    subject=subject_of(owner, event.symbol),
+                    subject=pair_of(owner, event.symbol),
                     window_ns=NS_PER_DAY,
                     detail=explanation.detail,
                 )
@@ -156,19 +155,21 @@ class OrderToTrade(Rule):
         elif kind is not Place or not event.flags & FLAG_TEST:
             self._apply_request(event, decision, book)
 
-    def usage(self, scope: int, subject: int, now_ns: int) -> tuple[Usage, ...]:
+    def usage(self, scope: int, subject: int, book: Book, now_ns: int) -> tuple[Usage, ...]:
         """Return both ratios of an owner and symbol in 1e-8, without those not yet defined.
 
-        `scope` is SCOPE_OWNER_SYMBOL and `subject` what `subject_of` returns; a limit of 0 means
+        `scope` is SCOPE_OWNER_SYMBOL and `subject` what `values.pair_of` returns; a limit of 0 means
         that the ratio is counted and never refused.
         """
         if scope != SCOPE_OWNER_SYMBOL:
             return ()
-        owner, symbol = subject >> SUBJECT_SHIFT, subject & ((1 << SUBJECT_SHIFT) - 1)
+        owner, symbol = split_pair(subject)
         counts = self._counts_at(owner, symbol, now_ns) or RatioCounts()
         resets_ns = self._session_ends_ns(now_ns)
         return tuple(
-            Usage(self.name, scope, subject, used, max(limit, 0), NS_PER_DAY, resets_ns, label)
+            Usage(
+                self.name, scope, subject, used, max(limit, 0), NS_PER_DAY, resets_ns, label, True
+            )
             for label, used, limit in (
                 ("number", self.number_e8(counts), self._max_number_e8),
                 ("volume", self.volume_e8(counts), self._max_volume_e8),
@@ -419,11 +420,6 @@ _WEIGHTS: Final[dict[type[Event], int]] = {
     Amend: WEIGHT_MODIFY,
     Replace: WEIGHT_CANCEL + WEIGHT_NEW,
 }
-
-
-def subject_of(owner: int, symbol: int) -> int:
-    """Return the subject of SCOPE_OWNER_SYMBOL that stands for an owner and a symbol."""
-    return (owner << SUBJECT_SHIFT) | symbol
 
 
 def _owner_of(key: int, book: Book) -> tuple[int, int]:

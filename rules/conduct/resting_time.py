@@ -101,7 +101,7 @@ class RestingTime(Rule):
             return (Explanation(self.name, False, reason, minimum_ns, age_ns),)
         return (Explanation(self.name, True, None, minimum_ns, age_ns, detail),)
 
-    def usage(self, scope: int, subject: int, now_ns: int) -> tuple[Usage, ...]:
+    def usage(self, scope: int, subject: int, book: Book, now_ns: int) -> tuple[Usage, ...]:
         """Return nothing: the rule keeps no count, every order has its own age."""
         return ()
 

@@ -119,7 +119,7 @@ class StopState(Rule):
             limit, observed = _strictest_allowed(event, book), state
         return (Explanation(self.name, True, None, limit, observed, STATE_NAMES[state]),)
 
-    def usage(self, scope: int, subject: int, now_ns: int) -> tuple[Usage, ...]:
+    def usage(self, scope: int, subject: int, book: Book, now_ns: int) -> tuple[Usage, ...]:
         """Return, of an owner slowed down, the one new order of the current interval."""
         last_ns = self._last_ns(subject) if scope == SCOPE_OWNER else 0
         free_ns = last_ns + self._slow_interval_ns

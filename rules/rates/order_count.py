@@ -6,7 +6,6 @@ from rules.book import Book
 from rules.decisions import ACCEPTED, Decision, Explanation, Usage, Verdict
 from rules.events import (
     CommandResult,
-    DefineAccount,
     EngineSession,
     Event,
     OrderEnded,
@@ -43,7 +42,6 @@ class OrderCount(Rule):
         OrderTrade,
         OrderEnded,
         EngineSession,
-        DefineAccount,
     )
     source: ClassVar[str] = "Binance Spot API, faqs/order_count_decrement.md"
 
@@ -59,8 +57,6 @@ class OrderCount(Rule):
         self._credit = clause.first_fill_credit
         if self._credit < 0:
             raise ValueError(f"first_fill_credit {self._credit} is below 0; write 0 or more")
-        self._tiers: dict[int, str] = {}
-        """Tiers of the accounts that have one, for `usage`, which does not see the book."""
         self._unfilled: dict[int, tuple[int, int, int, int]] = {}
         """Orders that have had no fill yet, by order id: account, id of the command that places
         it, time of acceptance, and what is given back when the engine refuses that command."""
@@ -89,11 +85,6 @@ class OrderCount(Rule):
             self._fill(event.order_id, now_ns)
         elif kind is OrderEnded:
             self._unfilled.pop(event.order_id, None)
-        elif kind is DefineAccount:
-            if event.tier:
-                self._tiers[event.account] = event.tier
-            else:
-                self._tiers.pop(event.account, None)
         elif event.connected:
             # A new epoch of the engine may have ended orders without a word about each.
             self._unfilled = {
@@ -111,27 +102,26 @@ class OrderCount(Rule):
         limits = self._limits_of(account, book)
         return explanations(self.name, Reason.ORDER_COUNT_LIMIT, limits, account, orders, now_ns)
 
-    def usage(self, scope: int, subject: int, now_ns: int) -> tuple[Usage, ...]:
+    def usage(self, scope: int, subject: int, book: Book, now_ns: int) -> tuple[Usage, ...]:
         """Return an account's count in each window of its tier."""
         if scope != SCOPE_ACCOUNT:
             return ()
-        limits = self._limits_by_tier.get(self._tiers.get(subject, ""), self._limits)
+        limits = self._limits_of(subject, book)
         return usages(self.name, limits, scope, subject, now_ns)
 
     def state(self) -> Any:
-        """Return the counts, the orders without a fill, and the accounts' tiers."""
+        """Return the counts and the orders without a fill."""
         unfilled = [[order_id, *order] for order_id, order in self._unfilled.items()]
-        return [self._windows.state(), unfilled, list(self._tiers.items())]
+        return [self._windows.state(), unfilled]
 
     def restore(self, state: Any) -> None:
         """Put back what `state` returned."""
-        windows, unfilled, tiers = state
+        windows, unfilled = state
         self._windows.restore(windows)
         self._unfilled = {
             order_id: (account, command_id, accepted_ns, returns)
             for order_id, account, command_id, accepted_ns, returns in unfilled
         }
-        self._tiers = dict(tiers)
 
     def _orders(self, event: Any) -> int:
         """Return what the request adds to the count when accepted."""

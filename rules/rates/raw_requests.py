@@ -56,7 +56,7 @@ class RawRequests(Rule):
         reason = Reason.RAW_REQUEST_LIMIT
         return explanations(self.name, reason, self._limits, event.ip, 1, now_ns)
 
-    def usage(self, scope: int, subject: int, now_ns: int) -> tuple[Usage, ...]:
+    def usage(self, scope: int, subject: int, book: Book, now_ns: int) -> tuple[Usage, ...]:
         """Return the requests of an address in each window."""
         if scope != SCOPE_IP:
             return ()

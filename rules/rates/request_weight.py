@@ -83,7 +83,7 @@ class RequestWeight(Rule):
         reason = Reason.REQUEST_WEIGHT_LIMIT
         return explanations(self.name, reason, limits, event.ip, weight, now_ns)
 
-    def usage(self, scope: int, subject: int, now_ns: int) -> tuple[Usage, ...]:
+    def usage(self, scope: int, subject: int, book: Book, now_ns: int) -> tuple[Usage, ...]:
         """Return the weight an address used in each window, then that of the gate's own routes."""
         if scope != SCOPE_IP:
             return ()

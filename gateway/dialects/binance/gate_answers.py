@@ -6,16 +6,18 @@ from gateway.dialects.binance.errors import breach_object
 from gateway.dialects.binance.order_answers import amount
 from gateway.dialects.binance.reading import Desk, Failure
 from gateway.outcome import Outcome
+from gateway.usages import account_subjects, shown
 from rules.decisions import VERDICT_NAMES, Usage
 from rules.endpoints import Endpoint
 from rules.events import Query, Request
 from rules.values import (
     NS_PER_MS,
-    SCOPE_ACCOUNT,
+    SCOPE_ACCOUNT_SYMBOL,
     SCOPE_IP,
     SCOPE_KEY,
     SCOPE_NAMES,
-    SCOPE_OWNER,
+    SCOPE_OWNER_SYMBOL,
+    split_pair,
 )
 
 UNKNOWN_DECISION: Final = "This decision does not exist."
@@ -62,12 +64,10 @@ def limits(desk: Desk, outcome: Outcome) -> Any:
     asked = outcome.event
     assert isinstance(asked, Query)
     account = desk.account(outcome)
-    definition = desk.core.directory.accounts_by_number.get(account)
     subjects = (
         (SCOPE_IP, asked.ip),
         (SCOPE_KEY, asked.key),
-        (SCOPE_ACCOUNT, account),
-        (SCOPE_OWNER, definition.owner if definition is not None else 0),
+        *account_subjects(desk.core.book, account),
     )
     now_ns = desk.core.now_ns()
     pipeline = desk.core.pipeline
@@ -84,12 +84,15 @@ def limits(desk: Desk, outcome: Outcome) -> Any:
 
 
 def _limit(desk: Desk, usage: Usage) -> dict[str, Any]:
-    return {
+    limit: dict[str, Any] = {
         "rule": usage.rule,
         "scope": SCOPE_NAMES[usage.scope],
         "label": usage.label,
-        "used": usage.used,
-        "limit": usage.limit,
+        "used": shown(usage, usage.used),
+        "limit": shown(usage, usage.limit) if usage.limit else None,
         "windowMs": usage.window_ns // NS_PER_MS or None,
         "resetsAt": desk.time(usage.resets_ns) if usage.resets_ns else None,
     }
+    if usage.scope in (SCOPE_ACCOUNT_SYMBOL, SCOPE_OWNER_SYMBOL):
+        limit["symbol"] = desk.symbol_name(split_pair(usage.subject)[1])
+    return limit

@@ -67,7 +67,7 @@ class AdminPipeline:
         """Return one rule's use."""
         for rule in self.rules:
             if rule.name == rule_name:
-                return rule.usage(scope, subject, now_ns)
+                return rule.usage(scope, subject, Book(), now_ns)
         return ()
 
 

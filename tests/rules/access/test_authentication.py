@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.access.authentication import Authentication
+from rules.book import Book
 from rules.endpoints import Endpoint
 from rules.events import RefusedRequest
 from rules.reasons import Reason
@@ -107,7 +108,7 @@ def test_malformed_requests_are_left_alone() -> None:
 def test_nothing_is_kept() -> None:
     """The rule has neither counts nor usage."""
     assert RULE.state() is None
-    assert RULE.usage(SCOPE_IP, IP, NOW_NS) == ()
+    assert RULE.usage(SCOPE_IP, IP, Book(), NOW_NS) == ()
 
 
 @given(

@@ -212,14 +212,14 @@ def test_addresses_are_forgotten() -> None:
 def test_usage_shows_refusals_and_ban() -> None:
     """An address sees how close a ban is and when it ends; other scopes have none."""
     rule = ladder()
-    assert rule.usage(SCOPE_IP, IP, NOW_NS) == ()
+    assert rule.usage(SCOPE_IP, IP, Book(), NOW_NS) == ()
     provoke(rule, NOW_NS, 9)
-    (used,) = rule.usage(SCOPE_IP, IP, NOW_NS + NS_PER_MINUTE - 1)
+    (used,) = rule.usage(SCOPE_IP, IP, Book(), NOW_NS + NS_PER_MINUTE - 1)
     assert (used.used, used.limit, used.resets_ns) == (9, 10, NOW_NS + NS_PER_MINUTE)
-    assert rule.usage(SCOPE_IP, IP, NOW_NS + NS_PER_MINUTE) == ()
-    assert rule.usage(SCOPE_KEY, IP, NOW_NS) == ()
+    assert rule.usage(SCOPE_IP, IP, Book(), NOW_NS + NS_PER_MINUTE) == ()
+    assert rule.usage(SCOPE_KEY, IP, Book(), NOW_NS) == ()
     provoke(rule, NOW_NS, 1)
-    (ban,) = rule.usage(SCOPE_IP, IP, NOW_NS)
+    (ban,) = rule.usage(SCOPE_IP, IP, Book(), NOW_NS)
     assert (ban.label, ban.resets_ns) == ("ban", NOW_NS + FIRST_BAN_NS)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.book import AccountFacts, Book, KeyFacts, OpenOrder
-from rules.conduct.order_to_trade import OrderToTrade, subject_of
+from rules.conduct.order_to_trade import OrderToTrade
 from rules.decisions import ACCEPTED, DEFERRED, NOTED_DECISION, REFUSED, Breach, Decision
 from rules.endpoints import Endpoint
 from rules.events import (
@@ -56,6 +56,7 @@ from rules.values import (
     NS_PER_HOUR,
     SCOPE_OWNER,
     SCOPE_OWNER_SYMBOL,
+    pair_of,
 )
 
 AddOrder = Callable[..., OpenOrder]
@@ -463,9 +464,9 @@ def test_a_session_starts_anew(book: Book, add_order: AddOrder) -> None:
     desk.now_ns = starts_ns - 1
     desk.place()
     assert desk.counts.number == 1
-    subject = subject_of(OWNER, SYMBOL)
-    assert desk.rule.usage(SCOPE_OWNER_SYMBOL, subject, starts_ns - 1)[0].used == 0
-    assert desk.rule.usage(SCOPE_OWNER_SYMBOL, subject, starts_ns)[0].used == -E8
+    subject = pair_of(OWNER, SYMBOL)
+    assert desk.rule.usage(SCOPE_OWNER_SYMBOL, subject, Book(), starts_ns - 1)[0].used == 0
+    assert desk.rule.usage(SCOPE_OWNER_SYMBOL, subject, Book(), starts_ns)[0].used == -E8
     desk.now_ns = starts_ns
     desk.place()
     desk.place()
@@ -515,7 +516,7 @@ def test_the_maximum_by_number(book: Book, add_order: AddOrder, orders: int, ref
         assert verdict.reason == Reason.ORDER_TO_TRADE_RATIO
         assert (verdict.limit, verdict.observed) == (10 * E8, 11 * E8)
         assert verdict.retry_ns == (NOW_NS // NS_PER_DAY + 1) * NS_PER_DAY
-        assert verdict.subject == subject_of(OWNER, SYMBOL)
+        assert verdict.subject == pair_of(OWNER, SYMBOL)
 
 
 @pytest.mark.parametrize(("quantity_e8", "refused"), [(10 * E8, False), (10 * E8 - 1, True)])
@@ -547,7 +548,7 @@ def test_without_trades_and_floor_there_is_no_ratio(book: Book, add_order: AddOr
     desk = Desk(rule(text), book, add_order)
     desk.place()
     assert desk.rule.check(place(), book, NOW_NS) is None
-    assert desk.rule.usage(SCOPE_OWNER_SYMBOL, subject_of(OWNER, SYMBOL), NOW_NS) == ()
+    assert desk.rule.usage(SCOPE_OWNER_SYMBOL, pair_of(OWNER, SYMBOL), Book(), NOW_NS) == ()
 
 
 def test_a_market_maker_has_a_multiple_of_the_maximum(book: Book, add_order: AddOrder) -> None:
@@ -573,10 +574,10 @@ def test_usage_shows_both_ratios(desk: Desk) -> None:
     order = desk.place()
     desk.trade(order, 4 * E8)
     desk.trade(order, E8)
-    number, volume = desk.rule.usage(SCOPE_OWNER_SYMBOL, subject_of(OWNER, SYMBOL), NOW_NS)
+    number, volume = desk.rule.usage(SCOPE_OWNER_SYMBOL, pair_of(OWNER, SYMBOL), Book(), NOW_NS)
     assert (number.label, number.used, number.limit) == ("number", -E8 // 2, 0)
     assert (volume.label, volume.used) == ("volume", E8)
-    assert desk.rule.usage(SCOPE_OWNER, OWNER, NOW_NS) == ()
+    assert desk.rule.usage(SCOPE_OWNER, OWNER, Book(), NOW_NS) == ()
 
 
 def test_state_comes_back_whole(desk: Desk) -> None:

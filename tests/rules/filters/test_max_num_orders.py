@@ -6,12 +6,13 @@ from hypothesis import given
 from rules.events import Event
 from rules.filters.max_num_orders import MaxNumOrders
 from rules.reasons import Reason
-from rules.values import FLAG_TEST, PENDING_NEW, SCOPE_ACCOUNT_SYMBOL
+from rules.values import FLAG_TEST, PENDING_NEW, SCOPE_ACCOUNT, SCOPE_ACCOUNT_SYMBOL, pair_of
 from tests.rules.order_world import (
     ACCOUNT,
     OTHER_ACCOUNT,
     OTHER_KEY,
     OTHER_SYMBOL,
+    SYMBOL,
     World,
     breach,
     cases,
@@ -39,8 +40,18 @@ def test_one_more_than_the_limit_is_refused() -> None:
     found = breach(rule, place(), world)
     assert found is not None
     assert (found.reason, found.limit, found.observed) == (Reason.MAX_NUM_ORDERS, 3, 4)
-    assert (found.scope, found.subject) == (SCOPE_ACCOUNT_SYMBOL, ACCOUNT)
+    assert (found.scope, found.subject) == (SCOPE_ACCOUNT_SYMBOL, pair_of(ACCOUNT, SYMBOL))
     assert breach(rule, place(flags=FLAG_TEST), world) is not None
+
+
+def test_usage_is_per_account_and_symbol() -> None:
+    """The use of the limit is what the account has open on the symbol."""
+    world = World(max_num_orders=3)
+    world.order(1)
+    rule = MaxNumOrders(world.rulebook)
+    (usage,) = rule.usage(SCOPE_ACCOUNT_SYMBOL, pair_of(ACCOUNT, SYMBOL), world.book, 0)
+    assert (usage.used, usage.limit) == (1, 3)
+    assert rule.usage(SCOPE_ACCOUNT, ACCOUNT, world.book, 0) == ()
 
 
 def test_order_to_be_replaced_still_counts() -> None:

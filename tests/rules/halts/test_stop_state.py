@@ -245,12 +245,12 @@ def test_orders_before_slow_are_not_held_against_anybody() -> None:
 def test_usage_shows_the_interval() -> None:
     """A slowed owner sees when the next order may come."""
     rule, book = make_rule(slow_interval="2s"), world(STATE_SLOW)
-    assert rule.usage(SCOPE_OWNER, OWNER, NOW_NS) == ()
+    assert rule.usage(SCOPE_OWNER, OWNER, Book(), NOW_NS) == ()
     rule.apply(place(), accepted(1), book, NOW_NS)
-    (usage,) = rule.usage(SCOPE_OWNER, OWNER, NOW_NS + 2 * NS_PER_SECOND - 1)
+    (usage,) = rule.usage(SCOPE_OWNER, OWNER, Book(), NOW_NS + 2 * NS_PER_SECOND - 1)
     assert (usage.used, usage.limit, usage.resets_ns) == (1, 1, NOW_NS + 2 * NS_PER_SECOND)
-    assert rule.usage(SCOPE_OWNER, OWNER, NOW_NS + 2 * NS_PER_SECOND) == ()
-    assert rule.usage(SCOPE_ACCOUNT, OWNER, NOW_NS) == ()
+    assert rule.usage(SCOPE_OWNER, OWNER, Book(), NOW_NS + 2 * NS_PER_SECOND) == ()
+    assert rule.usage(SCOPE_ACCOUNT, OWNER, Book(), NOW_NS) == ()
 
 
 @given(

@@ -11,7 +11,6 @@ from rules.decisions import Decision
 from rules.events import (
     Amend,
     Cancel,
-    DefineAccount,
     Ended,
     EngineSession,
     OrderEnded,
@@ -85,7 +84,9 @@ class Desk:
 
     def used(self, account: int = ACCOUNT) -> list[int]:
         """Return the counts of all windows."""
-        return [item.used for item in self.rule.usage(SCOPE_ACCOUNT, account, self.now_ns)]
+        return [
+            item.used for item in self.rule.usage(SCOPE_ACCOUNT, account, self.book, self.now_ns)
+        ]
 
 
 @pytest.mark.parametrize(("before", "passes"), [(1, True), (2, True), (3, False)])
@@ -297,21 +298,22 @@ def test_tiers_have_their_own_limits() -> None:
         desk.place()
     assert breach(desk.rule, place(), desk.book, desk.now_ns) is not None
     desk.book.accounts[ACCOUNT].tier = "vip"
-    desk.take(DefineAccount(ACCOUNT, "a", 5, "vip", 0))
     assert breach(desk.rule, place(), desk.book, desk.now_ns) is None
-    usages = desk.rule.usage(SCOPE_ACCOUNT, ACCOUNT, desk.now_ns)
+    usages = desk.rule.usage(SCOPE_ACCOUNT, ACCOUNT, desk.book, desk.now_ns)
     assert [(item.label, item.used, item.limit) for item in usages] == [
         ("10S", 3, 4),
         ("1M", 3, 9),
     ]
     desk.place()
     assert breach(desk.rule, place(), desk.book, desk.now_ns) is not None
-    desk.take(DefineAccount(ACCOUNT, "a", 5, "", 0))
-    assert [item.label for item in desk.rule.usage(SCOPE_ACCOUNT, ACCOUNT, desk.now_ns)] == [
+    desk.book.accounts[ACCOUNT].tier = ""
+    assert [
+        item.label for item in desk.rule.usage(SCOPE_ACCOUNT, ACCOUNT, desk.book, desk.now_ns)
+    ] == [
         "10S",
         "1D",
     ]
-    assert desk.rule.usage(SCOPE_IP, ACCOUNT, desk.now_ns) == ()
+    assert desk.rule.usage(SCOPE_IP, ACCOUNT, desk.book, desk.now_ns) == ()
 
 
 def test_only_new_orders_are_looked_at() -> None:
@@ -363,7 +365,9 @@ def test_explanation_and_storing_hold(steps: list[tuple[str, int]]) -> None:
         again = OrderCount(make_rulebook("order_count", **desk.clause))
         again.restore(stored_and_restored(desk.rule))
         assert stored_and_restored(again) == stored_and_restored(desk.rule)
-        assert [item.used for item in again.usage(SCOPE_ACCOUNT, ACCOUNT, desk.now_ns)] == [
+        assert [
+            item.used for item in again.usage(SCOPE_ACCOUNT, ACCOUNT, desk.book, desk.now_ns)
+        ] == [
             short,
             day,
         ]

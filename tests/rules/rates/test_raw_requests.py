@@ -38,7 +38,7 @@ def make_rule(*windows: tuple[str, int]) -> RawRequests:
 
 def used(rule: RawRequests, now_ns: int = MINUTE_NS, ip: int = IP) -> list[int]:
     """Return the counts of all windows."""
-    return [usage.used for usage in rule.usage(SCOPE_IP, ip, now_ns)]
+    return [usage.used for usage in rule.usage(SCOPE_IP, ip, Book(), now_ns)]
 
 
 @pytest.mark.parametrize(("before", "passes"), [(1, True), (2, True), (3, False), (4, False)])
@@ -123,8 +123,8 @@ def test_no_windows_no_limit() -> None:
 def test_usage_is_by_address() -> None:
     """Other scopes have no raw requests."""
     rule = make_rule()
-    assert rule.usage(SCOPE_ACCOUNT, IP, MINUTE_NS) == ()
-    (usage,) = rule.usage(SCOPE_IP, IP, MINUTE_NS)
+    assert rule.usage(SCOPE_ACCOUNT, IP, Book(), MINUTE_NS) == ()
+    (usage,) = rule.usage(SCOPE_IP, IP, Book(), MINUTE_NS)
     assert (usage.label, usage.limit, usage.resets_ns) == ("1M", 3, MINUTE_NS + NS_PER_MINUTE)
 
 

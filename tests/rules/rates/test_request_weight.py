@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rules.book import Book
 from rules.decisions import DEFERRED, Decision
 from rules.endpoints import Endpoint
 from rules.events import CancelAll, Request
@@ -58,7 +59,7 @@ class Gate:
 
     def used(self, now_ns: int = MINUTE_NS, ip: int = IP) -> int:
         """Return the weight used in the venue's first window."""
-        return self.rule.usage(SCOPE_IP, ip, now_ns)[0].used
+        return self.rule.usage(SCOPE_IP, ip, Book(), now_ns)[0].used
 
     def reason(self, event: Request, now_ns: int = MINUTE_NS) -> Reason | None:
         """Return why the rule refuses, None when it passes."""
@@ -143,7 +144,7 @@ def test_each_window_is_charged_while_it_lasts() -> None:
     command = gate.take(place(), accepted(1))
     later_ns = MINUTE_NS + NS_PER_SECOND
     gate.take(no(command, 1), accepted(), later_ns)
-    assert [item.used for item in rule.usage(SCOPE_IP, IP, later_ns)][:2] == [0, 1]
+    assert [item.used for item in rule.usage(SCOPE_IP, IP, Book(), later_ns)][:2] == [0, 1]
 
 
 def test_a_missing_answer_is_no_outcome() -> None:
@@ -202,12 +203,12 @@ def test_the_gates_own_routes_have_their_own_budget() -> None:
     assert gate.reason(GATE) is Reason.REQUEST_WEIGHT_LIMIT
     assert gate.reason(GATE, END_NS) is None
     assert gate.reason(query()) is Reason.REQUEST_WEIGHT_LIMIT
-    usages = gate.rule.usage(SCOPE_IP, IP, MINUTE_NS)
+    usages = gate.rule.usage(SCOPE_IP, IP, Book(), MINUTE_NS)
     assert [(item.label, item.used, item.limit) for item in usages] == [
         ("1M", 20, 20),
         ("GATE-1M", 6, 6),
     ]
-    assert gate.rule.usage(SCOPE_ACCOUNT, IP, MINUTE_NS) == ()
+    assert gate.rule.usage(SCOPE_ACCOUNT, IP, Book(), MINUTE_NS) == ()
 
 
 def test_more_than_the_limit_at_once_never_passes() -> None:

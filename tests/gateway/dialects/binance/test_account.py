@@ -250,7 +250,9 @@ def test_limits(venue: Venue) -> None:
     answer = get(venue, "/ordergate/v1/limits")
     assert answer["time"] == NOW_MS
     assert [one["scope"] for one in answer["limits"]] == [
-        scope for scope in ("ip", "key", "account", "owner") for _ in range(2)
+        scope
+        for scope in ("ip", "key", "account", "owner", *("account_symbol", "owner_symbol") * 2)
+        for _ in range(2)
     ]
     assert answer["limits"][0] == {
         "rule": "request_weight",
