@@ -1,0 +1,100 @@
+"""A real gate with its demo market, and what a client's script saw of it."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.clients.environments import REPOSITORY, client_environment, python_of
+
+SCRIPTS = Path(__file__).parent / "scripts"
+SCRIPT_SECONDS = 90.0
+STOP_SECONDS = 30.0
+GATE = (sys.executable, "-m", "gateway")
+
+Document = dict[str, dict[str, Any]]
+"""What a script saw: the steps by name, each with its result or error."""
+
+
+class Demo(NamedTuple):
+    """A running demo as its ready line describes it."""
+
+    rest: str
+    admin: str
+    keys: list[dict[str, str]]
+    data: Path
+
+    def kill_account(self, account: str) -> None:
+        """Stop an account the way an operator does."""
+        operator = ("--admin", self.admin, "--token-file", str(self.data / "admin.token"))
+        command = (*GATE, "kill", "account", account, "--reason", "a test", "--yes", *operator)
+        done = subprocess.run(
+            command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+
+@contextmanager
+def running_demo(directory: Path) -> Iterator[Demo]:
+    """Run `ordergate demo` on free ports until the block ends, then end it as Ctrl-C does."""
+    data, errors = directory / "data", directory / "errors.txt"
+    command = (*GATE, "demo", "--port", "0", "--json", "--data", str(data))
+    with (
+        errors.open("w") as stderr,
+        subprocess.Popen(
+            command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=stderr, text=True
+        ) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert line, f"the demo did not start: {errors.read_text()}"
+            ready = json.loads(line)
+            yield Demo(ready["rest"], ready["admin"], ready["keys"], data)
+            assert process.poll() is None, f"the demo ended: {errors.read_text()}"
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+            process.wait(STOP_SECONDS)
+    assert process.returncode == 0, errors.read_text()
+
+
+def what_it_saw(client: str, script: str, directory: Path) -> Document:
+    """Run a client's script against a demo of its own; returns the document it prints.
+
+    The first demo key is free to trade. The account of the second is killed by the operator.
+    """
+    python = python_of(client)
+    with running_demo(directory) as demo:
+        free, stopped = demo.keys[:2]
+        demo.kill_account(stopped["account"])
+        keys = (free["name"], free["secret"], stopped["name"], stopped["secret"])
+        done = subprocess.run(
+            (str(python), str(SCRIPTS / script), demo.rest, *keys),
+            capture_output=True,
+            text=True,
+            timeout=SCRIPT_SECONDS,
+            check=False,
+            env=client_environment(),
+        )
+    assert done.returncode == 0, f"{script} failed:\n{done.stdout[-2000:]}\n{done.stderr}"
+    document: Document = json.loads(done.stdout)
+    return document
+
+
+def worked(saw: Document, *steps: str) -> None:
+    """Assert that steps were answered, not refused."""
+    for step in steps:
+        assert "error" not in saw[step], f"{step}: {saw[step]['error']}"
+
+
+def refused(saw: Document, step: str, **expected: Any) -> dict[str, Any]:
+    """Assert how a step was refused; returns all that the client showed of it."""
+    assert "error" in saw[step], f"{step} was not refused: {saw[step].get('result')}"
+    error: dict[str, Any] = saw[step]["error"]
+    assert {name: error.get(name) for name in expected} == expected, step
+    return error
