@@ -106,7 +106,7 @@ def _read(name_or_path: str) -> RulebookReading:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise RulebookError([Fault(error.strerror or str(error), file=str(file))]) from None
     except UnicodeDecodeError as error:
