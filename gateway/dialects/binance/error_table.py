@@ -9,7 +9,9 @@ from typing import Final, NamedTuple
 from rules.reasons import Reason
 
 # What limit and observed value of a breach count.
-COUNT: Final = ""
+NOTHING: Final = ""
+"""They are states or names, which tell a client nothing beside the reason."""
+COUNT: Final = "count"
 E8: Final = "1e-8"
 """A price, quantity or amount; shown as decimal text."""
 NS: Final = "ns"
@@ -56,7 +58,7 @@ class Entry(NamedTuple):
     text: str
     """May name `{detail}`, `{expected}`, `{limit}`, `{limit_ms}`, `{pace}`, `{window}`,
     `{until_ms}` and `{filter}`."""
-    unit: str = COUNT
+    unit: str = NOTHING
     note: str = ""
     """Why this code, where Binance has none for the reason."""
 
@@ -115,11 +117,15 @@ ENTRIES: Final[dict[Reason, Entry]] = {
     ),
     R.UNSUPPORTED_OPERATION: Entry(400, -1020, "This operation is not supported."),
     R.TOO_MANY_PARAMETERS: Entry(400, -1101, "Too many parameters sent for this endpoint."),
-    R.ADDRESS_BANNED: Entry(418, -1003, BAN_TEXT, NS),
+    R.ADDRESS_BANNED: Entry(418, -1003, BAN_TEXT),
     R.RAW_REQUEST_LIMIT: Entry(
-        429, -1003, RAW_TEXT, note="Binance has no text for raw requests; the old form of -1003."
+        429,
+        -1003,
+        RAW_TEXT,
+        COUNT,
+        "Binance has no text for raw requests; the old form of -1003.",
     ),
-    R.REQUEST_WEIGHT_LIMIT: Entry(429, -1003, WEIGHT_TEXT),
+    R.REQUEST_WEIGHT_LIMIT: Entry(429, -1003, WEIGHT_TEXT, COUNT),
     R.KEY_MISSING: Entry(401, -2014, "API-key format invalid."),
     R.KEY_MALFORMED: Entry(401, -2014, "API-key format invalid."),
     R.KEY_UNKNOWN: Entry(401, -2015, KEY_TEXT),
@@ -197,7 +203,7 @@ ENTRIES: Final[dict[Reason, Entry]] = {
     R.SYMBOL_NOT_PERMITTED: Entry(
         400, ORDER_REJECTED, "This symbol is not permitted for this account."
     ),
-    R.ORDER_COUNT_LIMIT: Entry(429, -1015, ORDERS_TEXT),
+    R.ORDER_COUNT_LIMIT: Entry(429, -1015, ORDERS_TEXT, COUNT),
     R.PRICE_MIN: _filter("PRICE_FILTER"),
     R.PRICE_MAX: _filter("PRICE_FILTER"),
     R.PRICE_TICK: _filter("PRICE_FILTER"),

@@ -8,6 +8,7 @@ from gateway.dialects.binance.error_table import (
     E8,
     ENTRIES,
     NOT_AUTHORIZED,
+    NOTHING,
     NS,
     ORDER_REJECTED,
 )
@@ -109,16 +110,17 @@ def told_value(reason: Reason, value: int | str) -> int | str:
 def breach_object(pipeline: UsagePipeline, breach: Breach) -> dict[str, Any]:
     """Return what a client is told of a breach beside code and msg.
 
-    Limit and observed value are left out where the rule does not disclose them, and for requests
-    that could not be understood: those broke no limit.
+    Limit and observed value are left out where the rule does not disclose them, where they are
+    states or names, and for requests that could not be understood: those broke no limit.
     """
     found: dict[str, Any] = {"rule": breach.rule, "reason": breach.reason.name}
     rule = pipeline.rule(breach.rule)
     malformed = breach.reason < Reason.ADDRESS_BANNED
     if malformed or (rule is not None and not rule.discloses):
         return found
-    found["limit"] = told_value(breach.reason, breach.limit)
-    found["observed"] = told_value(breach.reason, breach.observed)
+    if ENTRIES[breach.reason].unit != NOTHING:
+        found["limit"] = told_value(breach.reason, breach.limit)
+        found["observed"] = told_value(breach.reason, breach.observed)
     if breach.window_ns:
         found["windowMs"] = breach.window_ns // NS_PER_MS
     if breach.retry_ns:

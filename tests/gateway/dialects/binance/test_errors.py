@@ -204,6 +204,27 @@ def test_undisclosed_limits(venue: Venue) -> None:
     assert content["ordergate"] == {"rule": "detector", "reason": "ORDER_TO_TRADE_RATIO"}
 
 
+@pytest.mark.parametrize(
+    "reason", [Reason.SIGNATURE_INVALID, Reason.UNKNOWN_ORDER, Reason.STATE_KILLED]
+)
+def test_states_and_names_are_not_told_as_limits(venue: Venue, reason: Reason) -> None:
+    """The number of a state or an order is no limit: the reason alone says it."""
+    breach = refusal(reason, limit=2, observed=6)
+    content = body(venue.decide(venue.parse("GET", "/api/v3/ping"), breach))
+    assert content["ordergate"] == {"rule": "some_rule", "reason": reason.name}
+
+
+def test_a_ban_tells_its_end(venue: Venue) -> None:
+    """What helps a banned client is when it ends, not a limit."""
+    breach = refusal(Reason.ADDRESS_BANNED, observed=NOW_NS, retry_ns=NOW_NS)
+    content = body(venue.decide(venue.parse("GET", "/api/v3/ping"), breach))
+    assert content["ordergate"] == {
+        "rule": "some_rule",
+        "reason": "ADDRESS_BANNED",
+        "retryAt": NOW_NS // NS_PER_MS,
+    }
+
+
 def test_malformed_requests_break_no_limit(venue: Venue) -> None:
     """A request that could not be understood is told its reason, not limits it never met."""
     content = body(venue.decide(venue.parse("GET", "/api/v3/depth")))
