@@ -239,6 +239,8 @@ class _BrokenHttp(web.Response):
         rendered = await self._edge.refuse_broken(request, self._detail)
         self.set_status(rendered.status)
         self.headers.update(_response_headers(rendered))
+        # aiohttp answers as HTTP/1.0, where closing goes without saying; not every client knows.
+        self.headers["Connection"] = "close"
         self.body = rendered.body
         return await super().prepare(request)
 

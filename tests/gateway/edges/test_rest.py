@@ -264,6 +264,7 @@ def test_what_is_not_http_is_one_refused_request() -> None:
                 answer = await exchange(port, sent)
                 assert b" 400 Bad Request" in answer
                 assert b"X-Seq: " in answer
+                assert b"Connection: close" in answer
                 assert answer.endswith(b"decided")
             assert dialect.seen == []
             reasons = [event.reason for event in core.requests if type(event) is RefusedRequest]
