@@ -1,0 +1,114 @@
+"""A running gate under attack: every request gets one decision and an answer, and it stays up."""
+
+import os
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+from rules.reasons import Reason
+from tests.fuzz.gate_process import GateProcess, running_gate
+from tests.fuzz.hostile_requests import (
+    CHANGES,
+    RIGHT,
+    encoded,
+    numbers_in_every_field,
+)
+from tests.fuzz.raw_http import Answer, Wire
+
+SOAK: Final = bool(os.environ.get("ORDERGATE_SOAK"))
+SPOILED: Final = 100_000 if SOAK else 4_000
+PER_ADDRESS: Final = 40
+"""Requests from one address before the next one is used, so that limits end no test early."""
+STATUSES: Final = frozenset((200, 400, 401, 404, 405, 409, 413, 418, 429))
+"""What a client may be told; a 5xx would be a fault of the gate."""
+ADDRESSES: Final = "127.88."
+
+
+class Attack:
+    """Sends requests from many addresses and keeps what came back."""
+
+    def __init__(self, gate: GateProcess) -> None:
+        self.gate = gate
+        self.decisions: list[str] = []
+        self.statuses: Counter[int] = Counter()
+        self._numbers = count(1)
+
+    def wire(self) -> Wire:
+        """Connect from an address that has not been used."""
+        number = next(self._numbers)
+        return Wire(self.gate.rest_port, f"{ADDRESSES}{number // 250}.{number % 250 + 1}")
+
+    def send_all(self, requests: Iterable[tuple[str, bytes]]) -> None:
+        """Send requests one after the other over connections that are kept open."""
+        wire, left = self.wire(), PER_ADDRESS
+        for kind, sent in requests:
+            if not left:
+                wire.close()
+                wire, left = self.wire(), PER_ADDRESS
+            left -= 1
+            assert wire.send(sent), kind
+            answer = wire.answer()
+            assert answer is not None, (kind, sent[:300])
+            self.take(kind, sent, answer)
+            if answer.headers.get("connection", "").lower() == "close":
+                left = 0
+        wire.close()
+
+    def take(self, kind: str, sent: bytes, answer: Answer) -> None:
+        """Check one answer and keep its decision."""
+        shown = (kind, sent[:300], answer)
+        assert answer.status in STATUSES, shown
+        told = answer.json()
+        if answer.status >= 400:
+            assert type(told["code"]) is int, shown
+            assert told["code"] < 0, shown
+            assert type(told["msg"]) is str, shown
+            assert told["msg"], shown
+        if answer.status in (418, 429):
+            assert int(answer.headers["retry-after"]) >= 0, shown
+        self.statuses[answer.status] += 1
+        self.decisions.append(answer.headers["x-ordergate-decision"])
+
+    def assert_each_is_recorded_once(self) -> None:
+        """Hold the answers against the record of the stopped gate."""
+        recorded = self.gate.requests_of(ADDRESSES)
+        told = [self.gate.sequence_number(decision) for decision in self.decisions]
+        assert len(told) == len(set(told))
+        assert sorted(told) == sorted(recorded)
+        for record in recorded.values():
+            for breach in record.decision.breaches + record.decision.shadows:
+                assert breach.reason not in (Reason.RULE_FAULT, Reason.INTERNAL_ERROR), record
+
+
+def assert_unharmed(gate: GateProcess) -> None:
+    """Hold a gate to being alive, then stop it: no word of complaint, and a sound record."""
+    assert gate.alive()
+    assert gate.stop() == 0
+    assert gate.errors() == ""
+    gate.assert_record_holds()
+
+
+def spoiled(chance: random.Random, number: int) -> Iterator[tuple[str, bytes]]:
+    """Yield right requests, each spoiled in one of the ways there are."""
+    kinds = list(CHANGES)
+    for _ in range(number):
+        kind = chance.choice(kinds)
+        yield kind, CHANGES[kind](chance, chance.choice(RIGHT))
+
+
+def test_hostile_requests_each_get_a_decision_and_an_answer(tmp_path: Path) -> None:
+    """Large numbers in every field and thousands of malformed and unsigned requests do no harm."""
+    with running_gate(tmp_path) as gate:
+        attack = Attack(gate)
+        attack.send_all((one.kind, encoded(one)) for one in numbers_in_every_field())
+        memory_kib = gate.memory_kib()
+        attack.send_all(spoiled(random.Random(20_260_101), SPOILED))
+        grown_kib = gate.memory_kib() - memory_kib
+        assert grown_kib < 100_000 + SPOILED * 2, "memory grows with every request"
+        assert attack.statuses[200] > 100
+        assert attack.statuses[418] + attack.statuses[429] < len(attack.decisions) / 10
+        assert_unharmed(gate)
+        attack.assert_each_is_recorded_once()
