@@ -44,7 +44,7 @@ from rules.events import (
     Event,
     SetSymbolState,
 )
-from rules.rulebook import RulebookError
+from rules.rulebook import Rulebook, RulebookError
 from rules.units import duration_ns
 
 DECISION_KEY_FILE: Final = "decision.key"
@@ -85,29 +85,11 @@ class Gate:
         data = config.record.data
         data.mkdir(parents=True, exist_ok=True)
         self.rulebook = load_rulebook(config.rulebook)
-        resting = self.rulebook.clauses.resting_time
-        if resting.mode == "enforce" and resting.policy != "REJECT":
-            raise RulebookError(
-                [
-                    f"{self.rulebook.name}: rules.resting_time: policy {resting.policy} can be "
-                    "simulated but not served yet; REJECT can"
-                ]
-            )
+        refuse_what_is_not_served(self.rulebook)
         self.clock: Clock = self._given_clock or _clock(config)
         before = self._take_over(data)
         await self._wait_for_clock(before.last_ns)
-        keystore_path = data / KEYSTORE_FILE
-        self.keystore = KeyStore(keystore_path, find_sealing_key(keystore_path, os.environ))
-        self._closers.append(self.keystore.close)
-        self.decision_ids = DecisionIds(_decision_key(data))
-        self.journal = start_run(
-            data,
-            self.rulebook,
-            self.clock.now_ns(),
-            config.record.segment_bytes,
-            config.record.durability,
-        )
-        self._closers.append(self.journal.close)
+        self._open_stores(data)
         # Numbers of names are given through the core's door, and the core needs the engine first.
         self.directory = Directory(lambda event: self.core.submit(event))
         self.engine = self._make_engine()
@@ -141,10 +123,26 @@ class Gate:
             self.market.start()
             self._every(MARKET_STEP_SECONDS, lambda: self.market.step(self.core.now_ns()))
         self.views.klines.warm()
+        self._open_gauges()
         await self._open_edges(data)
         # What lives as long as the gate need not be looked at by every collection.
         gc.collect()
         gc.freeze()
+
+    def _open_stores(self, data: Path) -> None:
+        config = self.config
+        keystore_path = data / KEYSTORE_FILE
+        self.keystore = KeyStore(keystore_path, find_sealing_key(keystore_path, os.environ))
+        self._closers.append(self.keystore.close)
+        self.decision_ids = DecisionIds(_decision_key(data))
+        self.journal = start_run(
+            data,
+            self.rulebook,
+            self.clock.now_ns(),
+            config.record.segment_bytes,
+            config.record.durability,
+        )
+        self._closers.append(self.journal.close)
 
     def _take_over(self, data: Path) -> CarryOver:
         previous = latest_run(data)
@@ -216,6 +214,24 @@ class Gate:
                 f"no engine answers at {engine.target}; start one with `ordergate engine`"
             ) from None
 
+    def _open_gauges(self) -> None:
+        core = self.core
+        self.telemetry.gauge(
+            "ordergate_open_orders",
+            "orders in flight, live or unknown",
+            lambda: len(core.book.orders),
+        )
+        self.telemetry.gauge(
+            "ordergate_unanswered_commands",
+            "commands the engine has not answered",
+            lambda: core.outbox.unanswered,
+        )
+        self.telemetry.gauge(
+            "ordergate_record_lag",
+            "events decided and not recorded",
+            lambda: core.seq - self.journal.recorded_seq,
+        )
+
     async def _open_edges(self, data: Path) -> None:
         config = self.config.listen
         core = self.core
@@ -235,21 +251,12 @@ class Gate:
             self._find_decision,
             clock.advance if isinstance(clock, ManualClock) else None,
         )
-        self.telemetry.gauge(
-            "ordergate_open_orders", "orders in flight, live or unknown", lambda: len(core.book.orders)
-        )
-        self.telemetry.gauge(
-            "ordergate_unanswered_commands",
-            "commands the engine has not answered",
-            lambda: core.outbox.unanswered,
-        )
-        self.telemetry.gauge(
-            "ordergate_record_lag",
-            "events decided and not recorded",
-            lambda: core.seq - self.journal.recorded_seq,
-        )
         edges: list[tuple[str, int, Any]] = [
-            ("rest", config.rest_port, RestEdge(core, [dialect], clock.receive_ns, addresses, self.telemetry)),
+            (
+                "rest",
+                config.rest_port,
+                RestEdge(core, [dialect], clock.receive_ns, addresses, self.telemetry),
+            ),
             (
                 "grpc",
                 config.grpc_port,
@@ -338,6 +345,17 @@ class Gate:
 
 def _clock(config: Config) -> Clock:
     return ManualClock() if config.clock == "manual" else SystemClock()
+
+
+def refuse_what_is_not_served(rulebook: Rulebook) -> None:
+    """Raise RulebookError where a rulebook asks for what can only be simulated yet."""
+    resting = rulebook.clauses.resting_time
+    if resting.mode == "enforce" and resting.policy != "REJECT":
+        fault = (
+            f"{rulebook.name}: rules.resting_time: policy {resting.policy} can be simulated but "
+            "not served yet; REJECT can"
+        )
+        raise RulebookError([fault])
 
 
 def _decision_key(data: Path) -> bytes:
