@@ -18,9 +18,13 @@ class ListenConfig(Section, frozen=True, kw_only=True):
     """Where to listen; port 0 picks a free one, -1 does not listen at all."""
 
     host: str = "127.0.0.1"
+    """Address or name of this machine to listen on."""
     rest_port: Port = 8080
+    """REST order entry and market data."""
     grpc_port: Port = 50051
+    """gRPC order entry."""
     admin_port: Port = 8081
+    """Operators: stop, release, keys, health, metrics."""
     proxies: tuple[str, ...] = ()
     """Networks whose forwarded headers are believed."""
 
@@ -49,25 +53,32 @@ class InstrumentConfig(Section, frozen=True, kw_only=True):
     """A symbol that is traded."""
 
     name: str
+    """The symbol, such as BTCUSDT."""
     base: str
+    """The asset that is traded, such as BTC."""
     quote: str
+    """The asset it is paid in, such as USDT."""
     previous_close: DecimalText = "0"
     """The price to start from, as decimal text; 0: none."""
     maker_commission: DecimalText = "0.001"
     """Share of what is received, in whole millionths."""
     taker_commission: DecimalText = "0.001"
+    """As maker_commission, of the order that takes."""
 
 
 class AccountConfig(Section, frozen=True, kw_only=True):
     """An account; its owner and its funds."""
 
     name: str
+    """1 to 64 printable characters."""
     owner: str = ""
     """Empty: the account's own name."""
     tier: str = ""
     """One the rulebook has limits for; empty: the usual limits."""
     market_maker: bool = False
+    """Has a market making agreement."""
     high_frequency: bool = False
+    """Uses a high-frequency technique."""
     funds: dict[str, DecimalText] = {}
     """Amounts to deposit by asset, as decimal text, when the account is first opened."""
 
@@ -78,10 +89,13 @@ class KeyConfig(Section, frozen=True, kw_only=True):
     name: str
     """The key id clients send: 64 letters and digits."""
     account: str
+    """The account it trades for; one of those given."""
     kind: Literal["hmac", "rsa", "ed25519"] = "hmac"
+    """HMAC-SHA256, or the kind of the public key."""
     secret: SecretText
     """HMAC secret, or public key as PEM text."""
     permissions: tuple[Literal["read", "trade", "margin", "futures"], ...] = ("read",)
+    """What it may be used for."""
     addresses: tuple[str, ...] = ()
     """Addresses it may be used from; empty: any. An IPv6 address stands for its /64."""
     expires: str = ""
@@ -101,12 +115,19 @@ class Config(Section, frozen=True, kw_only=True):
     rulebook: str = "binance-spot-2026"
     """Name of a shipped rulebook, or path of a file, relative to this one."""
     listen: ListenConfig = ListenConfig()
+    """Where to listen."""
     engine: EngineConfig = EngineConfig()
+    """The matching engine."""
     record: RecordConfig = RecordConfig()
+    """The record."""
     telemetry: TelemetryConfig = TelemetryConfig()
+    """Metrics."""
     instruments: tuple[InstrumentConfig, ...] = ()
+    """What is traded."""
     accounts: tuple[AccountConfig, ...] = ()
+    """Accounts, with their funds."""
     keys: tuple[KeyConfig, ...] = ()
+    """API keys."""
     bulk: tuple[Path, ...] = ()
     """Further files (TOML, or CSV with a header) of accounts and keys, relative to this one."""
     clock: Literal["system", "manual"] = "system"
@@ -123,4 +144,6 @@ class BulkFile(Section, frozen=True, kw_only=True):
     """A further TOML file of accounts and keys."""
 
     accounts: tuple[AccountConfig, ...] = ()
+    """As in the configuration."""
     keys: tuple[KeyConfig, ...] = ()
+    """As in the configuration."""

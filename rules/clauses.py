@@ -27,6 +27,7 @@ class Clause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Base of a rule's parameters."""
 
     mode: Mode = "off"
+    """Refuse; only record what would have been refused; or do not evaluate."""
     note: str = ""
     """Where the numbers come from; shown by `ordergate rulebook show`."""
 
@@ -35,31 +36,42 @@ class WindowClause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """A fixed window aligned to the UTC clock: at most `limit` in each `interval`."""
 
     interval: DurationText
+    """Length of the window, in whole seconds."""
     limit: Count
+    """The most that may be used in one window."""
 
 
 class BanLadderClause(Clause, frozen=True, kw_only=True):
     """Rate-limit refusals of one address that turn into a ban, and how bans grow."""
 
     refusals: PositiveCount = 10
+    """So many rate-limit refusals of one address start a ban."""
     within: DurationText = "1m"
+    """Counted from the first refusal."""
     first_ban: DurationText = "2m"
+    """How long the first ban lasts."""
     longest_ban: DurationText = "3d"
+    """No ban lasts longer."""
     growth: PositiveCount = 2
+    """Each further ban is so many times as long as the one before."""
     forgiven_after: DurationText = "24h"
+    """Time since the end of the last ban after which the next is a first one again."""
 
 
 class RawRequestsClause(Clause, frozen=True, kw_only=True):
     """Requests of one address, whatever their weight."""
 
     windows: tuple[WindowClause, ...] = ()
+    """Requests of one address, whatever their weight."""
 
 
 class RequestWeightClause(Clause, frozen=True, kw_only=True):
     """Weight used by one address; `gate_windows` is the budget of the gate's own routes."""
 
     windows: tuple[WindowClause, ...] = ()
+    """Weight used by one address."""
     gate_windows: tuple[WindowClause, ...] = ()
+    """Weight one address uses on the gate's own routes."""
 
 
 class AuthenticationClause(Clause, frozen=True, kw_only=True):
@@ -70,12 +82,15 @@ class RecvWindowClause(Clause, frozen=True, kw_only=True):
     """Timestamp and recvWindow."""
 
     default: DurationText = "5s"
+    """Used when a request names none."""
     longest: DurationText = "60s"
+    """A longer recvWindow is refused."""
     ahead: DurationText = "1s"
     """A timestamp this far ahead of the server, or further, is refused."""
     invalid_ahead: DurationText = "10s"
     """A timestamp further ahead than this is not a timestamp at all."""
     earliest: str = "2017-01-01T00:00:00Z"
+    """An earlier timestamp is not a timestamp at all."""
 
 
 class KeyStandingClause(Clause, frozen=True, kw_only=True):
@@ -105,7 +120,9 @@ class OrderCountClause(Clause, frozen=True, kw_only=True):
     """Unfilled orders of one account, over all its keys."""
 
     windows: tuple[WindowClause, ...] = ()
+    """Unfilled orders of one account."""
     tiers: dict[str, tuple[WindowClause, ...]] = {}
+    """Windows of accounts of a tier, instead of `windows`."""
     first_fill_credit: Count = 1
     """What the first fill of an order takes off the count, in every window, never below 0."""
 
@@ -173,6 +190,7 @@ class MarketProtectionClause(Clause, frozen=True, kw_only=True):
     """Cap of the price a market order may reach."""
 
     distance: DecimalText = "0.03"
+    """How far from the reference, as a share of it."""
 
 
 class DuplicateClientOrderIdClause(Clause, frozen=True, kw_only=True):
@@ -181,6 +199,7 @@ class DuplicateClientOrderIdClause(Clause, frozen=True, kw_only=True):
     among: Literal["open", "forever", "window"] = "open"
     """Open, in flight or unknown orders; every order ever; or those of the last `window`."""
     window: DurationText = "24h"
+    """Used where `among` is `window`."""
 
 
 class BalanceClause(Clause, frozen=True, kw_only=True):
@@ -191,7 +210,9 @@ class RestingTimeClause(Clause, frozen=True, kw_only=True):
     """Minimum resting time: no cancel or amend before the order has rested so long."""
 
     minimum: DurationText = "500ms"
+    """An order younger than this is held."""
     policy: Literal["REJECT", "DEFER", "CHARGE"] = "REJECT"
+    """Refuse the request, put it off until the order is old enough, or charge for it."""
     symbols: dict[str, DurationText] = {}
     """Other minimums by symbol name."""
     algo_only: bool = False
@@ -206,11 +227,15 @@ class OrderToTradeClause(Clause, frozen=True, kw_only=True):
     max_number: SwitchableDecimalText = ""
     """Highest ratio by number; empty: counted and reported, never refused."""
     max_volume: SwitchableDecimalText = ""
+    """Highest ratio by volume; empty: counted and reported, never refused."""
     floor_trades: Count = 1
+    """The ratio by number divides by no fewer trades."""
     floor_volume: DecimalText = "0"
+    """The ratio by volume divides by no less volume."""
     minimum_orders: Count = 1000
     """No judgement before so many counted messages in the session."""
     market_maker_factor: PositiveCount = 10
+    """Maximums of a market maker are so many times as high."""
     session_starts: str = "00:00"
     """Time of day, UTC, at which the counts begin anew."""
     count_rejects: bool = True
@@ -254,6 +279,7 @@ class EndpointClause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """What one endpoint costs and needs (`[endpoints.<name>]`)."""
 
     weight: Count = 1
+    """Weight of a request; where `weight_success` is given, of one that fails."""
     weight_success: Count | None = None
     """Weight when it succeeds; absent: the same as `weight`."""
     steps: tuple[tuple[Count, Count], ...] = ()
@@ -263,7 +289,9 @@ class EndpointClause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     all_items: Count = 0
     """Weight when `size` is 0 (all symbols) and `per_item` or `steps` is given."""
     security: Literal["none", "key", "signed"] = "none"
+    """Nothing, an API key, or a key and a signature."""
     permission: Literal["", "read", "trade", "margin", "futures"] = ""
+    """What the key must permit."""
     orders: Count = 0
     """What it adds to the order count when accepted."""
     gate: bool = False
@@ -278,44 +306,77 @@ class InstrumentClause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """
 
     min_price: SwitchableDecimalText | None = None
+    """PRICE_FILTER, lowest price."""
     max_price: SwitchableDecimalText | None = None
+    """PRICE_FILTER, highest price."""
     tick_size: SwitchableDecimalText | None = None
+    """PRICE_FILTER, prices are multiples of it."""
     min_quantity: SwitchableDecimalText | None = None
+    """LOT_SIZE, least quantity."""
     max_quantity: SwitchableDecimalText | None = None
+    """LOT_SIZE, largest quantity."""
     step_size: SwitchableDecimalText | None = None
+    """LOT_SIZE, quantities are multiples of it."""
     market_min_quantity: SwitchableDecimalText | None = None
+    """MARKET_LOT_SIZE, least quantity of a market order."""
     market_max_quantity: SwitchableDecimalText | None = None
+    """MARKET_LOT_SIZE, largest quantity of a market order."""
     market_step_size: SwitchableDecimalText | None = None
+    """MARKET_LOT_SIZE, quantities of market orders are multiples of it."""
     min_notional: SwitchableDecimalText | None = None
     """MIN_NOTIONAL."""
     min_notional_applies_to_market: bool | None = None
+    """MIN_NOTIONAL, also for market orders."""
     notional_min: SwitchableDecimalText | None = None
     """NOTIONAL, lower bound."""
     notional_max: SwitchableDecimalText | None = None
+    """NOTIONAL, upper bound."""
     notional_min_applies_to_market: bool | None = None
+    """NOTIONAL, lower bound also for market orders."""
     notional_max_applies_to_market: bool | None = None
+    """NOTIONAL, upper bound also for market orders."""
     percent_price_up: SwitchableDecimalText | None = None
+    """PERCENT_PRICE, highest price as a multiple of the average."""
     percent_price_down: SwitchableDecimalText | None = None
+    """PERCENT_PRICE, lowest price as a multiple of the average."""
     bid_multiplier_up: SwitchableDecimalText | None = None
+    """PERCENT_PRICE_BY_SIDE, highest price of a buy."""
     bid_multiplier_down: SwitchableDecimalText | None = None
+    """PERCENT_PRICE_BY_SIDE, lowest price of a buy."""
     ask_multiplier_up: SwitchableDecimalText | None = None
+    """PERCENT_PRICE_BY_SIDE, highest price of a sell."""
     ask_multiplier_down: SwitchableDecimalText | None = None
+    """PERCENT_PRICE_BY_SIDE, lowest price of a sell."""
     average_price_minutes: Count | None = None
+    """Minutes the average price is taken over; 0: the last price."""
     max_num_orders: Count | None = None
+    """MAX_NUM_ORDERS, open orders of one account in the symbol."""
     max_order_quantity: SwitchableDecimalText | None = None
+    """Largest quantity of one order, for the rule order_size."""
     max_order_value: SwitchableDecimalText | None = None
+    """Largest value of one order in quote asset, for the rule order_value."""
     order_types: tuple[OrderTypeText, ...] | None = None
+    """Order types that are taken."""
     stp_modes: tuple[StpModeText, ...] | None = None
+    """Modes of self-trade prevention that may be asked for."""
     default_stp_mode: StpModeText | None = None
+    """The mode of orders that name none."""
 
 
 class RulebookFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A rulebook file after inheritance has been resolved."""
 
     name: str
+    """The file's name without its ending; may be left out."""
     description: str = ""
+    """One line, shown by `ordergate rulebook list`."""
     extends: str = ""
+    """A shipped rulebook, or one in a file beside this one."""
     revision: str = ""
+    """Free text of the author; the revision in records is a digest of the content."""
     rules: RuleClauses = RuleClauses()
+    """What each rule does."""
     endpoints: dict[str, EndpointClause] = {}
+    """What each endpoint costs and needs; an absent one weighs 1 and needs nothing."""
     instruments: dict[str, InstrumentClause] = {}
+    """Filters and limits by symbol, and what all start from in `default`."""

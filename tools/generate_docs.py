@@ -1,109 +1,448 @@
-"""Generate the tables in docs/ that come from code, or check that they are current.
+"""Generate the reference pages of docs/ from the code, or check that they are current.
+
+Made are rules.md, reasons.md, settings.md and commands.md. What they say stands in the code:
+documentation of classes and fields, defaults, types, tables of codes, and the command line itself.
 
 Run as `python tools/generate_docs.py` (what `make docs` does) or with `--check`, which writes
 nothing and exits with 1 when a committed page differs from what would be generated.
 """
 
+import ast
 import inspect
 import sys
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
+import typer
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from gateway.dialects.binance.errors import table_markdown  # noqa: E402
-from gateway.rulebooks import DEFAULT_RULEBOOK, load_rulebook, shipped_rulebooks  # noqa: E402
+from gateway import bulk, config  # noqa: E402
+from gateway.__main__ import build  # noqa: E402
+from gateway.dialects.binance import error_table  # noqa: E402
+from gateway.dialects.native import refusal_table  # noqa: E402
+from gateway.rulebooks import load_rulebook, shipped_rulebooks  # noqa: E402
+from rules import clauses  # noqa: E402
+from rules.endpoints import Endpoint  # noqa: E402
+from rules.reasons import Reason  # noqa: E402
 from rules.registry import RULES, mode_of  # noqa: E402
 from rules.rule import STAGE_NAMES, Rule  # noqa: E402
-from rules.rulebook import Rulebook  # noqa: E402
+from rules.texts import KIND  # noqa: E402
 
-_OWN: Final = ("mode", "note")
-_INTRODUCTION: Final = """\
-# Rules and rulebooks
+DOCS: Final = ROOT / "docs"
+GENERATED: Final = "Made from the code by `tools/generate_docs.py`; `make docs` makes it anew."
+FAMILIES: Final = {
+    1: "The request could not be understood",
+    2: "Access",
+    3: "Standing of key, account, owner, symbol and venue",
+    4: "Order counts and filters",
+    5: "Exposure",
+    6: "Conduct",
+    7: "The engine's own refusals",
+    9: "Faults of the gate",
+}
+STAGES: Final = {
+    "access": "Who may speak. Evaluation ends at the first breach.",
+    "gate": "Standing of key, account, owner, symbol and venue. Ends at the first breach.",
+    "limit": "What is asked. All are evaluated and every breach is recorded; the client is told "
+    "the first.",
+}
+TEXT_KINDS: Final = (
+    ("duration", "A whole number and `ns`, `us`, `ms`, `s`, `m`, `h` or `d`: `500ms`, `10s`."),
+    ("decimal", 'A decimal number as text, so that it is exact: `"0.05"`; at most 8 places.'),
+    ("decimal or empty", "As decimal; an empty text switches it off."),
+    ("whole number", "A TOML integer; bounds are given where there are any."),
+)
 
-Made by `make docs` from the rules' own code and the shipped rulebooks; a check keeps them equal.
+RULES_INTRODUCTION: Final = (
+    "A rulebook sets each rule to `enforce` (refuse), `shadow` (record what would have been "
+    "refused) or `off`. Rules stand here in the order of precedence in which their breaches "
+    "are told to the client."
+)
+REASONS_INTRODUCTION: Final = (
+    "Why something was refused, as records and `X-OrderGate-Rule` name it. Codes never change "
+    "their meaning. Why a code of Binance was chosen stands in "
+    "[binance-errors.md](binance-errors.md)."
+)
+SETTINGS_INTRODUCTION: Final = (
+    "Files are TOML and strict: an unknown setting, a wrong type or a value that can't be "
+    "used is an error, and `ordergate check FILE` tells all of them at once with file and "
+    "line."
+)
+RULEBOOK_INTRODUCTION: Final = (
+    "A rulebook is a TOML file, known by the file's name; a `name` in it must be the same. What "
+    "it does not say comes from the rulebook it extends; tables are merged key by key, arrays are replaced. "
+    "`ordergate rulebook show NAME` tells what is in force."
+)
+COMMANDS_INTRODUCTION: Final = (
+    "Exit codes: 0 good, 1 a difference or a failed check, 2 bad input, with a message that "
+    "names what is at fault."
+)
 
-The pipeline asks the rules in the order of this page.
-*Access* ends at the first breach, *gate* too.
-Then every *limit* is asked, every breach is recorded, and the client is told the first of them.
-Each rule is in one of three modes: `enforce` refuses, `shadow` counts and records what it would
-have refused, `off` does not look.
 
-## Rulebooks
-"""
+# --- Reading the code -----------------------------------------------------------------------------
+
+
+@cache
+def class_bodies(module_file: str) -> dict[str, ast.ClassDef]:
+    """Return the classes of a source file by name."""
+    tree = ast.parse(Path(module_file).read_text(encoding="utf-8"))
+    return {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+def field_docs(struct: type) -> dict[str, str]:
+    """Return the documentation of a Struct's own fields: the text that stands below each."""
+    body = class_bodies(inspect.getfile(struct))[struct.__name__].body
+    found = {}
+    for node, below in pairwise(body):
+        if (
+            isinstance(node, ast.AnnAssign)
+            and isinstance(node.target, ast.Name)
+            and isinstance(below, ast.Expr)
+            and isinstance(below.value, ast.Constant)
+            and isinstance(below.value.value, str)
+        ):
+            found[node.target.id] = " ".join(inspect.cleandoc(below.value.value).split())
+    return found
+
+
+def own_fields(struct: type) -> list[msgspec.inspect.Field]:
+    """Return the fields a Struct declares itself, in order."""
+    declared = set(inspect.get_annotations(struct))
+    return [field for field in msgspec.inspect.type_info(struct).fields if field.name in declared]
+
+
+def type_text(kind: msgspec.inspect.Type) -> str:
+    """Return a type in words."""
+    match kind:
+        case msgspec.inspect.Metadata():
+            return str((kind.extra or {}).get(KIND, "text"))
+        case msgspec.inspect.UnionType():
+            return " or ".join(
+                type_text(one)
+                for one in kind.types
+                if not isinstance(one, msgspec.inspect.NoneType)
+            )
+        case msgspec.inspect.LiteralType():
+            return "one of " + ", ".join(
+                f"`{value}`" if value else "empty" for value in kind.values
+            )
+        case msgspec.inspect.VarTupleType():
+            items = type_text(kind.item_type).removeprefix("one of ")
+            return f"array of {plural(items)}"
+        case msgspec.inspect.TupleType():
+            return "pairs" if len(kind.item_types) == 2 else f"arrays of {len(kind.item_types)}"
+        case msgspec.inspect.DictType():
+            return f"table of {plural(type_text(kind.value_type))}"
+        case msgspec.inspect.StructType():
+            return "table"
+        case msgspec.inspect.IntType():
+            return integer_text(kind)
+        case msgspec.inspect.BoolType():
+            return "`true` or `false`"
+        case msgspec.inspect.CustomType():
+            return "path"
+    return "text"
+
+
+def integer_text(kind: msgspec.inspect.IntType) -> str:
+    """Return a whole number with its bounds."""
+    if kind.ge is None:
+        return "whole number"
+    return f"whole number, {kind.ge} " + ("or more" if kind.le is None else f"to {kind.le}")
+
+
+def plural(text: str) -> str:
+    """Return the name of a type where there are several."""
+    first, comma, rest = text.partition(",")
+    return first + comma + rest if first.endswith(("]", "`", "s")) else f"{first}s{comma}{rest}"
+
+
+def default_text(field: msgspec.inspect.Field) -> str:
+    """Return a field's default as TOML would have it."""
+    if field.required:
+        return "required"
+    value = field.default
+    if value is msgspec.NODEFAULT:
+        value = field.default_factory() if callable(field.default_factory) else ()
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "`true`" if value else "`false`"
+    if isinstance(value, int):
+        return f"`{value}`"
+    if isinstance(value, str | Path):
+        return f'`"{value}"`'
+    if isinstance(value, msgspec.Struct):
+        return "its defaults"
+    if isinstance(value, dict):
+        return "`{}`"
+    return "`[" + ", ".join(f'"{item}"' for item in value) + "]`"
+
+
+def field_table(struct: type, skip: Iterable[str] = ()) -> list[str]:
+    """Return a table of a Struct's own fields, nothing when there are none."""
+    docs = field_docs(struct)
+    fields = [field for field in own_fields(struct) if field.name not in skip]
+    if not fields:
+        return []
+    lines = ["| setting | type | default | meaning |", "| --- | --- | --- | --- |"]
+    lines += [
+        row(f"`{field.name}`", type_text(field.type), default_text(field), docs.get(field.name, ""))
+        for field in fields
+    ]
+    return [*lines, ""]
+
+
+def row(*cells: str) -> str:
+    """Return a line of a table."""
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+def prose(thing: Any) -> str:
+    """Return the documentation of a class or function as paragraphs."""
+    return inspect.getdoc(thing) or ""
+
+
+# --- Pages ----------------------------------------------------------------------------------------
 
 
 def rules_page() -> str:
-    """Return the page `docs/rules.md`: every rule, and what the shipped rulebooks say of it."""
-    books = [load_rulebook(name) for name in shipped_rulebooks()]
-    default = load_rulebook(DEFAULT_RULEBOOK)
+    """Return docs/rules.md: every rule, what it does, and its parameters."""
+    rulebooks = {name: load_rulebook(name) for name in shipped_rulebooks()}
     lines = [
-        _INTRODUCTION,
-        "| rulebook | what it is |",
-        "| --- | --- |",
-        *(f"| `{book.name}` | {book.description} |" for book in books),
+        "# Rules",
         "",
-        "## Modes",
+        GENERATED,
         "",
-        "| rule | stage | " + " | ".join(f"`{book.name}`" for book in books) + " |",
-        "| --- | --- | " + " | ".join("---" for _ in books) + " |",
+        RULES_INTRODUCTION,
+        "",
+        row("rule", "stage", *rulebooks),
+        row(*["---"] * (2 + len(rulebooks))),
     ]
     for kind in RULES:
-        modes = " | ".join(mode_of(book, kind.name) for book in books)
-        lines.append(f"| [{kind.name}](#{kind.name}) | {STAGE_NAMES[kind.stage]} | {modes} |")
+        modes = [mode_of(rulebook, kind.name) for rulebook in rulebooks.values()]
+        lines.append(row(f"[{kind.name}](#{kind.name})", STAGE_NAMES[kind.stage], *modes))
+    lines.append("")
+    stage = ""
     for kind in RULES:
-        lines += ["", *_section(kind, default)]
-    return "\n".join(lines) + "\n"
+        if STAGE_NAMES[kind.stage] != stage:
+            stage = STAGE_NAMES[kind.stage]
+            lines += [f"## Stage {stage}", "", STAGES[stage], ""]
+        lines += rule_section(kind)
+    return "\n".join(lines)
 
 
-def _section(kind: type[Rule], default: Rulebook) -> list[str]:
-    """Return the section of one rule, with its parameters as the default rulebook has them."""
-    clause = getattr(default.clauses, kind.name)
-    description = inspect.cleandoc(kind.__doc__ or "")
-    lines = [f"## {kind.name}", "", description, ""]
-    if "Source:" not in description:
-        lines.append(f"Source: {kind.source}.")
-    lines.append(f"Reasons: {', '.join(f'`{reason.name}`' for reason in kind.reasons)}.")
-    if not kind.discloses:
-        lines.append("Limit and observed value are not shown to the client.")
-    if clause.note:
-        lines.append(f"The default rulebook notes: {clause.note}")
-    parameters = [field for field in clause.__struct_fields__ if field not in _OWN]
-    if parameters:
-        lines += ["", f"| parameter | in `{default.name}` |", "| --- | --- |"]
-        for field in parameters:
-            value = msgspec.json.encode(msgspec.to_builtins(getattr(clause, field))).decode()
-            lines.append(f"| `{field}` | `{value}` |")
-    return lines
+def rule_section(kind: type[Rule]) -> list[str]:
+    """Return one rule's part of rules.md."""
+    clause = type(getattr(clauses.RuleClauses(), kind.name))
+    events = ", ".join(event.__name__ for event in kind.wants)
+    shown = "limit and observed value" if kind.discloses else "a case id only"
+    reasons = ", ".join(f"[{reason.name}](reasons.md)" for reason in kind.reasons)
+    return [
+        f"### {kind.name}",
+        "",
+        prose(kind),
+        "",
+        f"- Source: {kind.source}",
+        f"- Looks at: {events or 'nothing'}",
+        f"- Refuses for: {reasons or 'nothing; it never refuses'}",
+        f"- Shows a refused client: {shown}",
+        "",
+        *field_table(clause),
+    ]
 
 
-def generate() -> dict[Path, str]:
-    """Return every generated page with its content."""
-    return {
-        ROOT / "docs" / "binance-errors.md": table_markdown(),
-        ROOT / "docs" / "rules.md": rules_page(),
-    }
+def reasons_page() -> str:
+    """Return docs/reasons.md: every reason, who gives it, and how clients are told."""
+    givers: dict[Reason, list[str]] = {}
+    for kind in RULES:
+        for reason in kind.reasons:
+            givers.setdefault(reason, []).append(kind.name)
+    lines = [
+        "# Reasons",
+        "",
+        GENERATED,
+        "",
+        REASONS_INTRODUCTION,
+        "",
+    ]
+    family = 0
+    for reason in Reason:
+        if reason // 1000 != family:
+            family = reason // 1000
+            lines += [
+                *([""] if lines[-1] else []),
+                f"## {family}xxx: {FAMILIES[family]}",
+                "",
+                row("code", "reason", "given by", "HTTP", "Binance", "gRPC"),
+                row(*["---"] * 6),
+            ]
+        binance = error_table.ENTRIES[reason]
+        native = refusal_table.ENTRIES[reason]
+        given_by = ", ".join(f"[{name}](rules.md#{name})" for name in givers.get(reason, ()))
+        lines.append(
+            row(
+                str(int(reason)),
+                reason.name,
+                given_by,
+                str(binance.status),
+                f"{binance.code} {binance.text}",
+                f"{native.code.name}: {native.text}",
+            )
+        )
+    return "\n".join([*lines, ""])
+
+
+def settings_page() -> str:
+    """Return docs/settings.md: the configuration file, bulk files and rulebook files."""
+    lines = [
+        "# Settings",
+        "",
+        GENERATED,
+        "",
+        SETTINGS_INTRODUCTION,
+        "",
+        row("type", "is written as"),
+        row("---", "---"),
+        *(row(kind, meaning) for kind, meaning in TEXT_KINDS),
+        "",
+        "## Configuration",
+        "",
+        "What `ordergate serve -c FILE` reads; `examples/exchange.toml` is one.",
+        "",
+        *field_table(config.Config),
+    ]
+    for title, struct in (
+        ("[listen]", config.ListenConfig),
+        ("[engine]", config.EngineConfig),
+        ("[record]", config.RecordConfig),
+        ("[telemetry]", config.TelemetryConfig),
+        ("[[instruments]]", config.InstrumentConfig),
+        ("[[accounts]]", config.AccountConfig),
+        ("[[keys]]", config.KeyConfig),
+    ):
+        lines += [f"### `{title}`", "", prose(struct), "", *field_table(struct)]
+    lines += ["### Bulk files", "", prose(bulk), "", *rulebook_settings()]
+    return "\n".join(lines)
+
+
+def rulebook_settings() -> Iterator[str]:
+    """Yield the part of settings.md on rulebook files."""
+    yield from (
+        "## Rulebook",
+        "",
+        RULEBOOK_INTRODUCTION,
+        "",
+        *field_table(clauses.RulebookFile, skip=("name",)),
+        "### `[rules.<name>]`",
+        "",
+        prose(clauses.RuleClauses) + " Every clause has:",
+        "",
+        *field_table(clauses.Clause),
+        "The parameters of each rule stand in [rules.md](rules.md).",
+        "",
+        'A window, as in `windows = [{ interval = "10s", limit = 100 }]`, is whole seconds long:',
+        "",
+        *field_table(clauses.WindowClause),
+        "### `[endpoints.<name>]`",
+        "",
+        prose(clauses.EndpointClause),
+        "",
+        *field_table(clauses.EndpointClause),
+        "Endpoints: " + ", ".join(f"`{endpoint.name.lower()}`" for endpoint in Endpoint) + ".",
+        "",
+        "### `[instruments.<symbol>]`",
+        "",
+        prose(clauses.InstrumentClause),
+        "",
+        *field_table(clauses.InstrumentClause),
+    )
+
+
+def commands_page() -> str:
+    """Return docs/commands.md: every command with its arguments and options."""
+    lines = [
+        "# Commands",
+        "",
+        GENERATED,
+        "",
+        COMMANDS_INTRODUCTION,
+        "",
+    ]
+    root = typer.main.get_command(build())
+    for words, command in walk(root, "ordergate"):
+        lines += [f"## `{words}`", "", inspect.cleandoc(command.help or ""), ""]
+        parameters = [one for one in command.params if one.name != "help" and not one.hidden]
+        if parameters:
+            lines += ["| parameter | default | meaning |", "| --- | --- | --- |"]
+            lines += [parameter_row(parameter) for parameter in parameters]
+            lines.append("")
+    return "\n".join(lines)
+
+
+def walk(command: Any, words: str) -> Iterator[tuple[str, Any]]:
+    """Yield every command that does something, with the words it is called by."""
+    children = getattr(command, "commands", None)
+    if not children:
+        yield words, command
+        return
+    for name, child in children.items():
+        yield from walk(child, f"{words} {name}")
+
+
+def parameter_row(parameter: Any) -> str:
+    """Return the line of an argument or option."""
+    if parameter.param_type_name == "argument":
+        name = f"`{parameter.name.upper()}`"
+    else:
+        value = "" if parameter.is_flag else f" {parameter.name.upper()}"
+        name = ", ".join(f"`{option}{value}`" for option in parameter.opts)
+    default = parameter.default
+    if parameter.required:
+        shown = "required"
+    elif isinstance(default, bool) or default in (None, "", (), []) or callable(default):
+        shown = ""
+    else:
+        shown = f"`{default}`"
+    return row(name, shown, parameter.help or "")
+
+
+PAGES: Final[dict[str, Callable[[], str]]] = {
+    "rules.md": rules_page,
+    "reasons.md": reasons_page,
+    "settings.md": settings_page,
+    "commands.md": commands_page,
+}
+
+
+def pages() -> dict[Path, str]:
+    """Return every page's text by its path."""
+    return {DOCS / name: page().rstrip("\n") + "\n" for name, page in PAGES.items()}
 
 
 def main(arguments: list[str]) -> int:
-    """Write the pages, or with `--check` only compare; return the exit code."""
+    """Write the pages, or with `--check` name those that are not current; return the exit code."""
     if arguments not in ([], ["--check"]):
-        sys.stderr.write(f"generate_docs: unknown {' '.join(arguments)}; only --check is known\n")
+        sys.stderr.write("usage: generate_docs.py [--check]\n")
         return 2
-    stale = 0
-    for path, content in generate().items():
-        if not arguments:
-            path.write_text(content, "utf-8")
-        elif not path.exists() or path.read_text("utf-8") != content:
-            stale = 1
-            sys.stderr.write(
-                f"generate_docs: {path.relative_to(ROOT)} is not current; run `make docs`\n"
-            )
-    return stale
+    stale = [
+        path
+        for path, text in pages().items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+    for path in stale:
+        if arguments:
+            sys.stderr.write(f"{path.relative_to(ROOT)} is not current; run make docs\n")
+        else:
+            path.write_text(pages()[path], encoding="utf-8")
+    return 1 if arguments and stale else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    raise SystemExit(main(sys.argv[1:]))
