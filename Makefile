@@ -38,7 +38,7 @@ bench: $(TEST_STAMP) ## measure what a decision costs
 	$(BIN)/python -m tests.bench $(BENCH_OPTIONS)
 
 soak: $(TEST_STAMP) ## run the long versions of tests
-	ORDERGATE_SOAK=1 HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest --timeout=3600 $(PYTEST_OPTIONS)
+	ORDERGATE_SOAK=1 $(BIN)/python -m pytest --timeout=3600 $(PYTEST_OPTIONS)
 
 proto: $(DEV_STAMP) ## generate gateway/wire from proto/
 	$(BIN)/python tools/generate_proto.py
