@@ -36,13 +36,8 @@ from gateway.stub.exchange import MatchingExchange
 from gateway.stub.market import DemoMarket
 from gateway.telemetry import Telemetry
 from gateway.views import Views
-from rules.decisions import Decision
 from rules.events import (
     BalanceAdjusted,
-    DefineAccount,
-    DefineSymbol,
-    Event,
-    SetSymbolState,
 )
 from rules.rulebook import Rulebook, RulebookError
 from rules.units import duration_ns
@@ -106,7 +101,6 @@ class Gate:
         self._closers.append(self.telemetry.close)
         self.decisions = RecentDecisions(self.journal.directory)
         self.core.listeners = (
-            self._tell_engine,
             self.views.on_record,
             self.telemetry.on_record,
             self.decisions.on_record,
@@ -178,15 +172,6 @@ class Gate:
             ),
             lot_step_e8=lot_step_e8,
         )
-
-    def _tell_engine(self, seq: int, now_ns: int, event: Event, decision: Decision) -> None:
-        """Let the engine know of symbols and accounts as soon as they are recorded."""
-        if isinstance(event, DefineSymbol):
-            self.engine.define_symbol(event)
-        elif isinstance(event, DefineAccount):
-            self.engine.define_account(event)
-        elif isinstance(event, SetSymbolState):
-            self.engine.set_symbol_state(event.symbol, event.state)
 
     def _begin_with(self, before: CarryOver) -> None:
         for event in before.events:

@@ -6,6 +6,7 @@ next slice of a bulk cancel) is enqueued and comes through the same door. With t
 the whole path of an order is one synchronous drain, without task, future or await.
 """
 
+import logging
 from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol, TypeAlias
@@ -18,7 +19,17 @@ from gateway.outbox import Outbox
 from gateway.outcome import Outcome, Reply
 from rules.book import Book
 from rules.decisions import REFUSED, Breach, Decision
-from rules.events import Amend, CommandResult, Event, Place, Replace
+from rules.events import (
+    Amend,
+    CommandResult,
+    Define,
+    DefineAccount,
+    DefineKey,
+    DefineSymbol,
+    Event,
+    Place,
+    Replace,
+)
 from rules.pipeline import Pipeline
 from rules.reasons import Reason
 from rules.rulebook import Rulebook
@@ -26,14 +37,15 @@ from rules.rulebook import Rulebook
 Listener: TypeAlias = Callable[[int, int, Event, Decision], None]
 """Called with (seq, now_ns, event, decision) of every event after its record."""
 
-_RISK: Final = (Place, Replace, Amend)
+_RISK: Final = frozenset((Place, Replace, Amend))
 """Requests that can add risk: refused while the record is lost."""
+_DEFINITIONS: Final = frozenset((Define, DefineSymbol, DefineAccount, DefineKey))
+
+_logger = logging.getLogger(__name__)
 
 
 class Recorder(Protocol):
     """What the core needs of the record."""
-
-    recorded_seq: int
 
     def append(self, seq: int, now_ns: int, event: Event, decision: Decision) -> None:
         """Record one event and its decision; when this returns, they may take effect."""
@@ -46,8 +58,10 @@ class CoreStoppedError(RuntimeError):
 class Core:
     """Decides, records and releases events in the order they come.
 
-    `listeners` are told of each event after its record. `record_fault` is empty while the record
-    can be written; afterwards orders are refused, and cancels and engine reports go on unrecorded.
+    `listeners` are told of each event after its record; a fault in one is logged and counted in
+    `listener_faults`. `record_fault` is empty while the record can be written; afterwards orders
+    are refused, and cancels, kills and engine reports go on unrecorded. `stopped` says which bug
+    ended the core, empty while it runs.
     """
 
     def __init__(
@@ -64,6 +78,7 @@ class Core:
         self.book: Book = self.pipeline.book
         self.directory = directory or Directory(self.submit)
         self.listeners: tuple[Listener, ...] = ()
+        self.listener_faults = 0
         self.seq = 0
         self.record_fault = ""
         self.stopped = ""
@@ -88,34 +103,54 @@ class Core:
         if not self._draining:
             self._drain()
 
+    def together(self, act: Callable[[], None]) -> None:
+        """Run `act`; what it submits is decided after it has returned, in order.
+
+        For an engine that has several things to tell: what the first one causes comes after the
+        last one.
+        """
+        if self._draining:
+            act()
+            return
+        self._draining = True
+        try:
+            act()
+        finally:
+            self._draining = False
+        if self._queue and not self.stopped:
+            self._drain()
+
     def tick(self) -> None:
-        """Fire the deadlines that have passed; called regularly, records only what fires."""
-        deadline = self.outbox.due_deadline(self.now_ns())
-        while deadline is not None:
-            self.submit(deadline)
-            deadline = self.outbox.due_deadline(self.now_ns())
+        """Fire what time has brought; called regularly, records only what fires."""
+        due = self.now_ns() >= self.outbox.due_ns
+        if due and not self._draining and not self.stopped:
+            self._drain()
 
     def _drain(self) -> None:
         self._draining = True
-        queue = self._queue
+        queue, outbox, clock_ns = self._queue, self.outbox, self._clock.now_ns
         try:
-            while queue:
-                event, reply = queue.popleft()
-                now_ns = self._clock.now_ns()
-                deadline = self.outbox.due_deadline(now_ns)
-                while deadline is not None:
-                    self._process(deadline, None, now_ns)
-                    deadline = self.outbox.due_deadline(now_ns)
-                self._process(event, reply, now_ns)
-        except Exception as error:
+            while True:
+                now_ns = clock_ns()
+                if now_ns >= outbox.due_ns:
+                    while (due := outbox.due(now_ns)) is not None:
+                        self._process(due, None, now_ns)
+                if queue:
+                    event, reply = queue.popleft()
+                    self._process(event, reply, now_ns)
+                if not queue:
+                    return
+        except BaseException as error:
             # Half a commit must not be followed by another decision.
             self.stopped = f"{type(error).__name__}: {error}"
+            _logger.critical("the core stopped", exc_info=error)
             raise
         finally:
             self._draining = False
 
     def _process(self, event: Event, reply: Reply | None, now_ns: int) -> None:
-        if self.record_fault and isinstance(event, _RISK):
+        kind = type(event)
+        if self.record_fault and kind in _RISK:
             self._refuse_unrecorded(event, reply, now_ns)
             return
         seq = self.seq + 1
@@ -126,19 +161,25 @@ class Core:
                 self._recorder.append(seq, now_ns, event, decision)
             except (JournalError, OSError) as error:
                 self.record_fault = f"{type(error).__name__}: {error}"
-                if isinstance(event, _RISK):
+                _logger.critical("the record is lost, orders are refused", exc_info=error)
+                if kind in _RISK:
                     self._take_back(event, seq, reply, now_ns)
                     return
-        self.directory.on_event(event)
+        if kind in _DEFINITIONS:
+            self.directory.on_event(event)
         for listener in self.listeners:
-            listener(seq, now_ns, event, decision)
+            try:
+                listener(seq, now_ns, event, decision)
+            except Exception:  # whoever looks on must not be able to stop the gate
+                self.listener_faults += 1
+                _logger.exception("event %d could not be shown to %r", seq, listener)
         self.outbox.release(seq, now_ns, event, decision, reply)
 
     def _refuse_unrecorded(self, event: Event, reply: Reply | None, now_ns: int) -> None:
         """Refuse an order because its decision could not be recorded."""
         if reply is not None:
             breach = Breach("record", Reason.RECORD_LOST, "a record that can be written", "lost")
-            reply(Outcome(0, now_ns, event, Decision(REFUSED, (breach,))))
+            self.outbox.answer(reply, Outcome(0, now_ns, event, Decision(REFUSED, (breach,))))
 
     def _take_back(self, event: Event, seq: int, reply: Reply | None, now_ns: int) -> None:
         """Undo an order that was decided but not recorded, as if the engine had refused it."""

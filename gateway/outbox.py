@@ -2,28 +2,54 @@
 
 The core hands over every event with its decision once it is recorded. A request whose decision
 sends a command is answered when the engine's result has been recorded, or when its deadline has
-passed; every other request is answered at once.
+passed; every other request is answered at once. A cancel of all orders, and a kill, are answered
+when the last slice of their cancels has been.
 """
 
-from collections import deque
+import logging
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from gateway.engine.commands import command_for
-from gateway.engine.port import Command, EnginePort
+from gateway.engine.port import CancelCommand, Command, EnginePort
 from gateway.outcome import Outcome, Reply
-from rules.book import Book
-from rules.decisions import Decision
+from gateway.sweep import Sweep
+from rules.book import Book, OpenOrder
+from rules.decisions import ACCEPTED, Decision
 from rules.events import (
+    Amend,
     BulkCancel,
+    Cancel,
     CancelAll,
     CommandResult,
     Deadline,
+    DefineAccount,
+    DefineSymbol,
+    EngineSession,
     Event,
+    Place,
+    Replace,
     SetState,
+    SetSymbolState,
 )
 from rules.reasons import Reason
-from rules.values import CAUSE_CLIENT, CAUSE_KILL, SCOPE_ACCOUNT, SCOPE_SYMBOL, STATE_KILLED
+from rules.values import (
+    CAUSE_CLIENT,
+    CAUSE_KILL,
+    INT63_MAX,
+    SCOPE_ACCOUNT,
+    SCOPE_ORDER,
+    SCOPE_SYMBOL,
+    STATE_KILLED,
+)
+
+NEVER: Final = INT63_MAX
+"""A time that does not come."""
+
+_logger = logging.getLogger(__name__)
+
+_Act: TypeAlias = Callable[[int, int, Any, Decision, Reply | None], None]
 
 
 class _Waiting(NamedTuple):
@@ -34,85 +60,137 @@ class _Waiting(NamedTuple):
     event: Event
     decision: Decision
     reply: Reply | None
+    sweep: Sweep | None
+    """The bulk cancel whose slice the command is."""
 
 
 class Outbox:
     """Releases commands and answers.
 
-    `submit` is the core's door for what follows from an event (further slices of a bulk cancel);
-    `deadline_ns` is how long a command may stay unanswered.
+    `submit` is the core's door for what follows from an event: further slices of a bulk cancel,
+    and the cancels of a kill. `deadline_ns` is how long a command may stay unanswered. `due_ns` is
+    when `due` has to be asked again. `later` is how a further slice is put off, so that others get
+    their turn before it; a gate sets it to its loop's `call_soon`. `faults` counts answers that
+    could not be handed over.
     """
 
     def __init__(
         self, book: Book, engine: EnginePort, submit: Callable[[Event], None], deadline_ns: int
     ) -> None:
+        self.due_ns = NEVER
+        self.faults = 0
+        self.later: Callable[[Callable[[], None]], object] = _at_once
         self._book = book
         self._engine = engine
         self._submit = submit
         self._deadline_ns = deadline_ns
         self._waiting: dict[int, _Waiting] = {}
-        self._deadlines: deque[tuple[int, int]] = deque()
-        """(due, command id) in rising order, since every command has the same time."""
+        """By command id, the oldest first; all have the same time, so it is the first due too."""
+        self._sweeps: dict[BulkCancel, Sweep] = {}
+        """Bulk cancels under way."""
+        self._kills: dict[tuple[int, int], BulkCancel] = {}
+        """What cancels the orders of each KILLED (scope, subject)."""
+        self._kill_again_ns = NEVER
+        """When orders of a KILLED scope that could not be cancelled are tried again."""
+        self._acts: dict[type[Event], _Act] = {
+            Place: self._request,
+            Cancel: self._request,
+            Amend: self._request,
+            Replace: self._request,
+            CancelAll: self._cancel_all,
+            BulkCancel: self._slice,
+            CommandResult: self._result,
+            Deadline: self._deadline,
+            SetState: self._state,
+            EngineSession: self._session,
+            DefineSymbol: self._definition,
+            DefineAccount: self._definition,
+            SetSymbolState: self._definition,
+        }
 
     @property
     def unanswered(self) -> int:
         """Number of commands without an answer."""
         return len(self._waiting)
 
-    def due_deadline(self, now_ns: int) -> Deadline | None:
-        """Return the next deadline that has passed unanswered, None when there is none."""
-        deadlines = self._deadlines
-        while deadlines:
-            due_ns, command_id = deadlines[0]
-            if command_id not in self._waiting:
-                deadlines.popleft()
-            elif due_ns <= now_ns:
-                deadlines.popleft()
-                return Deadline(command_id)
-            else:
-                return None
+    def due(self, now_ns: int) -> Event | None:
+        """Return the next event that time has brought, None when there is none.
+
+        That is the deadline of a command, or the cancels of a kill that could not be sent before.
+        The caller has it decided before asking for the next.
+        """
+        if now_ns >= self._kill_again_ns:
+            self._kill_again_ns = NEVER
+            self._kill_again()
+        if self._waiting:
+            oldest = next(iter(self._waiting.values()))
+            due_ns = oldest.now_ns + self._deadline_ns
+            if now_ns >= due_ns:
+                return Deadline(oldest.seq)
+            self.due_ns = min(due_ns, self._kill_again_ns)
+        else:
+            self.due_ns = self._kill_again_ns
         return None
 
     def release(
         self, seq: int, now_ns: int, event: Event, decision: Decision, reply: Reply | None
     ) -> None:
         """Let out what a recorded decision allows."""
-        if isinstance(event, CommandResult):
-            self._answer(event, now_ns)
-            return
+        act = self._acts.get(type(event))
+        if act is not None:
+            act(seq, now_ns, event, decision, reply)
+        elif reply is not None:
+            self.answer(reply, Outcome(seq, now_ns, event, decision))
+
+    def answer(self, reply: Reply, outcome: Outcome) -> None:
+        """Hand an outcome to whoever waits for it; a fault there is no fault of the core."""
+        try:
+            reply(outcome)
+        except Exception:
+            self.faults += 1
+            _logger.exception("the answer to event %d could not be handed over", outcome.seq)
+
+    # --- Commands -----------------------------------------------------------------------------
+
+    def _request(
+        self, seq: int, now_ns: int, event: Event, decision: Decision, reply: Reply | None
+    ) -> None:
         command = command_for(event, decision, seq, now_ns, self._book)
         if command is not None:
-            self._send(command, _Waiting(seq, now_ns, event, decision, reply))
+            self._send(command, _Waiting(seq, now_ns, event, decision, reply, None))
         elif reply is not None:
-            reply(Outcome(seq, now_ns, event, decision))
-        if isinstance(event, Deadline):
-            self._give_up(event, now_ns)
-        elif decision.more or isinstance(event, SetState):
-            self._follow_up(seq, event, decision)
+            self.answer(reply, Outcome(seq, now_ns, event, decision))
 
     def _send(self, command: Command, waiting: _Waiting) -> None:
         self._waiting[waiting.seq] = waiting
-        self._deadlines.append((waiting.now_ns + self._deadline_ns, waiting.seq))
+        if self.due_ns == NEVER:
+            self.due_ns = waiting.now_ns + self._deadline_ns
         self._engine.send(command)
 
-    def _answer(self, result: CommandResult, now_ns: int) -> None:
-        waiting = self._waiting.pop(result.command_id, None)
-        if not self._waiting and self._deadlines:
-            self._deadlines.clear()
-        if waiting is not None and waiting.reply is not None:
-            waiting.reply(
-                Outcome(
-                    waiting.seq, waiting.now_ns, waiting.event, waiting.decision, result, now_ns
-                )
-            )
+    def _result(
+        self, seq: int, now_ns: int, event: CommandResult, decision: Decision, reply: Reply | None
+    ) -> None:
+        waiting = self._waiting.pop(event.command_id, None)
+        if waiting is None:
+            return
+        if waiting.sweep is not None:
+            waiting.sweep.take(event)
+            self._slice_done(waiting.sweep, now_ns)
+            return
+        if waiting.reply is not None:
+            self._tell(waiting, event, now_ns)
+        if self._kills:
+            self._catch(waiting)
 
-    def _give_up(self, deadline: Deadline, now_ns: int) -> None:
+    def _deadline(
+        self, seq: int, now_ns: int, event: Deadline, decision: Decision, reply: Reply | None
+    ) -> None:
         """Tell the client that its command's fate is unknown."""
-        waiting = self._waiting.pop(deadline.command_id, None)
-        if waiting is None or waiting.reply is None:
+        waiting = self._waiting.pop(event.command_id, None)
+        if waiting is None:
             return
         unknown = CommandResult(
-            deadline.command_id,
+            event.command_id,
             waiting.decision.order_id,
             False,
             Reason.ENGINE_TIMEOUT,
@@ -120,21 +198,134 @@ class Outbox:
             now_ns,
             unknown=True,
         )
-        waiting.reply(
-            Outcome(waiting.seq, waiting.now_ns, waiting.event, waiting.decision, unknown, now_ns)
+        if waiting.sweep is not None:
+            waiting.sweep.take(unknown)
+            self._slice_done(waiting.sweep, now_ns)
+            return
+        if waiting.reply is not None:
+            self._tell(waiting, unknown, now_ns)
+        if self._kills:
+            self._catch(waiting)
+
+    def _tell(self, waiting: _Waiting, result: CommandResult, now_ns: int) -> None:
+        assert waiting.reply is not None
+        self.answer(
+            waiting.reply,
+            Outcome(waiting.seq, waiting.now_ns, waiting.event, waiting.decision, result, now_ns),
         )
 
-    def _follow_up(self, seq: int, event: Event, decision: Decision) -> None:
-        """Enqueue what an event sets going: the cancels of a kill, a bulk cancel's next slice."""
-        if isinstance(event, SetState):
-            if event.state == STATE_KILLED:
-                symbol = event.subject if event.scope == SCOPE_SYMBOL else 0
-                self._submit(BulkCancel(event.scope, event.subject, symbol, CAUSE_KILL, seq))
-        elif isinstance(event, BulkCancel):
-            self._submit(event)
-        elif isinstance(event, CancelAll):
-            self._submit(
-                BulkCancel(SCOPE_ACCOUNT, decision.account, event.symbol, CAUSE_CLIENT, seq)
-            )
+    def _definition(
+        self, seq: int, now_ns: int, event: Event, decision: Decision, reply: Reply | None
+    ) -> None:
+        """Let the engine know of a symbol, its state, or an account."""
+        if isinstance(event, DefineSymbol):
+            self._engine.define_symbol(event)
+        elif isinstance(event, DefineAccount):
+            self._engine.define_account(event)
+        elif isinstance(event, SetSymbolState):
+            self._engine.set_symbol_state(event.symbol, event.state)
+        if reply is not None:
+            self.answer(reply, Outcome(seq, now_ns, event, decision))
+
+    # --- Bulk cancels -------------------------------------------------------------------------
+
+    def _cancel_all(
+        self, seq: int, now_ns: int, event: CancelAll, decision: Decision, reply: Reply | None
+    ) -> None:
+        """Send a client's cancel of all orders, and see to what one command does not hold."""
+        if decision.verdict != ACCEPTED or not decision.more:
+            self._request(seq, now_ns, event, decision, reply)
+            return
+        more = BulkCancel(SCOPE_ACCOUNT, decision.account, event.symbol, CAUSE_CLIENT, seq)
+        sweep = Sweep(more, Outcome(seq, now_ns, event, decision), reply)
+        self._sweeps[more] = sweep
+        self._send_slice(seq, now_ns, event, decision, sweep)
+
+    def _slice(
+        self, seq: int, now_ns: int, event: BulkCancel, decision: Decision, reply: Reply | None
+    ) -> None:
+        sweep = self._sweeps.get(event)
+        if sweep is None:
+            sweep = self._sweeps[event] = Sweep(event)
+        self._send_slice(seq, now_ns, event, decision, sweep)
+        if reply is not None:
+            self.answer(reply, Outcome(seq, now_ns, event, decision))
+
+    def _send_slice(
+        self, seq: int, now_ns: int, event: Event, decision: Decision, sweep: Sweep
+    ) -> None:
+        """Send one slice and put off the next."""
+        if decision.more and not sweep.halted:
+            sweep.open += 1
+            self.later(partial(self._submit, sweep.event))
+        if decision.cancels:
+            command = CancelCommand(seq, decision.cancels, sweep.event.cause)
+            self._send(command, _Waiting(seq, now_ns, event, decision, None, sweep))
+        else:
+            self._slice_done(sweep, now_ns)
+
+    def _slice_done(self, sweep: Sweep, now_ns: int) -> None:
+        """Take one slice as answered; after the last one the whole is answered."""
+        sweep.open -= 1
+        if sweep.open:
+            return
+        self._sweeps.pop(sweep.event, None)
+        if sweep.reply is not None:
+            self.answer(sweep.reply, sweep.outcome(now_ns))
+        if sweep.halted and sweep.event.cause == CAUSE_KILL and self._book.engine_connected:
+            self._kill_again_ns = now_ns + self._deadline_ns
+            self.due_ns = min(self.due_ns, self._kill_again_ns)
+
+    # --- Kills --------------------------------------------------------------------------------
+
+    def _state(
+        self, seq: int, now_ns: int, event: SetState, decision: Decision, reply: Reply | None
+    ) -> None:
+        """Have the orders of a scope cancelled that was KILLED, then answer."""
+        scope = (event.scope, event.subject)
+        if event.state == STATE_KILLED:
+            symbol = event.subject if event.scope == SCOPE_SYMBOL else 0
+            kill = BulkCancel(event.scope, event.subject, symbol, CAUSE_KILL, seq)
+            self._kills[scope] = kill
+            self._begin(Sweep(kill, Outcome(seq, now_ns, event, decision), reply))
+            return
+        self._kills.pop(scope, None)
+        if reply is not None:
+            self.answer(reply, Outcome(seq, now_ns, event, decision))
+
+    def _session(
+        self, seq: int, now_ns: int, event: EngineSession, decision: Decision, reply: Reply | None
+    ) -> None:
+        """Have what a kill could not cancel cancelled by the engine that is back."""
+        if event.connected:
+            self._kill_again()
+
+    def _kill_again(self) -> None:
+        for kill in self._kills.values():
+            self._begin(Sweep(kill))
+
+    def _begin(self, sweep: Sweep) -> None:
+        """Submit the first slice of a kill's cancels, unless they are under way."""
+        if sweep.event not in self._sweeps:
+            self._sweeps[sweep.event] = sweep
+            self._submit(sweep.event)
+
+    def _catch(self, waiting: _Waiting) -> None:
+        """Cancel what a command has left open in a KILLED scope.
+
+        A kill passes over an order that is being cancelled or replaced. When that fails, the order
+        is still there.
+        """
+        for order_id in (waiting.decision.order_id, *waiting.decision.cancels):
+            order = self._book.orders.get(order_id)
+            if order is not None and order.cancel_cause == 0 and self._killed(order):
+                cancel = BulkCancel(SCOPE_ORDER, order_id, 0, CAUSE_KILL, waiting.seq)
+                self._begin(Sweep(cancel))
+
+    def _killed(self, order: OpenOrder) -> bool:
+        state, _, _ = self._book.stop_state(order.owner, order.account, order.key, order.symbol)
+        return state == STATE_KILLED
 
 
+def _at_once(act: Callable[[], None]) -> None:
+    act()

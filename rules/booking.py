@@ -126,14 +126,26 @@ class Booking:
 
     def slice_of(self, event: BulkCancel, now_ns: int) -> tuple[tuple[int, ...], bool]:
         """Return the next orders of a bulk cancel, and whether there are more after them."""
-        return self._cancellable(event.scope, event.subject, event.symbol, event.cause, now_ns)
+        return self._cancellable(
+            event.scope, event.subject, event.symbol, event.cause, now_ns, event.origin_seq
+        )
 
     def _cancellable(
-        self, scope: int, subject: int, symbol: int, cause: int, now_ns: int
+        self,
+        scope: int,
+        subject: int,
+        symbol: int,
+        cause: int,
+        now_ns: int,
+        origin_seq: int = 0,
     ) -> tuple[tuple[int, ...], bool]:
+        """Return one slice of a scope's open orders; `origin_seq`, unless 0, asked for the cancel."""
         resting = self._resting if cause == CAUSE_CLIENT else None
         found: list[int] = []
         for order in self.settlement.to_cancel(scope, subject, symbol):
+            if origin_seq and order.command_id > origin_seq:
+                # Placed between two slices, after the cancel had been asked for.
+                continue
             if resting is not None and resting.holds(order, self.book, now_ns):
                 continue
             if len(found) == SLICE:

@@ -225,7 +225,10 @@ class Settlement:
             if order is None:
                 continue
             order.cancel_cause = 0
-            if order.unknown and event.reason == Reason.ENGINE_UNKNOWN_ORDER:
+            not_there = event.reason == Reason.ENGINE_UNKNOWN_ORDER or (
+                pending.kind == BULK_CANCEL and event.accepted
+            )
+            if order.unknown and not_there:
                 # The placement never reached the engine, and the cancel's tombstone keeps it out.
                 self._end(order, REJECTED)
 

@@ -1,5 +1,7 @@
 """From a decision to the command it sends."""
 
+from typing import Any
+
 from gateway.engine.port import (
     AmendCommand,
     CancelCommand,
@@ -18,35 +20,39 @@ def command_for(
 ) -> Command | None:
     """Return the engine command of a decision, None when it sends none.
 
-    Everything it says is in the record or follows from it, so it can be driven again.
+    Everything it says is in the record or follows from it, so it can be driven again. An order
+    that is cancelled, amended or replaced is the one the decision found to be meant, never a
+    number as the client gave it: that may be another account's.
     """
-    if isinstance(event, BulkCancel):
-        return CancelCommand(seq, decision.cancels, event.cause) if decision.cancels else None
+    kind = type(event)
+    asked: Any = event
+    if kind is BulkCancel:
+        return CancelCommand(seq, decision.cancels, asked.cause) if decision.cancels else None
     if decision.verdict != ACCEPTED:
         return None
-    if isinstance(event, Place):
-        if event.flags & FLAG_TEST:
+    if kind is Place:
+        if asked.flags & FLAG_TEST:
             return None
-        return _place(event, decision, seq, now_ns, book)
-    if isinstance(event, Cancel):
-        return CancelCommand(seq, (decision.order_id,), CAUSE_CLIENT, event.restriction)
-    if isinstance(event, CancelAll):
+        return _place(asked, decision, seq, now_ns, book)
+    if kind is Cancel:
+        return CancelCommand(seq, (decision.order_id,), CAUSE_CLIENT, asked.restriction)
+    if kind is CancelAll:
         return CancelCommand(seq, decision.cancels, CAUSE_CLIENT) if decision.cancels else None
-    if isinstance(event, Amend):
-        order = book.orders[decision.order_id]
+    if kind is Amend:
+        order = book.orders.get(decision.order_id)
         return AmendCommand(
             seq,
             decision.order_id,
-            event.quantity_e8 or order.quantity_e8,
-            event.price_e8 or order.price_e8,
+            asked.quantity_e8 or (order.quantity_e8 if order is not None else 0),
+            asked.price_e8 or (order.price_e8 if order is not None else 0),
         )
-    if isinstance(event, Replace):
+    if kind is Replace:
         return ReplaceCommand(
             seq,
-            decision.cancels[0] if decision.cancels else event.order_id,
-            _place(event, decision, seq, now_ns, book),
-            event.allow_failure,
-            event.restriction,
+            decision.cancels[0] if decision.cancels else 0,
+            _place(asked, decision, seq, now_ns, book),
+            asked.allow_failure,
+            asked.restriction,
         )
     return None
 
