@@ -1,6 +1,7 @@
 """A real gate with its demo market, and what a client's script saw of it."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,9 @@ from typing import Any, NamedTuple
 from tests.clients.environments import REPOSITORY, client_environment, python_of
 
 SCRIPTS = Path(__file__).parent / "scripts"
+PAGE = REPOSITORY / "docs" / "clients.md"
+PAGE_URL = "http://127.0.0.1:8080"
+"""The gate's address in the page's examples."""
 SCRIPT_SECONDS = 90.0
 STOP_SECONDS = 30.0
 GATE = (sys.executable, "-m", "gateway")
@@ -66,24 +70,37 @@ def running_demo(directory: Path) -> Iterator[Demo]:
 def what_it_saw(client: str, script: str, directory: Path) -> Document:
     """Run a client's script against a demo of its own; returns the document it prints.
 
-    The first demo key is free to trade. The account of the second is killed by the operator.
+    The first demo key is free to trade. The account of the second is killed by the operator. What
+    the client's example in docs/clients.md printed is the step `documented`.
     """
-    python = python_of(client)
     with running_demo(directory) as demo:
+        documented = _run(client, "-c", example(client).replace(PAGE_URL, demo.rest))
         free, stopped = demo.keys[:2]
         demo.kill_account(stopped["account"])
         keys = (free["name"], free["secret"], stopped["name"], stopped["secret"])
-        done = subprocess.run(
-            (str(python), str(SCRIPTS / script), demo.rest, *keys),
-            capture_output=True,
-            text=True,
-            timeout=SCRIPT_SECONDS,
-            check=False,
-            env=client_environment(),
-        )
-    assert done.returncode == 0, f"{script} failed:\n{done.stdout[-2000:]}\n{done.stderr}"
-    document: Document = json.loads(done.stdout)
-    return document
+        document: Document = json.loads(_run(client, str(SCRIPTS / script), demo.rest, *keys))
+    return document | {"documented": {"result": documented}}
+
+
+def example(client: str) -> str:
+    """Return a client's example in docs/clients.md."""
+    blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    found: str = next(block for block in blocks if block.startswith(f"# {client}\n"))
+    assert PAGE_URL in found
+    return found
+
+
+def _run(client: str, *arguments: str) -> str:
+    done = subprocess.run(
+        (str(python_of(client)), *arguments),
+        capture_output=True,
+        text=True,
+        timeout=SCRIPT_SECONDS,
+        check=False,
+        env=client_environment(),
+    )
+    assert done.returncode == 0, f"{arguments[0]} failed:\n{done.stdout[-2000:]}\n{done.stderr}"
+    return done.stdout
 
 
 def worked(saw: Document, *steps: str) -> None:

@@ -16,6 +16,11 @@ def saw(tmp_path_factory: pytest.TempPathFactory) -> Document:
     return what_it_saw("binance-sdk-spot", "binance_sdk.py", directory)
 
 
+def test_the_documented_example_runs(saw: Document) -> None:
+    """The code of docs/clients.md places an order that rests, shows a limit, and cancels it."""
+    assert saw["documented"]["result"] == "NEW [1]\n"
+
+
 def test_it_reads_the_market(saw: Document) -> None:
     """Every call that a bot makes at its start is answered."""
     worked(saw, "ping", "time", "exchange_info", "agg_trades", "ticker_24hr", "ticker_price")
@@ -85,7 +90,8 @@ def test_limits_are_exposed(saw: Document) -> None:
         ("ORDERS", "SECOND"),
         ("ORDERS", "DAY"),
     ]
-    assert [limit["count"] for limit in limits[2:]] == [1]
+    # The first order was the documented example's.
+    assert [limit["count"] for limit in limits[2:]] == [2]
 
 
 def test_limits_end_in_429_and_a_ban(saw: Document) -> None:

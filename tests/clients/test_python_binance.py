@@ -16,6 +16,11 @@ def saw(tmp_path_factory: pytest.TempPathFactory) -> Document:
     return what_it_saw("python-binance", "python_binance.py", directory)
 
 
+def test_the_documented_example_runs(saw: Document) -> None:
+    """The code of docs/clients.md places an order that rests, shows a limit, and cancels it."""
+    assert saw["documented"]["result"] == "NEW 1\n"
+
+
 def test_it_reads_the_market(saw: Document) -> None:
     """Every call that a bot makes at its start is answered in a form the client takes."""
     worked(saw, "ping", "time", "exchange_info", "agg_trades", "ticker_24hr", "tickers")
@@ -55,10 +60,9 @@ def test_market_orders_fill(saw: Document) -> None:
     filled = ("market_buy", "market_buy_quote", "market_sell")
     order_ids = {saw[step]["result"]["orderId"] for step in filled}
     assert {trade["orderId"] for trade in saw["my_trades"]["result"]} == order_ids
-    assert {order["orderId"] for order in saw["all_orders"]["result"]} == {
-        saw["place"]["result"]["orderId"],
-        *order_ids,
-    }
+    listed = [order["orderId"] for order in saw["all_orders"]["result"]]
+    # The first is the documented example's.
+    assert listed[1:] == [saw["place"]["result"]["orderId"], *sorted(order_ids)]
 
 
 @pytest.mark.parametrize(
@@ -106,12 +110,14 @@ def test_limit_headers_are_exposed(saw: Document) -> None:
     """`client.response.headers` shows weight on every answer, order counts on those of orders."""
     for step in ("ping", "klines", "account", "place", "bad_tick", "unknown_symbol"):
         headers = saw[step]["headers"]
-        assert int(headers["x-mbx-used-weight"]) > 0
+        assert int(headers["x-mbx-used-weight"]) >= 0
         assert headers["x-mbx-used-weight-1m"] == headers["x-mbx-used-weight"]
         assert headers["x-ordergate-decision"]
+    assert int(saw["account"]["headers"]["x-mbx-used-weight"]) >= 20
     assert "x-mbx-order-count-10s" not in saw["ping"]["headers"]
     assert int(saw["place"]["headers"]["x-mbx-order-count-10s"]) > 0
-    assert int(saw["place"]["headers"]["x-mbx-order-count-1d"]) == 1
+    # The first order was the documented example's.
+    assert int(saw["place"]["headers"]["x-mbx-order-count-1d"]) == 2
     assert saw["bad_tick"]["headers"]["x-ordergate-rule"] == "price_filter"
 
 
@@ -130,6 +136,6 @@ def test_going_on_ends_in_a_ban(saw: Document) -> None:
     error = refused(saw, "banned", status=418, code=-1003)
     assert "IP banned until" in error["text"]
     assert 119 <= int(saw["banned"]["headers"]["retry-after"]) <= 120
-    # The limit's own refusal was the first of ten; the first request after them is banned.
-    assert saw["banned"]["calls"] == 10
+    # The first of the ten was the step before; the tenth refusal of this one is the ban's.
+    assert saw["banned"]["refused"] == 10
     refused(saw, "while_banned", status=418, code=-1003)

@@ -77,13 +77,15 @@ class Journal:
         raise SystemExit(f"{name}: not refused in {attempts} calls")
 
     def until(self, name: str, done: Callable[[], bool], call: Callable[[], Any]) -> None:
-        """Make the same call until `done`, and note how often."""
-        for calls in range(1, 51):
+        """Make the same call until `done`, and note how many of the calls were refused."""
+        refused = 0
+        for _ in range(1_000):
             self.step(name, call)
-            self.steps[name]["calls"] = calls
+            refused += "error" in self.steps[name]
+            self.steps[name]["refused"] = refused
             if done():
                 return
-        raise SystemExit(f"{name}: not what was waited for after {calls} calls")
+        raise SystemExit(f"{name}: not what was waited for after {refused} refusals")
 
     def until_something(self, name: str, call: Callable[[], Any]) -> None:
         """Make the same call for some seconds, until its result is not empty."""
