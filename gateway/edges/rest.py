@@ -37,6 +37,7 @@ SHUTDOWN_SECONDS: Final = 5.0
 """How long requests in progress may take to end when the edge closes."""
 _ABSOLUTE_FORM: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?]*")
 """What a proxy puts before the path: `GET http://host/path`."""
+_BROKEN_OFF: Final = "the client ended in the middle of a body"
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _logger = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ class RestEdge:
             parsed = dialect.refuse(
                 address, received_ns, Reason.MALFORMED_REQUEST, "body not in time"
             )
-        except (web.RequestPayloadError, HttpProcessingError):
+        except (web.RequestPayloadError, HttpProcessingError, ConnectionError):
             broken = True
             parsed = dialect.refuse(address, received_ns, Reason.MALFORMED_REQUEST, "broken body")
         else:
@@ -158,11 +159,13 @@ class RestEdge:
     async def _body(self, request: web.BaseRequest) -> tuple[bytes, bool]:
         """Return the body, at most one byte more than is taken, and whether it was too large.
 
-        Raises TimeoutError when it does not arrive in time.
+        Raises TimeoutError when it does not arrive in time, ConnectionError when it breaks off.
         """
         if not request.can_read_body:
             return b"", False
         content = request.content
+        if getattr(request.protocol, "ended", False) and not content.is_eof():
+            raise ConnectionResetError(_BROKEN_OFF)
         if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
             request.transport.write(_CONTINUE)
         body = bytearray()
@@ -182,13 +185,43 @@ class RestEdge:
 
 
 class _Protocol(RequestHandler):
-    """aiohttp's connection, but what it can't read is decided before it is answered."""
+    """aiohttp's connection, with two differences.
 
-    __slots__ = ("_edge",)
+    What it can't read is decided before it is answered. A client that has finished sending, and
+    says so by closing its side, still gets the answers to all it has sent.
+    """
+
+    __slots__ = ("_edge", "_started", "ended")
 
     def __init__(self, edge: RestEdge, manager: web.Server, **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
         self._edge = edge
+        self._started = False
+        self.ended = False
+        """The client has closed its side and waits for answers."""
+
+    async def start(self) -> None:
+        """Handle requests until the connection ends."""
+        self._started = True
+        await super().start()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Take note that the client sends no more; False closes the connection."""
+        if not self._messages and (self._waiter is not None or not self._started):
+            return False
+        self.ended = True
+        # Bodies of requests that are not being handled yet are looked at when they are.
+        if self._current_request is not None and not self._current_request.content.is_eof():
+            self._current_request.content.set_exception(ConnectionResetError(_BROKEN_OFF))
+        return True
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Write one answer; the last one to a client that has ended closes the connection."""
+        if self.ended and not self._messages:
+            resp.force_close()
+        return await super().finish_response(request, resp, start_time)
 
     def handle_error(
         self,

@@ -100,10 +100,15 @@ async def serving(
         await edge.close()
 
 
-async def exchange(port: int, sent: bytes, local: str = "127.0.0.1") -> bytes:
-    """Send bytes on one connection and return everything that comes back until it closes."""
+async def exchange(port: int, sent: bytes, local: str = "127.0.0.1", end: bool = False) -> bytes:
+    """Send bytes on one connection and return everything that comes back until it closes.
+
+    With `end` the sending side is closed as soon as everything is sent.
+    """
     reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(local, 0))
     writer.write(sent)
+    if end:
+        writer.write_eof()
     try:
         return await asyncio.wait_for(reader.read(-1), 10)
     finally:
@@ -245,6 +250,46 @@ def test_body_that_does_not_arrive_is_one_refused_request() -> None:
             (event,) = core.requests
             assert isinstance(event, RefusedRequest)
             assert event.reason is Reason.MALFORMED_REQUEST
+
+    run(scenario())
+
+
+def test_client_that_ends_its_side_still_gets_its_answers() -> None:
+    """Closing the sending side ends the requests, not the answers; then the gate closes too."""
+
+    async def scenario() -> None:
+        core = RecordingCore()
+        request = b"GET /api HTTP/1.1\r\nHost: gate\r\n\r\n"
+        async with serving(core) as (dialect, port, _):
+            for number in (1, 2, 100):
+                answers = await exchange(port, request * number, end=True)
+                assert answers.count(b"HTTP/1.1 200") == number
+            assert len(dialect.seen) == 103
+            assert await exchange(port, b"", end=True) == b""
+            assert await exchange(port, request[:-2], end=True) == b""
+            assert len(core.requests) == 103
+
+    run(scenario())
+
+
+def test_body_that_breaks_off_is_one_refused_request() -> None:
+    """A client that ends or vanishes in the middle of a body has sent a request nevertheless."""
+
+    async def scenario() -> None:
+        core = RecordingCore()
+        begun = b"POST /api HTTP/1.1\r\nHost: gate\r\nContent-Length: 10\r\n\r\nabc"
+        async with serving(core) as (dialect, port, _):
+            answer = await exchange(port, begun, end=True)
+            assert answer.startswith(b"HTTP/1.1 400")
+            assert len(core.requests) == 1
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(begun)
+            await asyncio.sleep(0.05)
+            writer.transport.abort()
+            while len(core.requests) < 2:
+                await asyncio.sleep(0)
+            assert [type(event) for event in core.requests] == [RefusedRequest] * 2
+            assert dialect.seen == []
 
     run(scenario())
 
