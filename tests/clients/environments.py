@@ -66,8 +66,10 @@ def client_environment() -> dict[str, str]:
 def _make(home: Path, python: Path, requirements: tuple[str, ...]) -> None:
     # What an interrupted run has left is taken away: it may lack anything.
     shutil.rmtree(home, ignore_errors=True)
-    _run([sys.executable, "-m", "venv", str(home)])
-    _run([str(python), "-m", "pip", "install", "--disable-pip-version-check", *requirements])
+    # Some distributions ship Python without ensurepip; the pip that runs the tests serves all.
+    _run([sys.executable, "-m", "venv", "--without-pip", str(home)])
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check"]
+    _run([*pip, "install", "--quiet", *requirements])
     (home / _COMPLETE).touch()
 
 
