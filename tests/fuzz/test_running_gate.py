@@ -12,11 +12,12 @@ from rules.reasons import Reason
 from tests.fuzz.gate_process import GateProcess, running_gate
 from tests.fuzz.hostile_requests import (
     CHANGES,
+    NOT_HTTP,
     RIGHT,
     encoded,
     numbers_in_every_field,
 )
-from tests.fuzz.raw_http import Answer, Wire
+from tests.fuzz.raw_http import Answer, Wire, message
 
 SOAK: Final = bool(os.environ.get("ORDERGATE_SOAK"))
 SPOILED: Final = 100_000 if SOAK else 4_000
@@ -56,6 +57,24 @@ class Attack:
             if answer.headers.get("connection", "").lower() == "close":
                 left = 0
         wire.close()
+
+    def exchange(self, kind: str, *pieces: bytes, end: bool = True) -> int:
+        """Send pieces on a connection of their own; return how many answers came.
+
+        With `end` this side is closed after the last piece, and answers are read until the gate
+        closes too; else one answer is read.
+        """
+        wire = self.wire()
+        answers = 0
+        if all(wire.send(piece) for piece in pieces) and end:
+            wire.end_sending()
+        while (answer := wire.answer()) is not None:
+            answers += 1
+            self.take(kind, b"".join(pieces), answer)
+            if not end:
+                break
+        wire.close()
+        return answers
 
     def take(self, kind: str, sent: bytes, answer: Answer) -> None:
         """Check one answer and keep its decision."""
@@ -99,10 +118,41 @@ def spoiled(chance: random.Random, number: int) -> Iterator[tuple[str, bytes]]:
         yield kind, CHANGES[kind](chance, chance.choice(RIGHT))
 
 
+def strange_habits(attack: Attack) -> None:
+    """Send right requests in ways in which clients do not send them."""
+    order, ping = encoded(RIGHT[0]), message("GET", "/api/v3/ping", {})
+    begun = message("POST", "/api/v3/order", {"Content-Length": "10"}) + b"abc"
+    chunked = message("POST", "/api/v3/order", {"Transfer-Encoding": "chunked"})
+    assert attack.exchange("one", order) == 1
+    assert attack.exchange("many at once", ping * 500) == 500
+    assert attack.exchange("byte by byte", *(bytes([byte]) for byte in order)) == 1
+    assert attack.exchange("cut in its head", ping[:-2]) == 0
+    assert attack.exchange("cut in its body", begun) == 1
+    assert attack.exchange("chunks", chunked + b"3\r\na=1\r\n0\r\n\r\n" + ping) == 2
+    assert attack.exchange("a bad chunk", chunked + b"3\r\na=1\r\nzz\r\n") == 1
+    # One piece of bytes is read as a whole: what is right in front of nonsense is not let through.
+    assert attack.exchange("nonsense behind it", ping * 3 + b"nonsense\r\n\r\n" + ping) == 1
+    for size in (1_048_576, 1_048_577, 5_000_000):
+        body = message("POST", "/api/v3/order", {}, b"x" * size)
+        assert attack.exchange(f"a body of {size}", body, end=False) == 1
+
+
+def impatience(attack: Attack, number: int) -> None:
+    """Send orders and leave without waiting for the answers."""
+    for turn in range(number):
+        wire = Wire(attack.gate.rest_port, f"127.99.0.{turn % 50 + 1}")
+        wire.send(encoded(RIGHT[0]))
+        wire.close()
+
+
 def test_hostile_requests_each_get_a_decision_and_an_answer(tmp_path: Path) -> None:
     """Large numbers in every field and thousands of malformed and unsigned requests do no harm."""
     with running_gate(tmp_path) as gate:
         attack = Attack(gate)
+        strange_habits(attack)
+        for sent in NOT_HTTP:
+            assert attack.exchange("not HTTP", sent) <= 1
+        impatience(attack, 50)
         attack.send_all((one.kind, encoded(one)) for one in numbers_in_every_field())
         memory_kib = gate.memory_kib()
         attack.send_all(spoiled(random.Random(20_260_101), SPOILED))
@@ -112,3 +162,4 @@ def test_hostile_requests_each_get_a_decision_and_an_answer(tmp_path: Path) -> N
         assert attack.statuses[418] + attack.statuses[429] < len(attack.decisions) / 10
         assert_unharmed(gate)
         attack.assert_each_is_recorded_once()
+        assert len(gate.requests_of("127.99.")) <= 50
