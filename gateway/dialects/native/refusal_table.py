@@ -74,7 +74,7 @@ ENTRIES: Final[dict[Reason, Entry]] = {
     R.UNSUPPORTED_OPERATION: Entry(Code.UNIMPLEMENTED, "{detail} is not supported"),
     R.TOO_MANY_PARAMETERS: Entry(_ARGUMENT, "too many {detail}; expected {expected}"),
     # Access.
-    R.ADDRESS_BANNED: Entry(_EXHAUSTED, "address is banned after too many refused requests"),
+    R.ADDRESS_BANNED: Entry(_EXHAUSTED, "address is banned after too many refused requests", NS),
     R.RAW_REQUEST_LIMIT: Entry(_EXHAUSTED, "more than {limit} requests in the window"),
     R.REQUEST_WEIGHT_LIMIT: Entry(_EXHAUSTED, "more than {limit} of request weight in the window"),
     R.KEY_MISSING: Entry(_UNAUTHENTICATED, "API key is missing"),
@@ -91,7 +91,7 @@ ENTRIES: Final[dict[Reason, Entry]] = {
     R.TIMESTAMP_MISSING: Entry(_UNAUTHENTICATED, "timestamp is missing"),
     # Standing.
     R.KEY_DISABLED: Entry(_DENIED, "API key is disabled"),
-    R.KEY_EXPIRED: Entry(_DENIED, "API key has expired"),
+    R.KEY_EXPIRED: Entry(_DENIED, "API key has expired", NS),
     R.ADDRESS_NOT_ALLOWED: Entry(_DENIED, "API key must not be used from this address"),
     R.PERMISSION_DENIED: Entry(_DENIED, "API key has no permission for this"),
     R.ACCOUNT_DISABLED: Entry(_DENIED, "account is disabled"),
@@ -150,7 +150,9 @@ ENTRIES: Final[dict[Reason, Entry]] = {
     ),
     # Conduct.
     R.MINIMUM_RESTING_TIME: Entry(_STATE, "order has not rested for {limit} yet", NS, True),
-    R.ORDER_TO_TRADE_RATIO: Entry(_EXHAUSTED, "order-to-trade ratio {observed} is above {limit}"),
+    R.ORDER_TO_TRADE_RATIO: Entry(
+        _EXHAUSTED, "order-to-trade ratio {observed} is above {limit}", E8
+    ),
     # The engine.
     R.ENGINE_UNKNOWN_ORDER: Entry(Code.NOT_FOUND, "no such order"),
     R.ENGINE_WOULD_TAKE: Entry(_STATE, "order would take liquidity", COUNT, True),
