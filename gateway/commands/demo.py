@@ -9,10 +9,10 @@ import typer
 
 from gateway.app import Gate
 from gateway.commands.common import console
+from gateway.commands.demo_text import welcome
 from gateway.commands.serving import ReadyLine, ready_line, run_gate
 from gateway.config import Config, EngineConfig, ListenConfig, RecordConfig
 from gateway.demo_keys import DEMO_ACCOUNTS, DEMO_KEYS
-from gateway.commands.demo_text import welcome
 
 
 def register(app: typer.Typer) -> None:
