@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from gateway.config import AccountConfig, BulkFile, InstrumentConfig, KeyConfig
 from gateway.config_checks import check_account, check_instrument, check_key
-from rules.faults import Fault, FieldPath, located, nearest
+from rules.faults import Fault, FieldPath, located, nearest, syntax_fault
 from rules.strict import StrictReader
 
 _ACCOUNT_COLUMNS: Final = {
@@ -64,7 +64,7 @@ class Source:
         try:
             tree = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            self.faults.append(Fault(str(error), file=self.file))
+            self.faults.append(syntax_fault(error, self.file, text))
             tree = {}
         else:
             self._text = text

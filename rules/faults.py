@@ -10,6 +10,7 @@ FieldPath: TypeAlias = tuple[str | int, ...]
 """Keys and array indexes from the top of a file down to a field."""
 
 _BARE_KEY: Final = re.compile("[A-Za-z0-9_-]+")
+_TOML_PLACE: Final = re.compile(r"\(at line ([0-9]+), column [0-9]+\)")
 _STATEMENT_LINES_MAX: Final = 500
 """A longer statement ends the search for lines, which takes quadratic time within one."""
 
@@ -39,6 +40,14 @@ def path_text(path: FieldPath) -> str:
             key = step if _BARE_KEY.fullmatch(step) else f'"{step}"'
             text += f".{key}" if text else key
     return text
+
+
+def syntax_fault(error: tomllib.TOMLDecodeError, file: str, text: str) -> Fault:
+    """Return the fault of a text that is no TOML; one at its end stands in its last line."""
+    message = str(error)
+    place = _TOML_PLACE.search(message)
+    line = int(place[1]) if place else len(text.splitlines())
+    return Fault(f"not TOML: {message[:1].lower()}{message[1:]}", (), file, line)
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -19,7 +19,7 @@ from rules.clauses import (
     RuleClauses,
 )
 from rules.endpoints import ENDPOINT_BY_NAME, Endpoint
-from rules.faults import Fault, located, nearest
+from rules.faults import Fault, located, nearest, syntax_fault
 from rules.instruments import EndpointEntry, Filters
 from rules.rulebook_checks import check_meaning, merged_instrument
 from rules.strict import UNUSABLE, StrictReader
@@ -130,7 +130,7 @@ def read_rulebook(
         try:
             own = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise RulebookError([Fault(str(error), file=file)]) from None
+            raise RulebookError([syntax_fault(error, file, text)]) from None
         chain.append(wanted)
         sources.append(RulebookSource(file, text))
         tree = merge(own, tree)

@@ -102,7 +102,7 @@ class StrictReader:
             if field.required and field.name not in read:
                 usable = False
                 if key not in value:
-                    self._fault(f"`{key}` is missing", path)
+                    self._fault("missing", (*path, key))
         if not usable:
             return UNUSABLE
         struct = kind.cls(**read)

@@ -129,7 +129,7 @@ def test_merge_leaves_both_trees_alone() -> None:
         ),
         (
             '[rules.order_count.tiers]\nmm = [{ interval = "1s" }]',
-            "own:2: rules.order_count.tiers.mm[0]: `limit` is missing",
+            "own:2: rules.order_count.tiers.mm[0].limit: missing",
         ),
         (
             '[rules.resting_time.symbols]\nBTCUSDT = "half"',
@@ -191,7 +191,10 @@ def test_merge_leaves_both_trees_alone() -> None:
         ("extends = 3", "own:1: extends: the name of a rulebook, as text, is expected"),
         ('extends = "bas"', "own:1: extends: no rulebook `bas`; did you mean `base`?"),
         ('extends = "own"', "own:1: extends: runs in a circle: own → own"),
-        ("[rules", "own: Expected ']' at the end of a table declaration (at end of document)"),
+        (
+            "[rules",
+            "own:1: not TOML: expected ']' at the end of a table declaration (at end of document)",
+        ),
     ],
 )
 def test_one_fault(text: str, fault: str) -> None:

@@ -148,7 +148,7 @@ def test_good_values_are_kept() -> None:
         ({"secret": 12345}, "secret: the secret is not text; write it in quotes"),
         ({"optional": "1"}, "optional: text `1` where a whole number is expected"),
         ({"inner": 1}, "inner: number 1 where a table is expected"),
-        ({"inner": {}}, "inner: `needed` is missing"),
+        ({"inner": {}}, "inner.needed: missing"),
         (
             {"inner": {"needed": 1, "flag": 1}},
             "inner.flag: number 1 where true or false is expected",
@@ -208,7 +208,7 @@ def test_checks_see_what_could_be_read() -> None:
     assert seen == [(Inner(needed=2), ("inners", 0)), (Inner(needed=5), ("inners", 2))]
     assert [str(fault) for fault in reader.faults] == [
         "inners[0].flag: text `x` where true or false is expected",
-        "inners[1]: `needed` is missing",
+        "inners[1].needed: missing",
         "inners[2].needed: odd",
     ]
 

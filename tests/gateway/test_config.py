@@ -1,0 +1,417 @@
+"""Configuration files: defaults, paths, bulk files, and one test for each kind of error."""
+
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from gateway.config import AccountConfig, Config
+from gateway.config_file import ConfigError, load_config
+
+KEY = "K" * 64
+OTHER_KEY = "L" * 64
+ALICE = '[[accounts]]\nname = "alice"\n'
+SECRET = "a-secret-that-must-not-be-shown"
+
+
+def write(folder: Path, text: str, name: str = "gate.toml") -> Path:
+    """Write a file and return its path."""
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def faults_of(folder: Path, text: str) -> list[str]:
+    """Return the faults of a configuration, with file names short."""
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(folder, text))
+    assert SECRET not in str(caught.value)
+    return [error.replace(f"{folder}/", "") for error in caught.value.errors]
+
+
+def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
+    """Nothing has to be said."""
+    assert load_config(write(tmp_path, "")) == Config()
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    """Editors of Windows write one."""
+    assert load_config(write(tmp_path, "\ufeffseed = 3\n")).seed == 3
+
+
+def test_everything_can_be_set(tmp_path: Path) -> None:
+    """Values arrive; rulebook and bulk files are found beside the file, data is left alone."""
+    write(tmp_path, 'extends = "eu-conduct"\n', "mine.toml")
+    write(tmp_path, "account\ncarol\n", "more.csv")
+    public = Ed25519PrivateKey.generate().public_key()
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    text = f"""
+rulebook = "mine.toml"
+bulk = ["more.csv"]
+clock = "manual"
+[listen]
+host = "::1"
+rest_port = 0
+grpc_port = 0
+admin_port = -1
+proxies = ["10.0.0.0/8", "::1"]
+[engine]
+address = "[::1]:50052"
+deadline = "999999us"
+[record]
+data = "somewhere"
+segment_bytes = 1024
+[telemetry]
+otlp_endpoint = "http://127.0.0.1:4318/v1/metrics"
+[[instruments]]
+name = "BTCUSDT"
+base = "BTC"
+quote = "USDT"
+maker_commission = "0"
+taker_commission = "0.999999"
+[[accounts]]
+name = "alice"
+tier = "market_maker"
+[accounts.funds]
+BTC = "0.00000001"
+[[keys]]
+name = "{KEY}"
+account = "carol"
+kind = "ed25519"
+secret = '''{pem}'''
+addresses = ["::ffff:10.0.0.1", "2001:db8::1"]
+expires = "2027-01-01T00:00:00+01:00"
+"""
+    config = load_config(write(tmp_path, text))
+    assert config.rulebook == str(tmp_path / "mine.toml")
+    assert config.bulk == (tmp_path / "more.csv",)
+    assert config.record.data == Path("somewhere")
+    assert [account.name for account in config.accounts] == ["alice", "carol"]
+    assert config.keys[0].addresses == ("10.0.0.1", "2001:db8::/64")
+    assert config.instruments[0].taker_commission == "0.999999"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("sed = 1", "gate.toml:1: sed: unknown field; did you mean `seed`?"),
+        (
+            "[listen]\nrest_port = 65536",
+            "gate.toml:2: listen.rest_port: 65536 is too large; write 65535 or less",
+        ),
+        (
+            "[listen]\nadmin_port = -2",
+            "gate.toml:2: listen.admin_port: -2 is too small; write -1 or more",
+        ),
+        (
+            "[listen]\ngrpc_port = 8080",
+            "gate.toml:2: listen.grpc_port: 8080 is rest_port already; give each its own",
+        ),
+        (
+            '[listen]\nhost = "a b"',
+            "gate.toml:2: listen.host: `a b` is not an address or a host's name such as 127.0.0.1",
+        ),
+        (
+            '[listen]\nproxies = ["10.0.0.1/8"]',
+            "gate.toml:2: listen.proxies[0]: `10.0.0.1/8` is not an address or a network such as 10.0.0.0/8",
+        ),
+        (
+            '[engine]\naddress = "localhost"',
+            "gate.toml:2: engine.address: `localhost` is not host:port such as 127.0.0.1:50052",
+        ),
+        (
+            '[engine]\naddress = "localhost:0"',
+            "gate.toml:2: engine.address: `localhost:0` is not host:port such as 127.0.0.1:50052",
+        ),
+        (
+            '[engine]\naddress = "localhost:65536"',
+            "gate.toml:2: engine.address: `localhost:65536` is not host:port such as 127.0.0.1:50052",
+        ),
+        (
+            '[engine]\ndeadline = "1s"',
+            "gate.toml:2: engine.deadline: `1s` is not between 0 and 1s; write less than a second",
+        ),
+        (
+            '[engine]\ndeadline = "0s"',
+            "gate.toml:2: engine.deadline: `0s` is not between 0 and 1s; write less than a second",
+        ),
+        (
+            "[record]\nsegment_bytes = 1023",
+            "gate.toml:2: record.segment_bytes: 1023 is too small; write 1024 or more",
+        ),
+        ("[record]\ndata = 1", "gate.toml:2: record.data: number 1 where text is expected"),
+        ('[record]\ndata = ""', "gate.toml:2: record.data: `` is not a path"),
+        (
+            '[record]\ndurability = "disk"',
+            "gate.toml:2: record.durability: text `disk` where one of process is expected",
+        ),
+        (
+            '[telemetry]\notlp_endpoint = "localhost:4318"',
+            "gate.toml:2: telemetry.otlp_endpoint: `localhost:4318` is not a URL such as http://127.0.0.1:4318/v1/metrics",
+        ),
+        (
+            '[telemetry]\notlp_endpoint = "http://[x"',
+            "gate.toml:2: telemetry.otlp_endpoint: `http://[x` is not a URL such as http://127.0.0.1:4318/v1/metrics",
+        ),
+        (
+            '[[instruments]]\nname = "X"\nbase = "B"',
+            "gate.toml:1: instruments[0].quote: missing",
+        ),
+        (
+            '[[instruments]]\nname = "btc"\nbase = "B"\nquote = "Q"',
+            "gate.toml:2: instruments[0].name: `btc` is not a symbol such as BTCUSDT",
+        ),
+        (
+            '[[instruments]]\nname = "BB"\nbase = "B"\nquote = "B"',
+            "gate.toml:4: instruments[0].quote: `B` is the base asset too",
+        ),
+        (
+            '[[instruments]]\nname = "BQ"\nbase = "B"\nquote = "Q"\nmaker_commission = "1"',
+            "gate.toml:5: instruments[0].maker_commission: `1` is not a share below 1 with at most 6 places, such as 0.001",
+        ),
+        (
+            '[[instruments]]\nname = "BQ"\nbase = "B"\nquote = "Q"\ntaker_commission = "0.0000001"',
+            "gate.toml:5: instruments[0].taker_commission: `0.0000001` is not a share below 1 with at most 6 places, such as 0.001",
+        ),
+        (
+            '[[accounts]]\nname = ""',
+            "gate.toml:2: accounts[0].name: `` is no name; 1 to 64 printable characters are taken",
+        ),
+        (
+            '[[accounts]]\nname = "a"\nowner = "a\\tb"',
+            "gate.toml:3: accounts[0].owner: `a\tb` is no name; 1 to 64 printable characters are taken",
+        ),
+        (
+            '[[accounts]]\nname = "a"\nfunds = { btc = "1" }',
+            "gate.toml:3: accounts[0].funds.btc: `btc` is not an asset such as BTC",
+        ),
+        (
+            '[[accounts]]\nname = "a"\nfunds = { BTC = "-1" }',
+            "gate.toml:3: accounts[0].funds.BTC: `-1` is not a decimal number such as 12 or 0.05",
+        ),
+        (
+            '[[accounts]]\nname = "a"\ntier = "market_makr"',
+            "gate.toml:3: accounts[0].tier: rulebook binance-spot-2026 has no tier `market_makr`; did you mean `market_maker`?",
+        ),
+        (
+            ALICE + ALICE,
+            "gate.toml:4: accounts[1].name: account `alice` is given twice, first in gate.toml",
+        ),
+        (
+            ALICE + f'[[keys]]\nname = "short"\naccount = "alice"\nsecret = "{SECRET}"',
+            "gate.toml:4: keys[0].name: `short` is not a key id; 64 letters and digits are needed",
+        ),
+        (
+            ALICE + f'[[keys]]\nname = "{KEY}"\naccount = "alise"\nsecret = "{SECRET}"',
+            "gate.toml:5: keys[0].account: no account `alise`; did you mean `alice`?",
+        ),
+        (
+            ALICE + f'[[keys]]\nname = "{KEY}"\naccount = "alice"\nsecret = ""',
+            "gate.toml:6: keys[0].secret: the shared secret is empty; kind is hmac",
+        ),
+        (
+            ALICE + f'[[keys]]\nname = "{KEY}"\naccount = "alice"\nsecret = 12',
+            "gate.toml:6: keys[0].secret: the secret is not text; write it in quotes",
+        ),
+        (
+            ALICE
+            + f'[[keys]]\nname = "{KEY}"\naccount = "alice"\nkind = "rsa"\nsecret = "{SECRET}"',
+            "gate.toml:7: keys[0].secret: the public key can't be read; a PEM `PUBLIC KEY` is needed; kind is rsa",
+        ),
+        (
+            ALICE
+            + f'[[keys]]\nname = "{KEY}"\naccount = "alice"\nsecret = "x"\npermissions = ["trad"]',
+            "gate.toml:7: keys[0].permissions[0]: text `trad` where one of futures, margin, read, trade is expected",
+        ),
+        (
+            ALICE
+            + f'[[keys]]\nname = "{KEY}"\naccount = "alice"\nsecret = "x"\naddresses = ["10.0.0"]',
+            "gate.toml:7: keys[0].addresses[0]: `10.0.0` is not an IPv4 or IPv6 address",
+        ),
+        (
+            ALICE
+            + f'[[keys]]\nname = "{KEY}"\naccount = "alice"\nsecret = "x"\nexpires = "2027-01-01"',
+            "gate.toml:7: keys[0].expires: `2027-01-01` is not a time with its offset, such as 2027-01-01T00:00:00Z",
+        ),
+        (
+            'rulebook = "binance"',
+            "gate.toml:1: rulebook: no rulebook `binance`; there are bench, binance-spot-2023, binance-spot-2026, eu-conduct, or give a path to a .toml file",
+        ),
+        ('rulebook = "nowhere.toml"', "nowhere.toml: No such file or directory"),
+        ('bulk = ["nowhere.csv"]', "nowhere.csv: No such file or directory"),
+        (
+            'bulk = ["accounts.json"]',
+            "accounts.json: not a file of accounts and keys; give .toml or .csv",
+        ),
+        ("seed = 1\n= 2\n", "gate.toml:2: not TOML: invalid statement (at line 2, column 1)"),
+        (
+            "seed = 1\nseed = 2",
+            "gate.toml:2: not TOML: cannot overwrite a value (at end of document)",
+        ),
+    ],
+)
+def test_one_fault(tmp_path: Path, text: str, fault: str) -> None:
+    """Each kind of error is told with file, line, path, value and what would be accepted."""
+    assert faults_of(tmp_path, text) == [fault]
+
+
+def test_a_name_that_is_too_long(tmp_path: Path) -> None:
+    """64 characters are a name, 65 are not."""
+    load_config(write(tmp_path, f'[[accounts]]\nname = "{"a" * 64}"'))
+    (fault,) = faults_of(tmp_path, f'[[accounts]]\nname = "{"a" * 65}"')
+    assert "1 to 64 printable characters" in fault
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    """The path is named."""
+    with pytest.raises(ConfigError, match=r"none\.toml: No such file or directory"):
+        load_config(tmp_path / "none.toml")
+
+
+def test_a_file_that_is_not_text_is_told(tmp_path: Path) -> None:
+    """Bytes that are no UTF-8 are not guessed at."""
+    path = tmp_path / "gate.toml"
+    path.write_bytes(b"seed = 1 # \xff")
+    with pytest.raises(ConfigError, match=r"gate\.toml: not UTF-8 text"):
+        load_config(path)
+
+
+def test_faults_of_all_files_come_at_once(tmp_path: Path) -> None:
+    """Configuration, bulk files and rulebook are told together, each under its own name."""
+    write(tmp_path, '[rules.balance]\nmode = "on"\n', "mine.toml")
+    write(tmp_path, '[[accounts]]\nname = "alice"\nfund = {}\n', "more.toml")
+    write(
+        tmp_path,
+        f"key,account,secret\n{KEY},bob,\n{OTHER_KEY},alice,s\n{OTHER_KEY},alice,s\n",
+        "keys.csv",
+    )
+    text = f'rulebook = "mine.toml"\nbulk = ["more.toml", "keys.csv"]\n{ALICE}clock = 1\n[lisen]\n'
+    assert faults_of(tmp_path, text) == [
+        (
+            "gate.toml:5: accounts[0].clock: unknown field; there are funds, high_frequency, "
+            "market_maker, name, owner, tier"
+        ),
+        "gate.toml:6: lisen: unknown field; did you mean `listen`?",
+        "more.toml:2: accounts[0].name: account `alice` is given twice, first in gate.toml",
+        "more.toml:3: accounts[0].fund: unknown field; did you mean `funds`?",
+        "keys.csv:2: secret: missing",
+        f"keys.csv:4: key: key `{OTHER_KEY}` is given twice, first in keys.csv",
+        "mine.toml:2: rules.balance.mode: text `on` where one of enforce, off, shadow is expected",
+    ]
+
+
+def test_a_rulebook_that_can_only_be_simulated_is_refused(tmp_path: Path) -> None:
+    """A policy that can't be served yet is told before the gate starts."""
+    write(tmp_path, 'extends = "eu-conduct"\n[rules.resting_time]\npolicy = "DEFER"\n', "mine.toml")
+    assert faults_of(tmp_path, 'rulebook = "mine.toml"') == [
+        (
+            "mine: rules.resting_time.policy: policy DEFER can be simulated but not served yet; "
+            "REJECT can"
+        )
+    ]
+
+
+ACCOUNTS_CSV = """account,owner,tier,market_maker,high_frequency,funds
+alice, alice-and-bob ,market_maker,TRUE,false,USDT=1000; BTC=0.5
+"bob",alice-and-bob,,,,
+
+carol,,,,true,ETH=1
+"""
+
+
+def test_accounts_from_csv(tmp_path: Path) -> None:
+    """Cells are stripped, empty ones take the default, blank lines are passed over."""
+    write(tmp_path, ACCOUNTS_CSV, "accounts.csv")
+    config = load_config(write(tmp_path, 'bulk = ["accounts.csv"]'))
+    assert config.accounts == (
+        AccountConfig(
+            name="alice",
+            owner="alice-and-bob",
+            tier="market_maker",
+            market_maker=True,
+            funds={"USDT": "1000", "BTC": "0.5"},
+        ),
+        AccountConfig(name="bob", owner="alice-and-bob"),
+        AccountConfig(name="carol", high_frequency=True, funds={"ETH": "1"}),
+    )
+
+
+def test_keys_from_csv(tmp_path: Path) -> None:
+    """Columns come in any order; a quoted cell may hold lines, as a PEM does."""
+    public = Ed25519PrivateKey.generate().public_key()
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    rows = f'secret,key,kind,account,permissions,addresses\n"{pem}",{KEY},ed25519,alice,,\ns,{OTHER_KEY},,alice,read trade,10.0.0.1;10.0.0.2\n'
+    write(tmp_path, rows, "keys.csv")
+    config = load_config(write(tmp_path, f'bulk = ["keys.csv"]\n{ALICE}'))
+    first, second = config.keys
+    assert (first.kind, first.secret, first.permissions) == ("ed25519", pem.strip(), ("read",))
+    assert (second.kind, second.permissions) == ("hmac", ("read", "trade"))
+    assert second.addresses == ("10.0.0.1", "10.0.0.2")
+
+
+def test_keys_and_accounts_from_toml(tmp_path: Path) -> None:
+    """A further TOML file has the configuration's own tables."""
+    text = f'{ALICE}[[keys]]\nname = "{KEY}"\naccount = "alice"\nsecret = "s"\n'
+    write(tmp_path, text, "more.toml")
+    config = load_config(write(tmp_path, 'bulk = ["more.toml"]'))
+    assert (config.accounts[0].name, config.keys[0].name) == ("alice", KEY)
+
+
+@pytest.mark.parametrize(
+    ("rows", "faults"),
+    [
+        ("", ["1: the header has no column `account`"]),
+        (
+            "acount\nx\n",
+            [
+                "1: the header has no column `account`",
+                "1: acount: unknown column; did you mean `account`?",
+            ],
+        ),
+        ("account,account\na,b\n", ["1: account: the header has the column twice"]),
+        ("key,secret\nx,y\n", ["1: the header has no column `account`"]),
+        ("account,teir\na,yes\n", ["1: teir: unknown column; did you mean `tier`?"]),
+        (
+            "account,owner\na\nb,b,b\n",
+            ["2: the row has 1 cells and the header 2", "3: the row has 3 cells and the header 2"],
+        ),
+        (
+            "account,market_maker\na,1\n",
+            ["2: market_maker: text `1` where true or false is expected"],
+        ),
+        (
+            "account,funds\na,USDT\n",
+            ["2: funds: `USDT` is not one amount of an asset such as USDT=1000"],
+        ),
+        (
+            "account,funds\na,USDT=1;USDT=2\n",
+            ["2: funds: `USDT=2` is not one amount of an asset such as USDT=1000"],
+        ),
+        (
+            "account,funds\na,USDT=x\n",
+            ["2: funds.USDT: `x` is not a decimal number such as 12 or 0.05"],
+        ),
+        (
+            'account,owner\n"a\nb",c\n',
+            ["2: account: `a\nb` is no name; 1 to 64 printable characters are taken"],
+        ),
+        ('account\n"a\n', ["2: unexpected end of data"]),
+        ("account,owner\n,b\n", ["2: account: missing"]),
+    ],
+)
+def test_faults_of_csv(tmp_path: Path, rows: str, faults: list[str]) -> None:
+    """Each is told with file, line and column."""
+    write(tmp_path, rows, "accounts.csv")
+    found = faults_of(tmp_path, 'bulk = ["accounts.csv"]')
+    assert [fault.removeprefix("accounts.csv:") for fault in found] == faults
+
+
+def test_many_accounts_and_faults(tmp_path: Path) -> None:
+    """Every row is checked, and the ones at fault are told with their own lines."""
+    rows = "account,owner\n" + "".join(
+        f"a{number},{'' if number % 1000 else 'x' * 65}\n" for number in range(1, 5001)
+    )
+    write(tmp_path, rows, "accounts.csv")
+    found = faults_of(tmp_path, 'bulk = ["accounts.csv"]')
+    assert [fault.split(":")[1] for fault in found] == ["1001", "2001", "3001", "4001", "5001"]
