@@ -109,9 +109,16 @@ class GateProcess:
             assert self.process.stdout is not None
             self.process.stdout.close()
 
+    def assert_unharmed(self) -> None:
+        """Hold the gate to being alive, then stop it: not a word of complaint, a sound record."""
+        assert self.alive()
+        assert self.stop() == 0
+        assert self.errors() == ""
+        self.assert_record_holds()
+
     def sequence_number(self, decision_id: str) -> int:
         """Return the record a decision id stands for; fails when the gate did not make the id."""
-        ids = DecisionIds((self.data / "decision.key").read_bytes())
+        ids = DecisionIds((self.data / "decision.key").read_bytes(), self.run.name)
         seq = ids.decode(decision_id)
         assert seq is not None, f"`{decision_id}` is no decision id of this gate"
         return seq

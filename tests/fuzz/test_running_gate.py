@@ -102,14 +102,6 @@ class Attack:
                 assert breach.reason not in (Reason.RULE_FAULT, Reason.INTERNAL_ERROR), record
 
 
-def assert_unharmed(gate: GateProcess) -> None:
-    """Hold a gate to being alive, then stop it: no word of complaint, and a sound record."""
-    assert gate.alive()
-    assert gate.stop() == 0
-    assert gate.errors() == ""
-    gate.assert_record_holds()
-
-
 def spoiled(chance: random.Random, number: int) -> Iterator[tuple[str, bytes]]:
     """Yield right requests, each spoiled in one of the ways there are."""
     kinds = list(CHANGES)
@@ -160,6 +152,6 @@ def test_hostile_requests_each_get_a_decision_and_an_answer(tmp_path: Path) -> N
         assert grown_kib < 100_000 + SPOILED * 2, "memory grows with every request"
         assert attack.statuses[200] > 100
         assert attack.statuses[418] + attack.statuses[429] < len(attack.decisions) / 10
-        assert_unharmed(gate)
+        gate.assert_unharmed()
         attack.assert_each_is_recorded_once()
         assert len(gate.requests_of("127.99.")) <= 50
