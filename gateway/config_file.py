@@ -1,6 +1,6 @@
 """Loading a configuration file: strict, with every fault at once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -28,6 +28,7 @@ _CHECKS: Final[dict[type, Any]] = {
     RecordConfig: check_record,
     TelemetryConfig: check_telemetry,
 }
+_NAMES_COMPARED_MAX: Final = 500
 _Named: TypeAlias = list[tuple[FieldPath, Any]]
 
 
@@ -128,11 +129,11 @@ def _check_tiers(sources: list[Source], rulebook: Rulebook) -> None:
                 source.faults.append(Fault(message, (*path, "tier")))
 
 
-def _some(name: str, names: Iterable[str]) -> str:
-    """Return the nearest name, or the names when they are few."""
-    known = sorted(names)
-    hint = nearest(name, known)
-    return hint if len(hint) < 200 else f"there are {len(known)} others"
+def _some(name: str, names: Collection[str]) -> str:
+    """Return what to say about a name that is not among `names`, which may be very many."""
+    if len(names) > _NAMES_COMPARED_MAX:
+        return f"it is none of the {len(names):,} there are"
+    return nearest(name, names)
 
 
 def _counted(key: KeyConfig) -> KeyConfig:

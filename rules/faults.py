@@ -136,9 +136,11 @@ def located(faults: Iterable[Fault], texts: Sequence[tuple[str, str]]) -> list[F
     `texts` are (file, valid TOML), the one that counts first. A field stands where it is written
     first; one that is not written stands where the nearest table above it is.
     """
-    indexes = [(file, TomlLines(text)) for file, text in texts]
+    found = list(faults)
+    # Most files are good, and finding the lines of a long one takes time.
+    indexes = [(file, TomlLines(text)) for file, text in texts] if found else []
     placed = []
-    for fault in faults:
+    for fault in found:
         best = (0, 0, 0)
         for position, (_, index) in enumerate(indexes):
             line, depth = index.find(fault.path)
