@@ -10,6 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
 from tests.clients.environments import REPOSITORY, client_environment, python_of
 
 SCRIPTS = Path(__file__).parent / "scripts"
@@ -24,6 +33,10 @@ Document = dict[str, dict[str, Any]]
 """What a script saw: the steps by name, each with its result or error."""
 
 
+Key = dict[str, str]
+"""An API key as the scripts take it: name, and secret or private key."""
+
+
 class Demo(NamedTuple):
     """A running demo as its ready line describes it."""
 
@@ -32,14 +45,31 @@ class Demo(NamedTuple):
     keys: list[dict[str, str]]
     data: Path
 
-    def kill_account(self, account: str) -> None:
-        """Stop an account the way an operator does."""
+    def operate(self, *command: str) -> str:
+        """Run one of the operator's commands; returns what it prints."""
         operator = ("--admin", self.admin, "--token-file", str(self.data / "admin.token"))
-        command = (*GATE, "kill", "account", account, "--reason", "a test", "--yes", *operator)
         done = subprocess.run(
-            command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False
+            (*GATE, *command, *operator),
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def key(self, account: str, kind: str, private: RSAPrivateKey | Ed25519PrivateKey) -> Key:
+        """Create a key of a public key; what signs for it is the private key as PEM text."""
+        public = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        path = self.data.parent / f"{kind}.pem"
+        path.write_bytes(public)
+        made = self.operate(
+            *("keys", "create", account, "--kind", kind, "--public-key", str(path), "--json"),
+            *("--permission", "read", "--permission", "trade"),
+        )
+        text = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+        return {"name": json.loads(made)["key"]["name"], "secret": text}
 
 
 @contextmanager
@@ -70,15 +100,23 @@ def running_demo(directory: Path) -> Iterator[Demo]:
 def what_it_saw(client: str, script: str, directory: Path) -> Document:
     """Run a client's script against a demo of its own; returns the document it prints.
 
-    The first demo key is free to trade. The account of the second is killed by the operator. What
-    the client's example in docs/clients.md printed is the step `documented`.
+    The first demo key is free to trade, and its account gets an RSA and an Ed25519 key besides. The
+    account of the second is killed by the operator. What the client's example in docs/clients.md
+    printed is the step `documented`.
     """
     with running_demo(directory) as demo:
         documented = _run(client, "-c", example(client).replace(PAGE_URL, demo.rest))
         free, stopped = demo.keys[:2]
-        demo.kill_account(stopped["account"])
-        keys = (free["name"], free["secret"], stopped["name"], stopped["secret"])
-        document: Document = json.loads(_run(client, str(SCRIPTS / script), demo.rest, *keys))
+        demo.operate("kill", "account", stopped["account"], "--reason", "a test", "--yes")
+        rsa = generate_private_key(65_537, 2_048)
+        arguments = {
+            "base_url": demo.rest,
+            "free": {"name": free["name"], "secret": free["secret"]},
+            "stopped": {"name": stopped["name"], "secret": stopped["secret"]},
+            "rsa": demo.key(free["account"], "rsa", rsa),
+            "ed25519": demo.key(free["account"], "ed25519", Ed25519PrivateKey.generate()),
+        }
+        document: Document = json.loads(_run(client, str(SCRIPTS / script), json.dumps(arguments)))
     return document | {"documented": {"result": documented}}
 
 

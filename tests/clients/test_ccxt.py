@@ -73,6 +73,13 @@ def test_market_orders_fill(saw: Document) -> None:
     assert ids < {order["id"] for order in saw["all_orders"]["result"]}
 
 
+@pytest.mark.parametrize("kind", ["rsa", "ed25519"])
+def test_private_keys_sign(saw: Document, kind: str) -> None:
+    """Keys that sign with RSA or Ed25519 read, place and cancel as others do."""
+    worked(saw, f"{kind}_account", f"{kind}_place", f"{kind}_cancel_all")
+    assert len(saw[f"{kind}_cancel_all"]["result"]) == 1
+
+
 @pytest.mark.parametrize(
     ("step", "kind"),
     [

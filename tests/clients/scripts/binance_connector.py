@@ -1,14 +1,14 @@
-"""binance-connector against a gate: `python binance_connector.py BASE_URL KEY SECRET KEY SECRET`."""
+"""binance-connector against a gate: `python binance_connector.py ARGUMENTS`."""
 
 from typing import Any
 
 from binance.error import ClientError, ServerError
 from binance.spot import Spot
-from journal import SYMBOL, Journal, arguments, far_below, near_above, off_tick, wrong_clock
+from journal import SYMBOL, Journal, Key, arguments, far_below, near_above, off_tick, wrong_clock
 
 given = arguments()
-client = Spot(given.key, given.secret, base_url=given.base_url)
-metered = Spot(given.key, given.secret, base_url=given.base_url, show_limit_usage=True)
+client = Spot(given.free.name, given.free.secret, base_url=given.base_url)
+metered = Spot(given.free.name, given.free.secret, base_url=given.base_url, show_limit_usage=True)
 
 
 def describe(error: Exception) -> dict[str, Any]:
@@ -98,13 +98,25 @@ with wrong_clock(-60):
 with wrong_clock(5):
     step("clock_ahead", lambda: client.new_order(SYMBOL, "BUY", **limit))
 step("long_window", lambda: client.account(recvWindow=60_001))
-forger = Spot(given.key, "wrong" + given.secret[5:], base_url=given.base_url)
+forger = Spot(given.free.name, "wrong" + given.free.secret[5:], base_url=given.base_url)
 step("bad_signature", forger.account)
-stranger = Spot("no" + given.key[2:], given.secret, base_url=given.base_url)
+stranger = Spot("no" + given.free.name[2:], given.free.secret, base_url=given.base_url)
 step("unknown_key", stranger.account)
-step("bad_key", Spot("short", given.secret, base_url=given.base_url).account)
-stopped = Spot(given.stopped_key, given.stopped_secret, base_url=given.base_url)
+step("bad_key", Spot("short", given.free.secret, base_url=given.base_url).account)
+stopped = Spot(given.stopped.name, given.stopped.secret, base_url=given.base_url)
 step("stopped", lambda: stopped.new_order(SYMBOL, "BUY", **limit))
+
+
+def sign_with(kind: str, key: Key) -> None:
+    """Read, place and cancel with a key that signs with a private key."""
+    signer = Spot(key.name, private_key=key.secret, base_url=given.base_url)
+    step(f"{kind}_account", signer.account)
+    step(f"{kind}_place", lambda: signer.new_order(SYMBOL, "BUY", **limit))
+    step(f"{kind}_cancel_all", lambda: signer.cancel_open_orders(SYMBOL))
+
+
+sign_with("rsa", given.rsa)
+sign_with("ed25519", given.ed25519)
 decision = journal.error("bad_tick")["headers"]["x-ordergate-decision"]
 step("why", lambda: client.sign_request("GET", f"/ordergate/v1/decisions/{decision}"))
 step("limits", lambda: client.sign_request("GET", "/ordergate/v1/limits"))

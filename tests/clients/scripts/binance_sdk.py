@@ -1,11 +1,11 @@
-"""binance-sdk-spot against a gate: `python binance_sdk.py BASE_URL KEY SECRET KEY SECRET`."""
+"""binance-sdk-spot against a gate: `python binance_sdk.py ARGUMENTS`."""
 
 import logging
 from typing import Any
 
 from binance_common.configuration import ConfigurationRestAPI
 from binance_sdk_spot.spot import Spot
-from journal import SYMBOL, Journal, arguments, far_below, near_above, off_tick, wrong_clock
+from journal import SYMBOL, Journal, Key, arguments, far_below, near_above, off_tick, wrong_clock
 
 given = arguments()
 
@@ -25,13 +25,15 @@ warnings = Warnings()
 logging.getLogger().addHandler(warnings)
 
 
-def connected(key: str, secret: str) -> Any:
+def connected(key: str, secret: str | None = None, private_key: str | None = None) -> Any:
     """Return the SDK's REST client of a key."""
-    settings = ConfigurationRestAPI(api_key=key, api_secret=secret, base_path=given.base_url)
+    settings = ConfigurationRestAPI(
+        api_key=key, api_secret=secret, private_key=private_key, base_path=given.base_url
+    )
     return Spot(config_rest_api=settings).rest_api
 
 
-client = connected(given.key, given.secret)
+client = connected(given.free.name, given.free.secret)
 latest: dict[str, Any] = {"headers": {}}
 
 
@@ -132,10 +134,22 @@ with wrong_clock(-60):
     step("clock_behind", buy)
 with wrong_clock(5):
     step("clock_ahead", buy)
-step("bad_signature", connected(given.key, "wrong" + given.secret[5:]).get_account)
-step("unknown_key", connected("no" + given.key[2:], given.secret).get_account)
-stopped = connected(given.stopped_key, given.stopped_secret)
+step("bad_signature", connected(given.free.name, "wrong" + given.free.secret[5:]).get_account)
+step("unknown_key", connected("no" + given.free.name[2:], given.free.secret).get_account)
+stopped = connected(given.stopped.name, given.stopped.secret)
 step("stopped", lambda: stopped.new_order(SYMBOL, "BUY", "LIMIT", **limit))
+
+
+def sign_with(kind: str, key: Key) -> None:
+    """Read, place and cancel with a key that signs with a private key."""
+    signer = connected(key.name, private_key=key.secret)
+    step(f"{kind}_account", signer.get_account)
+    step(f"{kind}_place", lambda: signer.new_order(SYMBOL, "BUY", "LIMIT", **limit))
+    step(f"{kind}_cancel_all", lambda: signer.delete_open_orders(SYMBOL))
+
+
+sign_with("rsa", given.rsa)
+sign_with("ed25519", given.ed25519)
 
 # --- Too many orders: those that never rest use up the order count and nothing else
 immediate = limit | {"time_in_force": "IOC"}

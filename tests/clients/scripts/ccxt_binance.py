@@ -1,9 +1,9 @@
-"""ccxt's binance against a gate: `python ccxt_binance.py BASE_URL KEY SECRET KEY SECRET`."""
+"""ccxt's binance against a gate: `python ccxt_binance.py ARGUMENTS`."""
 
 from urllib.parse import urlsplit
 
 import ccxt
-from journal import Journal, arguments, far_below, near_above, off_tick
+from journal import Journal, Key, arguments, far_below, near_above, off_tick
 
 SYMBOL = "BTC/USDT"
 
@@ -19,7 +19,7 @@ def exchange(key: str, secret: str) -> ccxt.binance:
     return made
 
 
-client = exchange(given.key, given.secret)
+client = exchange(given.free.name, given.free.secret)
 journal = Journal(lambda error: {}, lambda: client.last_response_headers or {})
 step = journal.step
 
@@ -93,15 +93,27 @@ step("clock_behind", lambda: client.create_limit_buy_order(SYMBOL, 0.001, float(
 client.options["timeDifference"] = -5_000
 step("clock_ahead", lambda: client.create_limit_buy_order(SYMBOL, 0.001, float(low)))
 client.options["timeDifference"] = 0
-forger = exchange(given.key, "wrong" + given.secret[5:])
+forger = exchange(given.free.name, "wrong" + given.free.secret[5:])
 step("bad_signature", forger.private_get_account)
-stranger = exchange("no" + given.key[2:], given.secret)
+stranger = exchange("no" + given.free.name[2:], given.free.secret)
 step("unknown_key", stranger.private_get_account)
-client.apiKey = "no" + given.key[2:]
+client.apiKey = "no" + given.free.name[2:]
 step("unknown_key_later", client.private_get_account)
-client.apiKey = given.key
-stopped = exchange(given.stopped_key, given.stopped_secret)
+client.apiKey = given.free.name
+stopped = exchange(given.stopped.name, given.stopped.secret)
 step("stopped", lambda: stopped.create_limit_buy_order(SYMBOL, 0.001, float(low)))
+
+
+def sign_with(kind: str, key: Key) -> None:
+    """Read, place and cancel with a key that signs with a private key."""
+    signer = exchange(key.name, key.secret)
+    step(f"{kind}_account", signer.fetch_balance)
+    step(f"{kind}_place", lambda: signer.create_limit_buy_order(SYMBOL, 0.001, float(low)))
+    step(f"{kind}_cancel_all", lambda: signer.cancel_all_orders(SYMBOL))
+
+
+sign_with("rsa", given.rsa)
+sign_with("ed25519", given.ed25519)
 
 # --- Too many orders: those that never rest use up the order count and nothing else
 immediate = raw | {"timeInForce": "IOC"}

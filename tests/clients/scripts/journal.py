@@ -16,20 +16,31 @@ SYMBOL = "BTCUSDT"
 TICK = Decimal("0.01")
 
 
+class Key(NamedTuple):
+    """An API key and what signs for it: a secret, or the PEM text of a private key."""
+
+    name: str
+    secret: str
+
+
 class Arguments(NamedTuple):
     """What every script is started with."""
 
     base_url: str
-    key: str
-    secret: str
-    stopped_key: str
-    stopped_secret: str
-    """A key of an account that the operator has stopped."""
+    free: Key
+    """Free to trade."""
+    stopped: Key
+    """Of an account that the operator has stopped."""
+    rsa: Key
+    ed25519: Key
+    """Of the same account as `free`, signed with a private key."""
 
 
 def arguments() -> Arguments:
-    """Return base URL and keys of the command line."""
-    return Arguments(*sys.argv[1:6])
+    """Return what the command line says, as one JSON document."""
+    given = json.loads(sys.argv[1])
+    base_url = given.pop("base_url")
+    return Arguments(base_url, **{name: Key(**key) for name, key in given.items()})
 
 
 class Journal:

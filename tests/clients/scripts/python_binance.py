@@ -1,14 +1,14 @@
-"""python-binance against a gate: `python python_binance.py BASE_URL KEY SECRET KEY SECRET`."""
+"""python-binance against a gate: `python python_binance.py ARGUMENTS`."""
 
 from typing import Any
 
 from binance.client import Client
 from binance.exceptions import BinanceAPIException
-from journal import SYMBOL, Journal, arguments, far_below, near_above, off_tick
+from journal import SYMBOL, Journal, Key, arguments, far_below, near_above, off_tick
 
 given = arguments()
 Client.API_URL = f"{given.base_url}/api"
-client = Client(given.key, given.secret)
+client = Client(given.free.name, given.free.secret)
 
 
 def describe(error: Exception) -> dict[str, Any]:
@@ -83,13 +83,25 @@ client.timestamp_offset = 5_000
 step("clock_ahead", lambda: client.order_limit_buy(**limit))
 client.timestamp_offset = 0
 honest = client
-client = Client(given.key, "wrong" + given.secret[5:], ping=False)
+client = Client(given.free.name, "wrong" + given.free.secret[5:], ping=False)
 step("bad_signature", client.get_account)
-client = Client("no" + given.key[2:], given.secret, ping=False)
+client = Client("no" + given.free.name[2:], given.free.secret, ping=False)
 step("unknown_key", client.get_account)
-client = Client(given.stopped_key, given.stopped_secret, ping=False)
+client = Client(given.stopped.name, given.stopped.secret, ping=False)
 step("stopped", lambda: client.order_limit_buy(**limit))
 client = honest
+
+
+def sign_with(kind: str, key: Key) -> None:
+    """Read, place and cancel with a key that signs with a private key."""
+    signer = Client(key.name, private_key=key.secret)
+    step(f"{kind}_account", signer.get_account)
+    step(f"{kind}_place", lambda: signer.order_limit_buy(**limit))
+    step(f"{kind}_cancel_all", lambda: signer.cancel_all_open_orders(symbol=SYMBOL))
+
+
+sign_with("rsa", given.rsa)
+sign_with("ed25519", given.ed25519)
 
 # --- Too many orders: those that never rest use up the order count and nothing else
 journal.until_refused(
