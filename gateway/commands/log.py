@@ -14,11 +14,12 @@ from rich.text import Text
 from gateway.commands.common import console, errors, fail, print_json
 from gateway.commands.progress import bytes_progress, records_progress
 from gateway.decision_id import DecisionIds
-from gateway.journal import JournalError, Run, find_run
+from gateway.journal import JournalError, Run, find_run, runs
 from gateway.journal.manifest import DATA_DIRECTORY, read_manifest, run_directories
 from gateway.journal.reader import RunReader
 from gateway.journal.verify import EXIT_UNREADABLE, Verification, verify_run
 from gateway.logview.explaining import ExplainedDecision, explain
+from gateway.logview.measures import measured
 from gateway.logview.query import Found, Query, find, view
 from gateway.logview.rendering import LINE_HEAD, printable, record_line, record_tree
 from gateway.logview.subjects import Subjects
@@ -101,7 +102,7 @@ def query(
     as_json: JsonLinesOption = False,
 ) -> None:
     """Show the records that match all the filters given."""
-    run = _run(data, run_id)
+    run = _run_of(data, run_id, decision)
     wanted = Query(
         from_ns=_time(since),
         to_ns=_time(until),
@@ -140,7 +141,7 @@ def explain_command(
     as_json: JsonOption = False,
 ) -> None:
     """Show what every rule said of one decision, with limits, observed values and the facts."""
-    run = _run(data, run_id)
+    run = _run_of(data, run_id, decision)
     seq = _seq(run, decision)
     try:
         with records_progress("replaying", seq, quiet=as_json) as progress:
@@ -209,10 +210,22 @@ def _run(data: Path, run_id: str) -> Run:
         fail(str(error))
 
 
+def _run_of(data: Path, run_id: str, decision: str) -> Run:
+    """Return the run a decision id is of, else the one that was named or the latest."""
+    run = _run(data, run_id)
+    if not run_id and decision:
+        for other in (run, *reversed(runs(data))):
+            ids = _decision_ids(other)
+            if ids is not None and ids.decode(decision.strip().lower()) is not None:
+                return other
+    return run
+
+
 def _decision_ids(run: Run) -> DecisionIds | None:
     """Return the codec of decision ids, None when their key is not there to be read."""
     try:
-        return DecisionIds((run.path.parent / DECISION_KEY_NAME).read_bytes())
+        key = (run.path.parent / DECISION_KEY_NAME).read_bytes()
+        return DecisionIds(key, run.manifest.run_id)
     except (OSError, ValueError):
         return None
 
@@ -257,7 +270,11 @@ def _print_explained(explained: ExplainedDecision) -> None:
     _print_tree("decision", record["decision"] | {"breaches": [], "shadows": []})
     for kind in ("breaches", "shadows"):
         for breach in record["decision"][kind]:
-            _print_tree(kind, breach)
+            told = {
+                field: measured(breach[field], breach["rule"], breach["reason"])
+                for field in ("limit", "observed")
+            }
+            _print_tree(kind, breach | told)
     table = Table(title="rules", title_justify="left")
     for heading in ("stage", "rule", "mode", "verdict", "limit", "observed", "detail"):
         table.add_column(heading, overflow="fold")
@@ -267,8 +284,8 @@ def _print_explained(explained: ExplainedDecision) -> None:
             view_.rule,
             view_.mode,
             "passed" if view_.passed else view_.reason or "refused",
-            str(view_.limit),
-            str(view_.observed),
+            measured(view_.limit, view_.rule, view_.reason),
+            measured(view_.observed, view_.rule, view_.reason),
             printable(view_.detail),
         )
     console.print(table)

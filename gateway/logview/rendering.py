@@ -14,6 +14,7 @@ import msgspec
 from gateway.decision_id import DecisionIds
 from gateway.directory import Directory
 from gateway.journal import Record
+from gateway.logview.measures import measured
 from gateway.logview.subjects import Subject
 from gateway.logview.times import time_text
 from rules import values
@@ -248,7 +249,9 @@ def summary(event: Event, names: Names) -> str:
 def because(decision: Decision) -> str:
     """Return why: the rules that refused, with limit and observed, then those in shadow."""
     told = [
-        f"{breach.rule}: {breach.reason.name} (limit {breach.limit}, observed {breach.observed})"
+        f"{breach.rule}: {breach.reason.name} "
+        f"(limit {measured(breach.limit, breach.rule, breach.reason.name)}, "
+        f"observed {measured(breach.observed, breach.rule, breach.reason.name)})"
         for breach in decision.breaches
     ]
     told += [f"shadow {breach.rule}: {breach.reason.name}" for breach in decision.shadows]

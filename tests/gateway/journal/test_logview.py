@@ -258,7 +258,7 @@ def test_every_record_has_a_line(run: Path) -> None:
     assert all(line.isprintable() for line in lines)
     assert "BUY LIMIT 0.5 @ 27123.45" in lines[9]
     assert "alice" in lines[10]
-    assert "order_value: ORDER_VALUE (limit 10, observed 20)" in lines[11]
+    assert "order_value: ORDER_VALUE (limit 0.0000001, observed 0.0000002)" in lines[11]
     assert "shadow price_collar" in lines[11]
     assert "account bob KILLED" in lines[20].replace("why ", "")
 

@@ -1,0 +1,30 @@
+"""Limits and observed values are shown in the unit people know."""
+
+import pytest
+
+from gateway.logview.measures import measured
+from rules.values import NS_PER_DAY, NS_PER_MS, NS_PER_SECOND
+
+
+@pytest.mark.parametrize(
+    ("value", "rule", "reason", "shown"),
+    [
+        (1_000_000, "price_filter", "PRICE_TICK", "0.01"),
+        (6_000_000_100_000, "price_filter", None, "60000.001"),
+        (0, "balance", "INSUFFICIENT_BALANCE", "0"),
+        ("123456789012345678901", "order_value", "ORDER_VALUE", "1234567890123.45678901"),
+        (5 * NS_PER_SECOND, "recv_window", None, "5s"),
+        (-500 * NS_PER_MS, "recv_window", "TIMESTAMP_EXPIRED", "-500ms"),
+        (0, "recv_window", None, "0"),
+        (NS_PER_SECOND, "stop_state", "STATE_SLOW", "1s"),
+        (2, "stop_state", None, "2"),
+        (100, "order_count", None, "100"),
+        (20_000 * NS_PER_DAY, "recv_window", "TIMESTAMP_INVALID", str(20_000 * NS_PER_DAY)),
+        ("none", "order_to_trade", None, "none"),
+        ("no fault", "price_filter", "RULE_FAULT", "no fault"),
+        (7, "a rule of another version", None, "7"),
+    ],
+)
+def test_units(value: int | str, rule: str, reason: str | None, shown: str) -> None:
+    """The unit is the reason's, or the rule's own where it passed."""
+    assert measured(value, rule, reason) == shown
