@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +12,12 @@ from gateway.addresses import PeerAddresses
 from gateway.admin.administration import Administration
 from gateway.admin.key_registry import KeyRegistry
 from gateway.auth.authenticator import Authenticator
-from gateway.auth.keystore import KeyStore, find_sealing_key
-from gateway.carryover import NOTHING, CarryOver, carry_over
+from gateway.auth.keystore import KeyStore, KeyStoreError, find_sealing_key
+from gateway.carryover import CarryOver, carry_over
 from gateway.clock import Clock, ManualClock, SystemClock
 from gateway.config import Config
 from gateway.core import Core
+from gateway.data_lock import DataLock, DataLockedError
 from gateway.decision_id import DecisionIds
 from gateway.dialects.binance.dialect import BinanceDialect
 from gateway.dialects.native.desk import Desk
@@ -26,7 +28,7 @@ from gateway.edges.grpc_orders import GrpcOrderEdge
 from gateway.edges.rest import RestEdge
 from gateway.engine.embedded import EmbeddedEngine
 from gateway.engine.remote import RemoteEngine
-from gateway.journal import latest_run, start_run
+from gateway.journal import JournalError, JournalWriter, start_run
 from gateway.logview.rendering import Names, record_tree
 from gateway.logview.subjects import Subjects
 from gateway.population import populate
@@ -36,9 +38,7 @@ from gateway.stub.exchange import MatchingExchange
 from gateway.stub.market import DemoMarket
 from gateway.telemetry import Telemetry
 from gateway.views import Views
-from rules.events import (
-    BalanceAdjusted,
-)
+from rules.events import BalanceAdjusted, RunBegan
 from rules.rulebook import Rulebook, RulebookError
 from rules.units import duration_ns
 
@@ -49,6 +49,8 @@ MARKET_STEP_SECONDS: Final = 0.1
 CLOCK_WAIT_NS: Final = 1_000_000_000
 """How long a start waits for a clock that is behind the last record."""
 ENGINE_WAIT_SECONDS: Final = 10.0
+
+_logger = logging.getLogger(__name__)
 
 
 class StartError(RuntimeError):
@@ -75,14 +77,26 @@ class Gate:
     # --- Start --------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Bring the gate up; raises StartError, RulebookError, JournalError or OSError."""
+        """Bring the gate up; `stop` must be called even when this raises.
+
+        Raises StartError and RulebookError for what an operator can mend.
+        """
+        try:
+            await self._start()
+        except (JournalError, KeyStoreError, DataLockedError, OSError, ValueError) as error:
+            if isinstance(error, RulebookError):
+                raise
+            raise StartError(str(error)) from error
+
+    async def _start(self) -> None:
         config = self.config
         data = config.record.data
         data.mkdir(parents=True, exist_ok=True)
+        self._closers.append(DataLock(data).release)
         self.rulebook = load_rulebook(config.rulebook)
         refuse_what_is_not_served(self.rulebook)
         self.clock: Clock = self._given_clock or _clock(config)
-        before = self._take_over(data)
+        before = carry_over(data)
         await self._wait_for_clock(before.last_ns)
         self._open_stores(data)
         # Numbers of names are given through the core's door, and the core needs the engine first.
@@ -99,18 +113,21 @@ class Gate:
         self.views = Views(self.core, self.engine, config.seed_history)
         self.telemetry = Telemetry(config.telemetry.otlp_endpoint)
         self._closers.append(self.telemetry.close)
-        self.decisions = RecentDecisions(self.journal.directory)
+        self.decisions = RecentDecisions(self.journal)
         self.core.listeners = (
             self.views.on_record,
             self.telemetry.on_record,
             self.decisions.on_record,
         )
+        self.core.outbox.later = asyncio.get_running_loop().call_soon
         self.engine.start(self.core.submit, self.views.market)
-        self._closers.append(self.engine.close)
+        self._closers.append(self._close_engine)
         self._begin_with(before)
         populate(self.core, self.engine, self.keystore, config)
         if isinstance(self.engine, RemoteEngine):
             await self._wait_for_engine(self.engine)
+        # Everything that is taken over is recorded now: the next run may start from this one.
+        self.core.submit(RunBegan(before.run, before.next_order_id))
         self._timers()
         if config.demo_market:
             self.market = DemoMarket(self.core, self.core.directory, self.engine, config.seed)
@@ -128,7 +145,6 @@ class Gate:
         keystore_path = data / KEYSTORE_FILE
         self.keystore = KeyStore(keystore_path, find_sealing_key(keystore_path, os.environ))
         self._closers.append(self.keystore.close)
-        self.decision_ids = DecisionIds(_decision_key(data))
         self.journal = start_run(
             data,
             self.rulebook,
@@ -137,10 +153,8 @@ class Gate:
             config.record.durability,
         )
         self._closers.append(self.journal.close)
-
-    def _take_over(self, data: Path) -> CarryOver:
-        previous = latest_run(data)
-        return carry_over(previous) if previous is not None else NOTHING
+        # Sequence numbers begin anew with every run; with the run in them, ids don't.
+        self.decision_ids = DecisionIds(_decision_key(data), self.journal.directory.name)
 
     async def _wait_for_clock(self, last_ns: int) -> None:
         """Wait for a clock that is a little behind the last record; refuse when it is far."""
@@ -152,7 +166,8 @@ class Gate:
             )
         if isinstance(self.clock, ManualClock):
             self.clock.advance(max(behind_ns, 0))
-        elif behind_ns > 0:
+            return
+        while (behind_ns := last_ns - self.clock.now_ns()) > 0:
             await asyncio.sleep(behind_ns / 1e9)
 
     def _make_engine(self) -> EmbeddedEngine | RemoteEngine:
@@ -202,19 +217,32 @@ class Gate:
     def _open_gauges(self) -> None:
         core = self.core
         self.telemetry.gauge(
-            "ordergate_open_orders",
+            "open_orders",
             "orders in flight, live or unknown",
             lambda: len(core.book.orders),
         )
         self.telemetry.gauge(
-            "ordergate_unanswered_commands",
+            "unanswered_commands",
             "commands the engine has not answered",
             lambda: core.outbox.unanswered,
         )
         self.telemetry.gauge(
-            "ordergate_record_lag",
+            "record_lag",
             "events decided and not recorded",
             lambda: core.seq - self.journal.recorded_seq,
+        )
+        self.telemetry.gauge(
+            "contained_faults",
+            "faults of answers and of views that were contained",
+            lambda: core.listener_faults + core.outbox.faults,
+        )
+        self.telemetry.gauge(
+            "rule_faults", "rules that raised and refused the request", lambda: core.pipeline.faults
+        )
+        self.telemetry.gauge(
+            "clock_step_ns",
+            "how far the system clock has stepped away from core time",
+            lambda: self.clock.step_ns,
         )
 
     async def _open_edges(self, data: Path) -> None:
@@ -225,7 +253,7 @@ class Gate:
         dialect = BinanceDialect(
             core, self.views, authenticator, self.decision_ids, self.decisions.find
         )
-        administration = Administration(core, self.decision_ids, self.journal)
+        administration = Administration(core, self.decision_ids, _Record(core, self.journal))
         self.admin_token = make_token(data)
         clock = self.clock
         admin = AdminEdge(
@@ -259,6 +287,7 @@ class Gate:
         ]
         for name, port, edge in edges:
             if port >= 0:
+                self._closers.append(edge.close)
                 try:
                     self.ports[name] = await edge.start(config.host, port)
                 except OSError as error:
@@ -266,7 +295,6 @@ class Gate:
                         f"{name} can't listen on {config.host}:{port}: {error}; "
                         "give another port, 0 for any free one"
                     ) from None
-                self._closers.append(edge.close)
 
     def _find_decision(self, decision_id: str) -> dict[str, Any] | None:
         """Return one recorded decision with names, None when there is none."""
@@ -280,24 +308,38 @@ class Gate:
     # --- Life ---------------------------------------------------------------------------------
 
     def _timers(self) -> None:
+        self._closers.append(self._stop_timers)
         self._every(TICK_SECONDS, self._tick)
-        self._every(1.0, self.clock.slew)
+        self._every(1.0, self._follow_clock)
 
     def _tick(self) -> None:
-        self.core.tick()
-        if isinstance(self.engine, EmbeddedEngine):
-            self.engine.poll(self.clock.now_ns())
-        if self.core.stopped:
-            self.ask_to_stop(f"the core stopped: {self.core.stopped}")
+        core, engine = self.core, self.engine
+        if not core.stopped:
+            core.tick()
+            if isinstance(engine, EmbeddedEngine):
+                core.together(lambda: engine.poll(core.now_ns()))
+        if core.stopped:
+            self.ask_to_stop(f"the core stopped: {core.stopped}")
+
+    def _follow_clock(self) -> None:
+        """Follow the system clock a little, and say so when it has stepped."""
+        stepped_ns = self.clock.step_ns
+        self.clock.slew()
+        if self.clock.step_ns and not stepped_ns:
+            _logger.error(
+                "the system clock stepped by %d ns; the gate keeps its own time until a restart",
+                self.clock.step_ns,
+            )
 
     def _every(self, seconds: float, act: Callable[[], None]) -> None:
         async def repeat() -> None:
-            while not self._stopping.is_set():
+            while True:
                 try:
                     act()
                 except Exception as error:  # a timer that fails must end the gate, not vanish
+                    _logger.critical("a timer failed", exc_info=error)
                     self.ask_to_stop(f"{type(error).__name__}: {error}")
-                    raise
+                    return
                 await asyncio.sleep(seconds)
 
         self._tasks.append(asyncio.get_running_loop().create_task(repeat()))
@@ -314,18 +356,54 @@ class Gate:
     # --- End ----------------------------------------------------------------------------------
 
     async def stop(self) -> None:
-        """Close what was opened, the edges first and the record after the engine."""
+        """Close what was opened, the edges first and the record after the engine.
+
+        Whatever can't be closed becomes the gate's fault, and the rest is closed all the same.
+        """
         self._stopping.set()
+        while self._closers:
+            close = self._closers.pop()
+            try:
+                closed = close()
+                if asyncio.iscoroutine(closed):
+                    await closed
+            except Exception as error:
+                _logger.error("%r failed", close, exc_info=error)
+                self.fault = self.fault or str(error)
+        gc.unfreeze()
+
+    async def _stop_timers(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        while self._closers:
-            closed = self._closers.pop()()
-            if asyncio.iscoroutine(closed):
-                await closed
-        engine = getattr(self, "engine", None)
-        if isinstance(engine, RemoteEngine):
-            await engine.wait_closed()
+
+    async def _close_engine(self) -> None:
+        self.engine.close()
+        if isinstance(self.engine, RemoteEngine):
+            await self.engine.wait_closed()
+
+
+class _Record:
+    """The record as operators see it: lost when either the core or the journal says so."""
+
+    def __init__(self, core: Core, journal: JournalWriter) -> None:
+        self._core = core
+        self._journal = journal
+
+    @property
+    def directory(self) -> Path:
+        """Where it is."""
+        return self._journal.directory
+
+    @property
+    def recorded_seq(self) -> int:
+        """The last event that is recorded."""
+        return self._journal.recorded_seq
+
+    @property
+    def fault(self) -> str:
+        """Why it can't be written, empty when it can."""
+        return self._core.record_fault or self._journal.fault
 
 
 def _clock(config: Config) -> Clock:

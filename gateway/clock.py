@@ -6,16 +6,22 @@ reported. Order comes from sequence numbers, never from time.
 """
 
 import time
+from collections.abc import Callable
 from typing import Final, Protocol
 
 SLEW_PPM: Final = 500
 """How much faster or slower than the monotonic clock core time may run to follow the system's."""
 STEP_NS: Final = 250_000_000
 """A difference to the system clock above this is a step: reported, not followed."""
+_MILLION: Final = 1_000_000
 
 
 class Clock(Protocol):
-    """What the core needs of time."""
+    """What the gate needs of time."""
+
+    @property
+    def step_ns(self) -> int:
+        """How far the system clock has stepped away, 0 when it has not."""
 
     def now_ns(self) -> int:
         """Return core time, UTC, never less than before."""
@@ -28,38 +34,57 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """Core time on the machine's clocks. `step_ns` is the difference of a step, else 0."""
+    """Core time on the machine's clocks. `step_ns` is the difference of a step, else 0.
 
-    def __init__(self) -> None:
-        self._monotonic_ns = time.monotonic_ns
-        self._offset_ns = time.time_ns() - time.monotonic_ns()
-        self._slewed_ns = time.monotonic_ns()
+    `monotonic_ns` and `utc_ns` are the machine's clocks; a test brings its own.
+    """
+
+    def __init__(
+        self,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+        utc_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
         self.step_ns = 0
+        self._monotonic_ns = monotonic_ns
+        self._utc_ns = utc_ns
+        self._since_ns = monotonic_ns()
+        """Monotonic time from which on the present rate holds."""
+        self._offset_ns = utc_ns() - self._since_ns
+        """Core time less monotonic time at `_since_ns`."""
+        self._ppm = 0
+        """How many millionths faster than the monotonic clock core time runs."""
 
     def now_ns(self) -> int:
         """Return core time, UTC, never less than before."""
-        return self._offset_ns + self._monotonic_ns()
+        monotonic_ns = self._monotonic_ns()
+        if self._ppm:
+            faster_ns = (monotonic_ns - self._since_ns) * self._ppm // _MILLION
+            return self._offset_ns + monotonic_ns + faster_ns
+        return self._offset_ns + monotonic_ns
 
     def receive_ns(self) -> int:
         """Return the receive clock: the same as core time."""
-        return self._offset_ns + self._monotonic_ns()
+        return SystemClock.now_ns(self)
 
     def slew(self) -> None:
-        """Follow the system clock by at most `SLEW_PPM` of the time since the last call.
+        """Set the rate at which core time runs until the next call.
 
-        Never steps: time between two calls passes faster or slower, and does not go back, since
-        the correction is far smaller than the time that has passed.
+        The difference to the system clock is to be gone after as long as has passed since the last
+        call, at a rate of `SLEW_PPM` at most. Only the rate changes: core time neither jumps nor
+        goes back.
         """
         monotonic_ns = self._monotonic_ns()
-        elapsed_ns = monotonic_ns - self._slewed_ns
-        self._slewed_ns = monotonic_ns
-        difference_ns = time.time_ns() - (self._offset_ns + monotonic_ns)
+        elapsed_ns = monotonic_ns - self._since_ns
+        self._offset_ns += elapsed_ns * self._ppm // _MILLION
+        self._since_ns = monotonic_ns
+        difference_ns = self._utc_ns() - (self._offset_ns + monotonic_ns)
         if abs(difference_ns) > STEP_NS:
             self.step_ns = difference_ns
+            self._ppm = 0
             return
         self.step_ns = 0
-        allowed_ns = elapsed_ns * SLEW_PPM // 1_000_000
-        self._offset_ns += max(-allowed_ns, min(allowed_ns, difference_ns))
+        wanted_ppm = difference_ns * _MILLION // elapsed_ns if elapsed_ns else 0
+        self._ppm = max(-SLEW_PPM, min(SLEW_PPM, wanted_ppm))
 
 
 class ManualClock(SystemClock):

@@ -19,14 +19,15 @@ _CHECK: Final = bytes(8)
 class DecisionIds:
     """Turns sequence numbers into opaque texts of 26 characters and back.
 
-    `key` is any secret of at least 16 bytes; with the same key the same number has the same text.
+    `key` is any secret of at least 16 bytes, and `run` the name of the run the numbers count in;
+    with the same key and run the same number has the same text.
     """
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, run: str = "") -> None:
         """Raise ValueError when `key` is too short to be a secret."""
         if len(key) < 16:
             raise ValueError(f"decision id key has {len(key)} bytes; at least 16 are needed")
-        derived = hashlib.sha256(b"ordergate decision id\x00" + key).digest()
+        derived = hashlib.sha256(b"ordergate decision id\x00" + key + run.encode()).digest()
         # Each number is one block of its own and never repeats, so there is nothing that a
         # chaining mode would hide, and a context can be kept open for all of them.
         cipher = Cipher(algorithms.AES(derived), modes.ECB())  # noqa: S305

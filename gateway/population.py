@@ -1,6 +1,10 @@
 """Instruments, accounts and keys of the configuration, made known through the core's door."""
 
+from collections.abc import Iterator
 from datetime import datetime
+from itertools import count
+
+import msgspec
 
 from gateway.auth.keystore import KeyStore, NewKey
 from gateway.config import AccountConfig, Config, InstrumentConfig, KeyConfig
@@ -29,40 +33,47 @@ def populate(core: Core, engine: EnginePort, keystore: KeyStore, config: Config)
     What is known already keeps its number; a changed definition is defined anew. Raises ValueError
     when a key names an account that is nowhere defined, KeyStoreError on unusable key material.
     """
+    directory = core.directory
+    numbers = count(max(directory.symbols_by_number, default=0) + 1)
     for instrument in config.instruments:
-        _instrument(core, instrument)
+        _instrument(core, instrument, numbers)
+    numbers = count(max(directory.accounts_by_number, default=0) + 1)
     for account in config.accounts:
-        _account(core, engine, account)
+        _account(core, engine, account, numbers)
+    numbers = count(max(directory.keys_by_number, default=0) + 1)
+    keystore.put_many(NewKey(key.name, key.kind, key.secret.encode()) for key in config.keys)
     for key in config.keys:
-        _key(core, keystore, key)
+        _key(core, key, numbers)
 
 
-def _instrument(core: Core, instrument: InstrumentConfig) -> None:
+def _instrument(core: Core, instrument: InstrumentConfig, numbers: Iterator[int]) -> None:
     directory = core.directory
     known = directory.symbols.get(instrument.name)
-    number = known.symbol if known else max(directory.symbols_by_number, default=0) + 1
+    # Its state is the operators', whatever else the configuration changes.
     definition = DefineSymbol(
-        number,
+        known.symbol if known else next(numbers),
         instrument.name,
         directory.number(DEFINE_ASSET, instrument.base),
         directory.number(DEFINE_ASSET, instrument.quote),
-        known.state if known else SYMBOL_TRADING,
+        core.book.symbols[known.symbol].state if known else SYMBOL_TRADING,
         decimal_e8(instrument.previous_close),
         decimal_e8(instrument.maker_commission) * _PPM // E8,
         decimal_e8(instrument.taker_commission) * _PPM // E8,
     )
-    if definition != known:
+    if known is None or definition != msgspec.structs.replace(known, state=definition.state):
         core.submit(definition)
 
 
-def _account(core: Core, engine: EnginePort, account: AccountConfig) -> None:
+def _account(
+    core: Core, engine: EnginePort, account: AccountConfig, numbers: Iterator[int]
+) -> None:
     directory = core.directory
     known = directory.accounts.get(account.name)
     flags = (ACCOUNT_MARKET_MAKER if account.market_maker else 0) | (
         ACCOUNT_HIGH_FREQUENCY if account.high_frequency else 0
     )
     definition = DefineAccount(
-        known.account if known else max(directory.accounts_by_number, default=0) + 1,
+        known.account if known else next(numbers),
         account.name,
         directory.number(DEFINE_OWNER, account.owner or account.name),
         account.tier,
@@ -81,7 +92,7 @@ def _account(core: Core, engine: EnginePort, account: AccountConfig) -> None:
             )
 
 
-def _key(core: Core, keystore: KeyStore, key: KeyConfig) -> None:
+def _key(core: Core, key: KeyConfig, numbers: Iterator[int]) -> None:
     directory = core.directory
     account = directory.accounts.get(key.account)
     if account is None:
@@ -91,7 +102,7 @@ def _key(core: Core, keystore: KeyStore, key: KeyConfig) -> None:
     for permission in key.permissions:
         permissions |= _PERMISSIONS[permission]
     definition = DefineKey(
-        known.key if known else max(directory.keys_by_number, default=0) + 1,
+        known.key if known else next(numbers),
         key.name,
         account.account,
         permissions,
@@ -99,7 +110,6 @@ def _key(core: Core, keystore: KeyStore, key: KeyConfig) -> None:
         _utc_ns(key.expires) if key.expires else 0,
         known.enabled if known else True,
     )
-    keystore.put(NewKey(key.name, key.kind, key.secret.encode()))
     if definition != known:
         core.submit(definition)
 

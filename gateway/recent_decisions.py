@@ -1,26 +1,53 @@
 """The newest decisions in memory, and the record behind them, for look-ups by number."""
 
+from bisect import bisect_right
 from collections import deque
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 from gateway.journal import JournalError, Record, read_run
+from gateway.journal.frame import decode_payload
+from gateway.journal.reader import SegmentReader
 from rules.decisions import Decision
 from rules.events import AnyEvent, Event
 
-KEPT: Final = 16_384
+KEPT: Final = 4_096
+"""Decisions in memory."""
+MARK_EVERY: Final = 1_024
+"""Records between two places that are remembered: as many are read at most to find one."""
+
+
+class RecordedRun(Protocol):
+    """What is needed of the journal that is being written."""
+
+    @property
+    def directory(self) -> Path:
+        """The directory of the run."""
+
+    @property
+    def place(self) -> tuple[Path, int]:
+        """Segment and offset at which the next record goes."""
 
 
 class RecentDecisions:
-    """Finds a recorded decision by its sequence number; `run` is the directory of the record."""
+    """Finds a recorded decision by its sequence number.
 
-    def __init__(self, run: Path) -> None:
-        self._run = run
+    A look-up is done on the gate's own thread, so an old decision is read from a place near it.
+    """
+
+    def __init__(self, journal: RecordedRun) -> None:
+        self._journal = journal
         self._records: deque[Record] = deque(maxlen=KEPT)
+        self._marks: list[int] = []
+        """Sequence numbers of the records whose places are known."""
+        self._places: list[tuple[Path, int]] = []
 
     def on_record(self, seq: int, now_ns: int, event: Event, decision: Decision) -> None:
         """Keep one decision; the oldest kept one goes."""
         self._records.append(Record(seq, now_ns, cast("AnyEvent", event), decision))
+        if not seq % MARK_EVERY:
+            self._marks.append(seq + 1)
+            self._places.append(self._journal.place)
 
     def find(self, seq: int) -> Record | None:
         """Return decision `seq`, None when there is none or the record can't be read."""
@@ -30,7 +57,18 @@ class RecentDecisions:
         if seq >= records[0].seq:
             return records[seq - records[0].seq]
         try:
-            found = next(read_run(self._run, seq), None)
+            found = self._near(seq) or next(read_run(self._journal.directory, seq), None)
         except JournalError:
             return None
         return found if found is not None and found.seq == seq else None
+
+    def _near(self, seq: int) -> Record | None:
+        """Return the record when it is in the segment of the nearest known place before it."""
+        mark = bisect_right(self._marks, seq) - 1
+        if mark < 0:
+            return None
+        for _, payload in SegmentReader(*self._places[mark]).frames():
+            content = decode_payload(payload)
+            if isinstance(content, Record) and content.seq >= seq:
+                return content
+        return None

@@ -410,6 +410,15 @@ class RulebookChanged(Event, frozen=True, array_like=True, gc=False, tag="RB"):
     text: str
 
 
+class RunBegan(Event, frozen=True, array_like=True, gc=False, tag="RN"):
+    """A run has taken over what the run before it left, and serves from here on."""
+
+    previous: str
+    """The run before, empty when there was none."""
+    next_order_id: int
+    """The first order id of this run: ids of earlier runs are not given again."""
+
+
 # --- Definitions ------------------------------------------------------------------------------
 
 
@@ -490,6 +499,7 @@ AnyEvent: TypeAlias = (
     | ClearBan
     | RecordRead
     | RulebookChanged
+    | RunBegan
     | Define
     | DefineSymbol
     | DefineAccount

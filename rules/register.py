@@ -7,6 +7,7 @@ from rules.events import (
     DefineKey,
     DefineSymbol,
     Event,
+    RunBegan,
     SetState,
     SetSymbolState,
 )
@@ -48,6 +49,8 @@ class Register:
             facts = self._book.symbols.get(event.symbol)
             if facts is not None:
                 _set_symbol_state(facts, event.state, now_ns)
+        elif isinstance(event, RunBegan):
+            self._book.next_order_id = max(self._book.next_order_id, event.next_order_id)
 
     def _symbol(self, event: DefineSymbol, now_ns: int) -> None:
         """Define a symbol, or change one: its market and its halts go on."""

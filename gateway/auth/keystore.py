@@ -97,9 +97,17 @@ class KeyStore:
 
     def put(self, key: NewKey) -> None:
         """Store one key, replacing the material it may have had."""
+        self.put_many((key,))
+
+    def put_many(self, keys: Iterable[NewKey]) -> None:
+        """Store keys all together or, when one is unusable, none; replace what they had.
+
+        Raises KeyStoreError naming the first unusable one.
+        """
         with self._database:
-            self._database.execute("DELETE FROM keys WHERE name = ?", (key.name,))
-            self._insert(key)
+            for key in keys:
+                self._database.execute("DELETE FROM keys WHERE name = ?", (key.name,))
+                self._insert(key)
 
     def revoke(self, name: str) -> bool:
         """Delete a key's material for good; False when there was none."""

@@ -9,10 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from gateway.app import Gate, StartError
-from gateway.auth.keystore import KeyStoreError
 from gateway.commands.common import fail
 from gateway.config import Config
-from gateway.journal import JournalError
 from rules.rulebook import RulebookError
 
 EXIT_FAULT: Final = 1
@@ -56,7 +54,7 @@ def run_gate(config: Config, announce: Callable[[Gate], None]) -> int:
         return run_loop(_serve(config, announce))
     except RulebookError as error:
         fail(*error.errors)
-    except (StartError, JournalError, KeyStoreError, OSError, ValueError) as error:
+    except StartError as error:
         fail(str(error))
 
 

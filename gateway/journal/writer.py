@@ -107,6 +107,11 @@ class JournalWriter:
         """Why the record is in trouble, empty when it is not."""
         return self._supply.fault or self._manifest_fault
 
+    @property
+    def place(self) -> tuple[Path, int]:
+        """Segment and offset at which the next record goes, if it fits there."""
+        return self._segment.path, self._position
+
     def append(self, seq: int, now_ns: int, event: Event, decision: Decision) -> None:
         """Record an event and its decision; when this returns the record is safe.
 

@@ -98,7 +98,7 @@ def test_query(run: Path) -> None:
     assert [line["seq"] for line in refused] == list(range(3, 41, 4))
     two = json_lines(invoke("query", "--data", run, "--rule", "order_size", "--limit", 2, "--json"))
     assert [line["seq"] for line in two] == [3, 7]
-    text = DecisionIds(KEY).encode(7)
+    text = DecisionIds(KEY, run.name).encode(7)
     for decision in ("7", text, text.upper()):
         (line,) = json_lines(invoke("query", "--data", run, "--decision", decision, "--json"))
         assert (line["seq"], line["decision_id"]) == (7, text)
