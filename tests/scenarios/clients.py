@@ -86,9 +86,10 @@ def _price(step: Step) -> str:
 
 
 class RestClient:
-    """Speaks the Binance dialect."""
+    """Speaks the Binance dialect; `answers` keeps status and body of everything it was told."""
 
     def __init__(self, world: World, session: aiohttp.ClientSession) -> None:
+        self.answers: list[tuple[int, Any]] = []
         self._world = world
         self._session = session
         self._url = f"http://127.0.0.1:{world.gate.ports['rest']}"
@@ -110,6 +111,7 @@ class RestClient:
         url = URL(f"{self._url}{path}?{query}", encoded=True)
         async with self._session.request(method, url, headers=headers) as response:
             body = json.loads(await response.read())
+            self.answers.append((response.status, body))
             told = _rest_told(response.status, response.headers, body)
         if step.id and told.order_id:
             self._orders[step.id] = told.order_id

@@ -21,6 +21,7 @@ from gateway.config import (
     ListenConfig,
     RecordConfig,
 )
+from gateway.engine.embedded import EmbeddedEngine
 from rules.decisions import ACCEPTED, Decision
 from rules.endpoints import Endpoint
 from rules.events import CommandResult, Event, Place
@@ -80,9 +81,9 @@ def instant_ns(text: str) -> int:
 class World:
     """A running gate, what it decided, and what operators do to it."""
 
-    def __init__(self, gate: Gate, clock: StillClock) -> None:
+    def __init__(self, gate: Gate) -> None:
         self.gate = gate
-        self.clock = clock
+        self.clock = gate.clock
         self.decisions: dict[int, tuple[Event, Decision]] = {}
         self.results: dict[int, CommandResult] = {}
         core = gate.core
@@ -102,9 +103,12 @@ class World:
 
     def wait(self, by_ns: int) -> None:
         """Let time pass, with everything that is due."""
-        self.clock.advance(by_ns)
+        clock, engine = self.clock, self.gate.engine
+        assert isinstance(clock, ManualClock)
+        assert isinstance(engine, EmbeddedEngine)
+        clock.advance(by_ns)
         self.gate.core.tick()
-        self.gate.engine.poll(self.clock.now_ns())  # type: ignore[union-attr]
+        engine.poll(clock.now_ns())
 
     async def act(self, step: Step) -> None:
         """Do what is not a client's request."""
@@ -248,13 +252,17 @@ def config_of(scenario: Scenario, channel: str, folder: Path) -> Config:
 @asynccontextmanager
 async def running(scenario: Scenario, channel: str, folder: Path) -> AsyncIterator[World]:
     """Run the gate of a scenario with its market made."""
-    clock = StillClock()
-    gate = Gate(config_of(scenario, channel, folder), clock)
-    try:
-        await gate.start()
-        world = World(gate, clock)
+    async with started(Gate(config_of(scenario, channel, folder), StillClock())) as world:
         world.make_market(scenario)
         yield world
+
+
+@asynccontextmanager
+async def started(gate: Gate) -> AsyncIterator[World]:
+    """Start a gate, and stop it afterwards."""
+    try:
+        await gate.start()
+        yield World(gate)
     finally:
         await gate.stop()
         # A gate that starts takes everything there is out of the collector's sight.
