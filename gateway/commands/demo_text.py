@@ -1,5 +1,9 @@
 """What the demo tells a newcomer: addresses, keys, and three commands that work when pasted."""
 
+import shutil
+import sys
+from pathlib import Path
+
 from gateway.app import Gate
 from gateway.commands.serving import ReadyLine
 from gateway.demo_keys import DEMO_KEYS
@@ -20,6 +24,14 @@ _REFUSED = (
     "og POST /api/v3/order "
     "'symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.001&price=60000.001'"
 )
+
+
+def own_command() -> str:
+    """Return how this program is called again from the same directory."""
+    if shutil.which("ordergate"):
+        return "ordergate"
+    started_as = Path(sys.argv[0])
+    return str(started_as) if started_as.stem == "ordergate" else f"{sys.executable} -m gateway"
 
 
 def welcome(line: ReadyLine, gate: Gate) -> str:
@@ -50,7 +62,7 @@ An order that is refused (its price is between two ticks):
 
 Why was it refused? Take the answer's X-OrderGate-Decision:
 
-  ordergate log explain ID --data {data}
+  {own_command()} log explain ID --data {data}
 
 Any Binance client works with the base URL {line.rest}; demo keys:
 {chr(10).join(f"  {key.account}  key {key.name}{chr(10)}              secret {key.secret}" for key in DEMO_KEYS)}
