@@ -1,6 +1,6 @@
 """Generate the reference pages of docs/ from the code, or check that they are current.
 
-Made are rules.md, reasons.md, settings.md and commands.md. What they say stands in the code:
+Made are the pages named in `PAGES`. What they say stands in the code:
 documentation of classes and fields, defaults, types, tables of codes, and the command line itself.
 
 Run as `python tools/generate_docs.py` (what `make docs` does) or with `--check`, which writes
@@ -25,6 +25,7 @@ sys.path.insert(0, str(ROOT))
 from gateway import bulk, config  # noqa: E402
 from gateway.__main__ import build  # noqa: E402
 from gateway.dialects.binance import error_table  # noqa: E402
+from gateway.dialects.binance.errors import table_markdown  # noqa: E402
 from gateway.dialects.native import refusal_table  # noqa: E402
 from gateway.rulebooks import load_rulebook, shipped_rulebooks  # noqa: E402
 from rules import clauses  # noqa: E402
@@ -418,6 +419,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "reasons.md": reasons_page,
     "settings.md": settings_page,
     "commands.md": commands_page,
+    "binance-errors.md": table_markdown,
 }
 
 
