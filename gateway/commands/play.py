@@ -10,6 +10,7 @@ from rich.table import Table
 
 from gateway.commands.common import EXIT_DIFFERENCE, console, fail, print_json
 from gateway.commands.progress import records_progress
+from gateway.demo_keys import DEMO_KEYS
 from gateway.flows.course import chart
 from gateway.flows.plan import KINDS, plan
 from gateway.flows.reader import Flow, FlowError, read_flow
@@ -30,7 +31,10 @@ def play_command(
     speed: Annotated[
         str, typer.Option(help="Times the recorded speed, or `max`: as fast as it answers.")
     ] = "1",
-    key: Annotated[str, typer.Option(envvar="ORDERGATE_KEY", help="API key.")] = "",
+    key: Annotated[
+        str,
+        typer.Option(envvar="ORDERGATE_KEY", help="API key. Default on this machine: the demo's."),
+    ] = "",
     secret: Annotated[str, typer.Option(envvar="ORDERGATE_SECRET", help="Its secret.")] = "",
     symbol_map: Annotated[
         str, typer.Option(help="Recorded to target symbols, as GOOG=BTCUSDT,MSFT=ETHUSDT.")
@@ -64,7 +68,7 @@ def play_command(
         if not recorded.rows:
             raise FlowError(f"{flow}: has a header but no rows")
         notional_e8 = decimal_e8(notional) if notional else 0
-        player = Player(target, Credentials(*_key(key, secret)))
+        player = Player(target, _credentials(key, secret, target))
         pairs = parse_symbol_map(symbol_map)
         figures = asyncio.run(_play(player, recorded, pairs, notional_e8, factor, quiet=json))
     except (PlayError, FlowError, ValueError) as error:
@@ -114,11 +118,16 @@ def _speed(text: str) -> float:
     return factor
 
 
-def _key(key: str, secret: str) -> tuple[str, str]:
-    """Return key and secret; raises PlayError when one is missing."""
+def _credentials(key: str, secret: str, target: str) -> Credentials:
+    """Return what requests are signed with; raises PlayError when a part of it is missing.
+
+    Without either it is the demo's first key, which opens nothing but a demo on this machine.
+    """
+    if not key and not secret and is_loopback(target):
+        return Credentials(DEMO_KEYS[0].name, DEMO_KEYS[0].secret)
     if not key or not secret:
         raise PlayError("--key and --secret are needed; `ordergate demo` prints a pair")
-    return key, secret
+    return Credentials(key, secret)
 
 
 def _print_figures(figures: dict[str, Any]) -> None:
