@@ -30,7 +30,7 @@ class Identity(NamedTuple):
     auth: int
     """Result (`AUTH_*`)."""
     key: int
-    """Interned key; 0 when none was named or it is unknown."""
+    """Interned key, also of a revoked one; 0 when none was named or there never was such a key."""
 
 
 NOBODY: Final = Identity(AUTH_NOT_REQUIRED, 0)
@@ -80,7 +80,10 @@ class Authenticator:
         if not signature:
             return Identity(AUTH_MISSING_SIGNATURE, identity.key)
         keyed = self._verifier(key_name)
-        if keyed is None or not keyed.verify(payload, signature):
+        if keyed is None:
+            # Revoked: no signature could be right, and the key is what its user has to change.
+            return Identity(AUTH_UNKNOWN_KEY, identity.key)
+        if not keyed.verify(payload, signature):
             return Identity(AUTH_BAD_SIGNATURE, identity.key)
         return identity
 
