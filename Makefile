@@ -51,7 +51,7 @@ format: $(DEV_STAMP) ## format the tree
 	$(BIN)/ruff format .
 
 clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache
 
 # --- Set-up: once, and again when pyproject.toml changes --------------------------------------
 
