@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Final
 
+from rules.values import NS_PER_SECOND
 from tests.fuzz.gate_process import GateProcess, running_gate
 from tests.fuzz.hostile_requests import RIGHT, Request, encoded
 from tests.fuzz.raw_http import Answer, Wire, message
@@ -10,7 +11,6 @@ from tests.fuzz.raw_http import Answer, Wire, message
 HEAVY: Final = message("GET", "/api/v3/depth?symbol=BTCUSDT&limit=5000", {})
 """Weighs 250 of the 6,000 that an address has a minute."""
 LIGHT: Final = message("GET", "/api/v3/ping", {})
-TIME: Final = message("GET", "/api/v3/time", {})
 LIMITS: Final = encoded(Request("GET", "/ordergate/v1/limits", ()))
 
 
@@ -22,15 +22,15 @@ def ask(wire: Wire, sent: bytes) -> Answer:
     return answer
 
 
-def advance(gate: GateProcess, seconds: int) -> None:
-    """Move the gate's clock."""
-    gate.admin("/admin/v1/clock/advance", {"seconds": seconds})
+def advance(gate: GateProcess, seconds: int) -> int:
+    """Move the gate's clock; return what it shows then, in nanoseconds."""
+    return int(gate.admin("/admin/v1/clock/advance", {"seconds": seconds})["now_ns"])
 
 
-def to_next_minute(gate: GateProcess, wire: Wire) -> None:
+def to_next_minute(gate: GateProcess) -> None:
     """Move the clock to the beginning of a minute, so that weight is counted anew."""
-    now_ms = ask(wire, TIME).json()["serverTime"]
-    advance(gate, 60 - now_ms // 1_000 % 60)
+    now_ns = advance(gate, 1)
+    advance(gate, 60 - now_ns // NS_PER_SECOND % 60)
 
 
 def run_into_ban(wire: Wire) -> int:
@@ -54,7 +54,7 @@ def test_bans_grow_and_end(tmp_path: Path) -> None:
     with running_gate(tmp_path, "--manual-clock") as gate:
         wire, other = Wire(gate.rest_port, "127.88.1.1"), Wire(gate.rest_port, "127.88.1.2")
         for seconds in (120, 240, 480):
-            to_next_minute(gate, other)
+            to_next_minute(gate)
             assert run_into_ban(wire) == seconds
             # Whatever a banned address sends, right or not, is refused for the ban.
             for sent in (encoded(RIGHT[0]), message("POST", "/nothing", {}), HEAVY):
