@@ -1,0 +1,86 @@
+"""The target's market: what may be traded, in what steps, and at what price just now."""
+
+from collections.abc import Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
+from typing import Any, Final, NamedTuple
+
+from loadtest.units import LoadTestError
+
+TIME_PATH: Final = "/api/v3/time"
+EXCHANGE_INFO_PATH: Final = "/api/v3/exchangeInfo"
+BOOK_TICKER_PATH: Final = "/api/v3/ticker/bookTicker"
+_NOTIONAL_MARGIN: Final = Decimal("1.2")
+"""Orders are worth so much of the least notional at least, since averages move."""
+
+
+class Market(NamedTuple):
+    """One symbol of the target."""
+
+    symbol: str
+    tick: Decimal
+    step: Decimal
+    quantity_min: Decimal
+    notional_min: Decimal
+    bid: Decimal
+    ask: Decimal
+
+    def price_text(self, price: Decimal, *, up: bool) -> str:
+        """Return a price on the tick grid, at least one tick."""
+        return str(max(_on_grid(price, self.tick, up=up), self.tick))
+
+    def quantity_text(self, notional: Decimal, price: Decimal) -> str:
+        """Return a quantity on the lot grid, worth `notional` or what the filters ask for."""
+        worth = max(notional, self.notional_min * _NOTIONAL_MARGIN)
+        return str(max(_on_grid(worth / price, self.step, up=True), self.quantity_min))
+
+
+def read_markets(info: Any, tickers: Any, wanted: Sequence[str]) -> list[Market]:
+    """Return the wanted symbols, or the first one that trades and has prices on both sides.
+
+    `info` and `tickers` are the decoded answers of exchangeInfo and bookTicker. Raises
+    LoadTestError when they can't be read, or a symbol is missing or has no price.
+    """
+    try:
+        prices = {
+            entry["symbol"]: (Decimal(entry["bidPrice"]), Decimal(entry["askPrice"]))
+            for entry in tickers
+        }
+        offered = {
+            entry["symbol"]: _market(entry, *prices.get(entry["symbol"], (Decimal(), Decimal())))
+            for entry in info["symbols"]
+            if entry["status"] == "TRADING"
+        }
+    except (KeyError, TypeError, ValueError, InvalidOperation) as error:
+        raise LoadTestError(f"the target's market can't be read: {error!r}") from None
+    priced = {name: market for name, market in offered.items() if market.bid and market.ask}
+    for symbol in wanted:
+        if symbol not in priced:
+            known = ", ".join(list(priced)[:20]) or "none"
+            raise LoadTestError(
+                f"symbol `{symbol}` does not trade at the target with a bid and an ask; "
+                f"there is {known}"
+            )
+    chosen = [priced[symbol] for symbol in wanted] or list(priced.values())[:1]
+    if not chosen:
+        raise LoadTestError("no symbol of the target trades with a bid and an ask")
+    return chosen
+
+
+def _market(entry: Any, bid: Decimal, ask: Decimal) -> Market:
+    filters = {item["filterType"]: item for item in entry["filters"]}
+    notional = Decimal()
+    for name in ("NOTIONAL", "MIN_NOTIONAL"):
+        notional = max(notional, Decimal(filters.get(name, {}).get("minNotional", "0")))
+    step = Decimal(filters["LOT_SIZE"]["stepSize"])
+    least = Decimal(filters["LOT_SIZE"]["minQty"])
+    tick = Decimal(filters["PRICE_FILTER"]["tickSize"])
+    if tick <= 0 or step <= 0:
+        raise ValueError(f"{entry['symbol']} has tick {tick} and step {step}")
+    return Market(entry["symbol"], tick, step, max(least, step), notional, bid, ask)
+
+
+def _on_grid(value: Decimal, step: Decimal, *, up: bool) -> Decimal:
+    """Return the multiple of a step next to a value, without an exponent."""
+    rounding = ROUND_CEILING if up else ROUND_FLOOR
+    steps = (value / step).to_integral_value(rounding)
+    return (steps * step).quantize(step)

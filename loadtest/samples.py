@@ -1,0 +1,79 @@
+"""What a run leaves behind: a few numbers for each request, and nothing computed from them yet."""
+
+from array import array
+from typing import Final
+
+import msgspec
+
+from loadtest.schedule import Schedule
+
+ACCEPTED: Final = "accepted"
+REFUSED: Final = "refused"
+ERROR: Final = "error"
+OUTCOMES: Final = (ACCEPTED, REFUSED, ERROR)
+DECISION_HEADER: Final = b"x-ordergate-decision"
+RULE_HEADER: Final = b"x-ordergate-rule"
+NEVER: Final = -1
+"""A time that did not come."""
+
+
+class _Refusal(msgspec.Struct):
+    """The part of the dialect's error body that is read."""
+
+    code: int
+
+
+class Samples:
+    """Times of each request in ns since the start of the run, and how it ended.
+
+    All columns have one entry for each arrival. A request has an outcome once it has an
+    `answered_ns`; for an error that is when it was given up.
+    """
+
+    def __init__(self, times: Schedule) -> None:
+        self.intended_ns = times
+        self.possible_ns = array("q", times)
+        """When it could be sent: when it was meant to be, or later when a connection came free."""
+        self.sent_ns = array("q", [NEVER]) * len(times)
+        self.answered_ns = array("q", [NEVER]) * len(times)
+        self.labels = array("H", [0]) * len(times)
+        """Index into `label_names`."""
+        self.label_names: list[tuple[str, str]] = []
+        """Outcome and what the answer was, such as ("refused", "400 -2011 cancel")."""
+        self.decision_ids: list[str] = [""] * len(times)
+        self.answered = 0
+        self.counts = dict.fromkeys(OUTCOMES, 0)
+        self._label_numbers: dict[tuple[str, str], int] = {}
+
+    def __len__(self) -> int:
+        return len(self.intended_ns)
+
+    def end(self, index: int, now_ns: int, outcome: str, label: str) -> None:
+        """Note how a request ended, and when."""
+        pair = (outcome, label)
+        number = self._label_numbers.get(pair)
+        if number is None:
+            number = self._label_numbers[pair] = len(self.label_names)
+            self.label_names.append(pair)
+        self.labels[index] = number
+        self.answered_ns[index] = now_ns
+        self.counts[outcome] += 1
+        self.answered += 1
+
+
+def classify(status: int, body: bytes, rule: str) -> tuple[str, str]:
+    """Return the outcome and the label of an answer.
+
+    Accepted is any 2xx. Refused is what the target decided against: 4xx and, with the dialect's
+    code -1008, 503 (overload). Anything else, 408 (fate unknown) among it, is an error.
+    """
+    if 200 <= status < 300:
+        return ACCEPTED, str(status)
+    try:
+        code = msgspec.json.decode(body, type=_Refusal).code
+    except msgspec.DecodeError:
+        code = 0
+    label = " ".join(filter(None, (str(status), str(code or ""), rule)))
+    if (400 <= status < 500 and status != 408) or (status, code) == (503, -1008):
+        return REFUSED, label
+    return ERROR, label

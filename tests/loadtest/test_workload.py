@@ -1,0 +1,158 @@
+"""What is sent: shares, prices, signatures, and cancels of orders that were placed."""
+
+import hashlib
+import hmac
+from collections import Counter
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtest.market import Market, read_markets
+from loadtest.profile import Profile, load_profile, shipped_profiles
+from loadtest.schedule import constant
+from loadtest.units import NS_PER_MS, NS_PER_SECOND, LoadTestError
+from loadtest.workload import Key, Request, Workload
+
+KEYS = [Key("a" * 64, "secret-a"), Key("b" * 64, "secret-b")]
+MARKET = Market(
+    "BTCUSDT",
+    Decimal("0.01000000"),
+    Decimal("0.00001000"),
+    Decimal("0.00001000"),
+    Decimal(5),
+    Decimal("65018.23"),
+    Decimal("65021.62"),
+)
+EPOCH_NS = 1_795_230_673_000_000_000
+
+
+def rendered(profile: Profile, count: int = 2_000, seed: int = 1) -> list[Request]:
+    """Requests at 1,000 a second."""
+    times = constant(Fraction(1_000), count * NS_PER_MS)
+    return Workload(profile, [MARKET], KEYS, seed, EPOCH_NS, "t").render(times)
+
+
+def fields(request: Request) -> dict[str, str]:
+    """Return the parameters of a request."""
+    return dict(parse_qsl(request.target.partition("?")[2], strict_parsing=True))
+
+
+def test_signatures_and_times_are_right() -> None:
+    """Each request is signed with its key and carries the moment it is meant for."""
+    secrets = {key.name: key.secret for key in KEYS}
+    for number, request in enumerate(rendered(load_profile("mixed"), 500)):
+        query, _, signature = request.target.partition("?")[2].rpartition("&signature=")
+        expected = hmac.new(secrets[request.key_name].encode(), query.encode(), hashlib.sha256)
+        assert signature == expected.hexdigest()
+        assert int(fields(request)["timestamp"]) == EPOCH_NS // NS_PER_MS + number
+
+
+@pytest.mark.parametrize("name", shipped_profiles())
+def test_cancels_name_orders_that_are_old_enough(name: str) -> None:
+    """A cancel is of an earlier order of the same key, once, after `cancel_after`."""
+    profile = load_profile(name)
+    placed: dict[str, tuple[int, str]] = {}
+    requests = rendered(profile)
+    for number, request in enumerate(requests):
+        asked = fields(request)
+        if request.method == "POST":
+            placed[asked["newClientOrderId"]] = (number, request.key_name)
+        else:
+            when, key_name = placed.pop(asked["origClientOrderId"])
+            assert number - when >= profile.cancel_after_ns // NS_PER_MS
+            assert key_name == request.key_name
+    counts = Counter(request.method for request in requests[400:])
+    share = 100 * counts["POST"] / counts.total()
+    assert share == pytest.approx(profile.place_percent, abs=4)
+
+
+@given(st.integers(0, 10**6), st.integers(0, 100), st.integers(0, 5_000))
+def test_prices_are_on_the_grid_and_on_their_side(seed: int, cross: int, spread: int) -> None:
+    """Resting orders do not cross the market, crossing ones do, all meet the filters."""
+    profile = Profile(
+        place_percent=100, cross_percent=cross, spread_bps_min=spread, spread_bps_max=5_000
+    )
+    for request in rendered(profile, 20, seed):
+        asked = fields(request)
+        price, quantity = Decimal(asked["price"]), Decimal(asked["quantity"])
+        assert price % MARKET.tick == 0
+        assert quantity % MARKET.step == 0
+        assert price * quantity >= MARKET.notional_min
+        buys = asked["side"] == "BUY"
+        if asked["timeInForce"] == "IOC":
+            assert price >= MARKET.ask if buys else price <= MARKET.bid
+        else:
+            assert price <= MARKET.bid if buys else price >= MARKET.ask
+
+
+def test_the_seed_is_all_there_is_to_chance() -> None:
+    """The same seed renders the same bytes, another one others."""
+    profile = load_profile("mixed")
+    assert rendered(profile, 300) == rendered(profile, 300)
+    assert rendered(profile, 300) != rendered(profile, 300, seed=2)
+
+
+def test_profiles_say_all_that_is_wrong(tmp_path: Path) -> None:
+    """Every fault of a file is told at once; unknown fields and names are faults."""
+    path = tmp_path / "odd.toml"
+    path.write_text(
+        "place_percent = 101\ncross_percent = -1\nspread_bps_min = 9\nspread_bps_max = 8\n"
+        'notional = "0"\ncancel_after = "soon"\narrivals = "sometimes"\n'
+    )
+    with pytest.raises(LoadTestError) as error:
+        load_profile(str(path))
+    for part in ("101", "-1", "spread_bps_min 9", "`0`", "`soon`", "`sometimes`"):
+        assert part in str(error.value)
+    path.write_text("place_percent = 0\n")
+    with pytest.raises(LoadTestError, match="leaves nothing to cancel"):
+        load_profile(str(path))
+    path.write_text("place_percent = 5\nplaces = 6\n")
+    with pytest.raises(LoadTestError, match="places"):
+        load_profile(str(path))
+    with pytest.raises(LoadTestError, match="there is no profile `none`; use cancel-heavy"):
+        load_profile("none")
+    path.write_text("place_percent = 5\n")
+    assert load_profile(str(path)).name == "odd"
+
+
+def info(**changes: Any) -> dict[str, Any]:
+    """An exchangeInfo of two symbols, the first one without prices."""
+    filters = [
+        {"filterType": "PRICE_FILTER", "tickSize": "0.01"},
+        {"filterType": "LOT_SIZE", "stepSize": "0.001", "minQty": "0.002"},
+        {"filterType": "NOTIONAL", "minNotional": "5"},
+    ]
+    entry = {"status": "TRADING", "filters": filters}
+    return {"symbols": [{"symbol": "NONE", **entry}, {"symbol": "ABC", **entry, **changes}]}
+
+
+TICKERS = [{"symbol": "ABC", "bidPrice": "9.99", "askPrice": "10.01"}]
+
+
+def test_market_is_read_from_the_target() -> None:
+    """The first symbol with prices is taken; its filters bound prices and quantities."""
+    (market,) = read_markets(info(), TICKERS, [])
+    assert (market.symbol, market.bid, market.ask) == ("ABC", Decimal("9.99"), Decimal("10.01"))
+    assert market.quantity_text(Decimal(1), Decimal(10)) == "0.600"
+    assert market.quantity_text(Decimal(20), Decimal(10)) == "2.000"
+    assert market.quantity_text(Decimal(20), Decimal(100_000)) == "0.002"
+    assert market.price_text(Decimal("1.234"), up=True) == "1.24"
+    assert market.price_text(Decimal("1.234"), up=False) == "1.23"
+    assert market.price_text(Decimal("0.001"), up=False) == "0.01"
+
+
+def test_a_market_that_is_not_there_is_an_error() -> None:
+    """Unknown and unpriced symbols, halts and strange answers are told."""
+    with pytest.raises(LoadTestError, match=r"`XYZ` does not trade .* there is ABC"):
+        read_markets(info(), TICKERS, ["XYZ"])
+    with pytest.raises(LoadTestError, match="no symbol of the target"):
+        read_markets(info(status="HALT"), TICKERS, [])
+    with pytest.raises(LoadTestError, match="can't be read"):
+        read_markets({"code": -1}, TICKERS, [])
+    assert NS_PER_SECOND == 1_000 * NS_PER_MS
