@@ -30,6 +30,8 @@ class Expect(Row, frozen=True, kw_only=True):
     """A number, a duration such as `500ms`, or an instant such as `2026-03-02T12:02:00Z`."""
     also: tuple[str, ...] = ()
     """Further rules that refused, in the order they are told."""
+    shadowed: tuple[str, ...] = ()
+    """Rules in shadow that would have refused; the record has them, the client does not."""
     retry: str | None = None
     """When the same request could pass: a duration from now, or an instant."""
     binance: str = ""

@@ -34,6 +34,7 @@ class Answered(NamedTuple):
     refused: str
     breaches: tuple[tuple[str, str, str, str, int], ...]
     """Rule, reason, limit, observed value and time of the next try of every breach recorded."""
+    shadowed: tuple[str, ...]
     status: str
     executed: str
     canceled: tuple[str, ...]
@@ -141,7 +142,8 @@ def _recorded(number: int, told: Told, world: World) -> Answered:
         refused = reason.name
         assert told.refused in ("?", refused), "the Binance dialect does not name engine reasons"
     breaches = tuple(map(_in_common, decision.breaches))
-    return Answered(number, refused, breaches, told.status, told.executed, told.canceled)
+    shadowed = tuple(breach.rule for breach in decision.shadows)
+    return Answered(number, refused, breaches, shadowed, told.status, told.executed, told.canceled)
 
 
 def _in_common(breach: Breach) -> tuple[str, str, str, str, int]:
@@ -167,6 +169,7 @@ def _check(
             hidden = channel == "rest" and not said
             _check_value(wanted, recorded if hidden else said, "grpc" if hidden else channel, where)
         assert tuple(breach[0] for breach in answer.breaches[1:]) == expect.also, where
+    assert answer.shadowed == expect.shadowed, where
     if expect.retry is not None:
         retry_ns = instant_ns(expect.retry)
         if "T" not in expect.retry and retry_ns:
