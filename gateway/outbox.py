@@ -255,14 +255,14 @@ class Outbox:
         self, seq: int, now_ns: int, event: Event, decision: Decision, sweep: Sweep
     ) -> None:
         """Send one slice and put off the next."""
+        if not decision.cancels:
+            self._slice_done(sweep, now_ns)
+            return
+        command = CancelCommand(seq, decision.cancels, sweep.event.cause)
+        self._send(command, _Waiting(seq, now_ns, event, decision, None, sweep))
         if decision.more and not sweep.halted:
             sweep.open += 1
             self.later(partial(self._submit, sweep.event))
-        if decision.cancels:
-            command = CancelCommand(seq, decision.cancels, sweep.event.cause)
-            self._send(command, _Waiting(seq, now_ns, event, decision, None, sweep))
-        else:
-            self._slice_done(sweep, now_ns)
 
     def _slice_done(self, sweep: Sweep, now_ns: int) -> None:
         """Take one slice as answered; after the last one the whole is answered."""
