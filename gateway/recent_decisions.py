@@ -11,7 +11,7 @@ from gateway.journal.reader import SegmentReader
 from rules.decisions import Decision
 from rules.events import AnyEvent, Event
 
-KEPT: Final = 4_096
+KEPT: Final = 1_024
 """Decisions in memory."""
 MARK_EVERY: Final = 1_024
 """Records between two places that are remembered: as many are read at most to find one."""
