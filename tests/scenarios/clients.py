@@ -26,6 +26,8 @@ from rules.values import (
 from tests.scenarios.table import Step
 from tests.scenarios.world import World, instant_ns, key_name, secret
 
+UNNAMED: Final = "?"
+"""A reason the Binance dialect does not name: the engine's, and a query that finds nothing."""
 NOBODY: Final = "999999999"
 """An order number nobody has."""
 _NO_KEYS: Final = {"malformed": "not a key", "unknown": key_name("nobody")}
@@ -178,11 +180,12 @@ def _rest_told(status: int, headers: Any, body: Any) -> Told:
     decision_id = headers["X-OrderGate-Decision"]
     if status != 200:
         breach = body.get("ordergate", {})
-        assert headers["X-OrderGate-Rule"] == breach.get("rule", "engine")
+        rule = headers.get("X-OrderGate-Rule", "")
+        assert rule == breach.get("rule", rule and "engine")
         return Told(
             decision_id,
-            refused=breach.get("reason", "?"),
-            rule=headers["X-OrderGate-Rule"],
+            refused=breach.get("reason", UNNAMED),
+            rule=rule,
             limit=_rest_value(breach.get("limit", "")),
             observed=_rest_value(breach.get("observed", "")),
             unknown=status == 408,
@@ -313,11 +316,11 @@ def _grpc_refused(error: grpc.aio.AioRpcError) -> Told:
     assert status.details[0].Unpack(refusal)
     assert metadata.get("x-ordergate-rule", "") == refusal.rule
     name = Reason(refusal.reason).name
-    nobody = "engine" if name.startswith("ENGINE_") else "request"
+    nobody = "request" if refusal.detail or refusal.expected else ""
     return Told(
         refusal.decision_id,
         refused=name,
-        rule=refusal.rule or nobody,
+        rule=refusal.rule or ("engine" if name.startswith("ENGINE_") else nobody),
         limit=_grpc_value(refusal.limit, refusal.unit),
         observed=_grpc_value(refusal.observed, refusal.unit),
         unknown=refusal.unknown,
