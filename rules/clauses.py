@@ -186,6 +186,15 @@ class PriceCollarClause(Clause, frozen=True, kw_only=True):
     """Whether the instrument's previous close may serve before the first trade of the run."""
 
 
+class PriceCollarPeriodClause(Clause, frozen=True, kw_only=True):
+    """Price collar over a period of time (RTS 6 Art. 15(1)(a))."""
+
+    aggressive: DecimalText = "0.10"
+    """How far above the period's lowest reference (buy) or below its highest (sell)."""
+    period: DurationText = "60s"
+    """How far back the extremes are looked for, in whole seconds."""
+
+
 class MarketProtectionClause(Clause, frozen=True, kw_only=True):
     """Cap of the price a market order may reach."""
 
@@ -268,6 +277,7 @@ class RuleClauses(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     order_size: OrderSizeClause = OrderSizeClause()
     order_value: OrderValueClause = OrderValueClause()
     price_collar: PriceCollarClause = PriceCollarClause()
+    price_collar_period: PriceCollarPeriodClause = PriceCollarPeriodClause()
     market_protection: MarketProtectionClause = MarketProtectionClause()
     duplicate_client_order_id: DuplicateClientOrderIdClause = DuplicateClientOrderIdClause()
     balance: BalanceClause = BalanceClause()

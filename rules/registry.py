@@ -20,6 +20,7 @@ from rules.exposure.market_protection import MarketProtection
 from rules.exposure.order_size import OrderSize
 from rules.exposure.order_value import OrderValue
 from rules.exposure.price_collar import PriceCollar
+from rules.exposure.price_collar_period import PriceCollarPeriod
 from rules.filters.lot_size import LotSize
 from rules.filters.market_lot_size import MarketLotSize
 from rules.filters.max_num_orders import MaxNumOrders
@@ -61,6 +62,7 @@ RULES: Final[tuple[type[Rule], ...]] = (
     OrderSize,
     OrderValue,
     PriceCollar,
+    PriceCollarPeriod,
     MarketProtection,
     Balance,
     RestingTime,

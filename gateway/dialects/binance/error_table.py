@@ -239,6 +239,13 @@ ENTRIES: Final[dict[Reason, Entry]] = {
     R.PRICE_COLLAR: Entry(
         400, ORDER_REJECTED, "Order price is outside the price collar.", E8, "As ORDER_SIZE."
     ),
+    R.PRICE_COLLAR_PERIOD: Entry(
+        400,
+        ORDER_REJECTED,
+        "Order price is too far from the prices of the last minutes.",
+        E8,
+        "As ORDER_SIZE.",
+    ),
     R.COLLAR_REFERENCE_MISSING: Entry(
         400,
         ORDER_REJECTED,

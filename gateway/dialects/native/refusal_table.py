@@ -131,6 +131,9 @@ ENTRIES: Final[dict[Reason, Entry]] = {
     R.ORDER_SIZE: Entry(_STATE, "quantity {observed} is above the order size limit {limit}", E8),
     R.ORDER_VALUE: Entry(_STATE, "value {observed} is above the order value limit {limit}", E8),
     R.PRICE_COLLAR: Entry(_STATE, "price {observed} is outside the collar at {limit}", E8),
+    R.PRICE_COLLAR_PERIOD: Entry(
+        _STATE, "price {observed} is beyond {limit}, the collar over the period", E8, True
+    ),
     R.COLLAR_REFERENCE_MISSING: Entry(_STATE, "no current reference for the collar", E8, True),
     R.DUPLICATE_CLIENT_ORDER_ID: Entry(
         Code.ALREADY_EXISTS, "client_order_id is in use", retryable=True
