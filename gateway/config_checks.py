@@ -21,12 +21,14 @@ from gateway.config import (
 from gateway.journal.writer import SEGMENT_BYTES_MIN
 from rules.faults import Fault, FieldPath
 from rules.texts import read_decimal, read_duration
-from rules.values import E8, NS_PER_SECOND
+from rules.values import E8, INT63_MAX, NS_PER_SECOND
 
 _SYMBOL: Final = re.compile(r"[A-Z0-9._-]{1,50}")
 _ASSET: Final = re.compile(r"[A-Z0-9._-]{1,20}")
 _HOST: Final = re.compile(r"[A-Za-z0-9.:_-]+")
 _HOST_AND_PORT: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
+_LATEST_SECONDS: Final = INT63_MAX // NS_PER_SECOND
+"""Times are nanoseconds in 63 bits."""
 _PORT_MAX: Final = 65_535
 _COMMISSION_STEP_E8: Final = 100
 """Commissions are recorded in whole millionths."""
@@ -145,6 +147,12 @@ def check_key(key: KeyConfig, path: FieldPath) -> list[Fault]:
             faults.append(Fault(message, (*path, "addresses", index)))
     if key.expires and not _is_utc_time(key.expires):
         message = f"`{key.expires}` is not a time with its offset, such as 2027-01-01T00:00:00Z"
+        faults.append(Fault(message, (*path, "expires")))
+    elif key.expires and not 0 < datetime.fromisoformat(key.expires).timestamp() < _LATEST_SECONDS:
+        message = (
+            f"`{key.expires}` is not between 1970-01-01 and 2262-04-11; leave it out for a key that "
+            "never expires"
+        )
         faults.append(Fault(message, (*path, "expires")))
     return faults
 

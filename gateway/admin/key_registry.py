@@ -12,7 +12,7 @@ from gateway.answer import Answer
 from gateway.auth.authenticator import Authenticator
 from gateway.auth.keystore import KeyStore, KeyStoreError, NewKey, make_key_name, make_secret
 from rules.events import DefineAccount, DefineKey, Event
-from rules.values import DEFINE_ADDRESS, DEFINE_OWNER, PERMISSION_NAMES
+from rules.values import DEFINE_ADDRESS, DEFINE_OWNER, INT63_MAX, PERMISSION_NAMES
 
 NAME_MAX: Final = 64
 """Characters of an account's, owner's or tier's name."""
@@ -37,6 +37,11 @@ class KeyRegistry:
         _check_name("account", request.account)
         _check_name("owner", request.owner or request.account)
         _check_name("tier", request.tier or "default")
+        if not 0 <= request.expires_ns <= INT63_MAX:
+            raise OperatorError(
+                f"expires_ns {request.expires_ns} is out of range; 0 (never) to {INT63_MAX} is "
+                "taken, which ends on 2262-04-11"
+            )
         if request.expires_ns and request.expires_ns <= self._core.now_ns():
             raise OperatorError(f"expires_ns {request.expires_ns} has passed already")
         addresses = tuple(self._address(text) for text in request.addresses)

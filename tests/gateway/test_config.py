@@ -235,6 +235,12 @@ expires = "2027-01-01T00:00:00+01:00"
             "gate.toml:7: keys[0].expires: `2027-01-01` is not a time with its offset, such as 2027-01-01T00:00:00Z",
         ),
         (
+            ALICE
+            + f'[[keys]]\nname = "{KEY}"\naccount = "alice"\nsecret = "x"\n'
+            + 'expires = "9999-12-31T00:00:00Z"',
+            "gate.toml:7: keys[0].expires: `9999-12-31T00:00:00Z` is not between 1970-01-01 and 2262-04-11; leave it out for a key that never expires",
+        ),
+        (
             'rulebook = "binance"',
             "gate.toml:1: rulebook: no rulebook `binance`; there are bench, binance-spot-2023, binance-spot-2026, eu-conduct, or give a path to a .toml file",
         ),

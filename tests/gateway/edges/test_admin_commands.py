@@ -113,6 +113,7 @@ def test_kill_and_release_without_questions(terminal: Terminal) -> None:
         (("keys", "create", "bob", "--kind", "rsa"), "--public-key"),
         (("keys", "create", "bob", "--expires", "soon"), "`soon` is not a day"),
         (("keys", "create", "bob", "--expires", "2000-01-01"), "has passed"),
+        (("keys", "create", "bob", "--expires", "9999-12-30"), "is out of range"),
         (("keys", "revoke", "x"), "there is no key `x`"),
     ],
 )
