@@ -1,0 +1,275 @@
+"""What outlasts a restart, a kill -9 and a damaged record."""
+
+import asyncio
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.admin.key_registry import KeyRegistry
+from gateway.admin.messages import CreateKeyRequest, RevokeKeyRequest
+from gateway.app import Gate, StartError
+from gateway.carryover import NOTHING, carry_over
+from gateway.config import InstrumentConfig
+from gateway.journal import JournalError, latest_run, start_run
+from gateway.journal.manifest import MANIFEST_NAME
+from gateway.rulebooks import load_rulebook
+from rules.decisions import NOTED_DECISION
+from rules.events import Define, SetState, SetSymbolState
+from rules.values import (
+    DEFINE_OWNER,
+    NS_PER_SECOND,
+    SCOPE_ACCOUNT,
+    SCOPE_SYMBOL,
+    STATE_CANCEL_ONLY,
+    STATE_KILLED,
+    SYMBOL_HALT,
+    SYMBOL_TRADING,
+)
+from tests.gateway.gate_world import Client, config, running
+
+
+def test_nothing_comes_from_nothing(tmp_path: Path) -> None:
+    """A new data directory begins with order 1 and no one."""
+    assert carry_over(tmp_path) == NOTHING
+
+
+def test_a_restart(tmp_path: Path) -> None:
+    """Balances, stops, states and numbers stay; orders are gone and order ids go on."""
+
+    async def first() -> tuple[dict[str, Any], int]:
+        async with running(config(tmp_path)) as gate:
+            core, alice, bob = gate.core, Client(gate), Client(gate, "bob")
+            await alice.place(60_000)
+            sold = await bob.place(60_000, side="SELL")
+            assert sold.body["status"] == "FILLED"
+            resting = await alice.place(50_000)
+            core.submit(SetState(SCOPE_ACCOUNT, 2, STATE_CANCEL_ONLY, "a note", "an operator"))
+            core.submit(SetState(SCOPE_SYMBOL, 1, STATE_KILLED, "all of it", "an operator"))
+            core.submit(SetState(SCOPE_SYMBOL, 1, 0, "enough", "an operator"))
+            core.submit(SetSymbolState(1, SYMBOL_HALT, "news", "an operator"))
+            return facts(gate), resting.body["orderId"]
+
+    async def second(last_order: int) -> dict[str, Any]:
+        async with running(config(tmp_path)) as gate:
+            found = facts(gate)
+            assert gate.core.book.orders == {}
+            assert (await Client(gate).balance("BTC")) == ("1000.00099900", "0.00000000")
+            assert (await Client(gate).balance("USDT"))[1] == "0.00000000"
+            halted = await Client(gate).place()
+            assert halted.status == 400
+            gate.core.submit(SetSymbolState(1, SYMBOL_TRADING, "over", "an operator"))
+            stopped = await Client(gate, "bob").place()
+            assert stopped.status == 400
+            placed = await Client(gate).place()
+            assert placed.body["orderId"] == last_order + 1
+            return found
+
+    before, last_order = asyncio.run(first())
+    assert asyncio.run(second(last_order)) == before
+
+
+def facts(gate: Gate) -> dict[str, Any]:
+    """Return what must be the same after a restart."""
+    book = gate.core.book
+    return {
+        "accounts": {number: facts.name for number, facts in book.accounts.items()},
+        "keys": {number: (facts.name, facts.enabled) for number, facts in book.keys.items()},
+        "balances": {
+            holding: balance.total_e8
+            for holding, balance in sorted(book.balances.items())
+            if balance.total_e8
+        },
+        "states": dict(book.states),
+        "notes": {scope: note[:2] for scope, note in book.state_notes.items()},
+        "symbols": {number: facts.state for number, facts in book.symbols.items()},
+        "addresses": dict(book.addresses),
+        "engine": {
+            (account, asset): free_e8 + locked_e8
+            for account, asset, free_e8, locked_e8 in gate.engine.exchange.ledger.all_holdings()  # type: ignore[union-attr]
+            if free_e8 + locked_e8
+        },
+    }
+
+
+def test_keys_operators_made(tmp_path: Path) -> None:
+    """A key made while the gate ran works after a restart; one that was revoked does not."""
+    made: list[tuple[str, str]] = []
+
+    def registry(gate: Gate) -> KeyRegistry:
+        return KeyRegistry(gate.core, gate.keystore)
+
+    async def first() -> None:
+        async with running(config(tmp_path)) as gate:
+            for _ in range(2):
+                answer = await registry(gate).create(
+                    CreateKeyRequest(account="carol", permissions=("read", "trade"))
+                )
+                made.append((answer.key.name, answer.secret))
+            await registry(gate).revoke(RevokeKeyRequest(name=made[1][0]))
+
+    async def second() -> None:
+        async with running(config(tmp_path)) as gate:
+            lines = {line.name: line for line in registry(gate).list().keys}
+            assert (lines[made[0][0]].enabled, lines[made[0][0]].account) == (True, "carol")
+            assert not lines[made[1][0]].enabled
+            assert gate.keystore.find(made[0][0]) is not None
+            assert gate.keystore.find(made[1][0]) is None
+
+    asyncio.run(first())
+    asyncio.run(second())
+
+
+def test_a_changed_configuration(tmp_path: Path) -> None:
+    """What the configuration changes is taken up; the state operators set stays theirs."""
+
+    async def first() -> None:
+        async with running(config(tmp_path)) as gate:
+            gate.core.submit(SetSymbolState(1, SYMBOL_HALT, "news", "an operator"))
+
+    async def second(**changes: Any) -> tuple[int, int, int]:
+        async with running(config(tmp_path, **changes)) as gate:
+            facts = gate.core.book.symbols[1]
+            return facts.state, facts.maker_commission_ppm, len(gate.core.book.symbols)
+
+    asyncio.run(first())
+    cheaper = InstrumentConfig(
+        name="BTCUSDT",
+        base="BTC",
+        quote="USDT",
+        previous_close="60000",
+        maker_commission="0.0005",
+    )
+    other = InstrumentConfig(name="ETHUSDT", base="ETH", quote="USDT", previous_close="3000")
+    assert asyncio.run(second(instruments=(cheaper, other))) == (SYMBOL_HALT, 500, 2)
+    assert asyncio.run(second(instruments=())) == (SYMBOL_HALT, 500, 2)
+
+
+def test_decision_ids_are_of_one_run(tmp_path: Path) -> None:
+    """Sequence numbers begin anew, but an id of the run before is nobody's in this one."""
+
+    async def once(earlier: str = "") -> str:
+        async with running(config(tmp_path)) as gate:
+            alice = Client(gate)
+            if earlier:
+                told = await alice.ask("GET", f"/ordergate/v1/decisions/{earlier}")
+                assert told.status == 404
+            decision: str = (await alice.place()).headers["X-OrderGate-Decision"]
+            return decision
+
+    first = asyncio.run(once())
+    asyncio.run(once(first))
+
+
+# --- Runs that did not end well ---------------------------------------------------------------
+
+
+def cut_off(tmp_path: Path) -> Path:
+    """Run a gate, and return a copy of its data as a kill -9 in mid-run would leave it."""
+    copied = tmp_path / "copied"
+
+    async def scenario() -> None:
+        async with running(config(tmp_path / "data")) as gate:
+            await Client(gate).place()
+            await Client(gate, "bob").place()
+            shutil.copytree(tmp_path / "data", copied)
+
+    asyncio.run(scenario())
+    return copied
+
+
+async def starts(data: Path) -> int:
+    """Start a gate once; return its next order id."""
+    async with running(config(data)) as gate:
+        return gate.core.book.next_order_id
+
+
+def test_a_run_that_was_killed(tmp_path: Path) -> None:
+    """A run without an end is followed to its last record."""
+    data = cut_off(tmp_path)
+    run = latest_run(data)
+    assert run is not None
+    assert run.manifest.status == "running"
+    assert asyncio.run(starts(data)) == 3
+
+
+def test_a_torn_record_is_tolerated(tmp_path: Path) -> None:
+    """Half a frame at the end is what a killed writer leaves: what came before it counts."""
+    data = cut_off(tmp_path)
+    segment = next(data.glob("*/000001.seg"))
+    written = segment.read_bytes().rstrip(b"\x00")
+    with segment.open("r+b") as file:
+        file.seek(len(written) - 3)
+        file.write(bytes(16))
+    assert asyncio.run(starts(data)) == 3
+
+
+def test_a_corrupt_record_refuses_to_start(tmp_path: Path) -> None:
+    """Damage in the middle is no torn end; the message names file and byte."""
+    data = cut_off(tmp_path)
+    segment = next(data.glob("*/000001.seg"))
+    with segment.open("r+b") as file:
+        file.seek(700)
+        file.write(b"\xff" * 8)
+    with pytest.raises(StartError, match=r"000001\.seg at byte \d+: a frame is damaged"):
+        asyncio.run(starts(data))
+
+
+def test_a_manifest_that_is_damaged_refuses_to_start(tmp_path: Path) -> None:
+    """An older run must not be taken for the newest because that one can't be read."""
+    data = cut_off(tmp_path)
+    next(data.glob(f"*/{MANIFEST_NAME}")).write_text("{")
+    with pytest.raises(JournalError, match="not a manifest"):
+        carry_over(data)
+
+
+def test_a_start_that_did_not_get_far_is_passed_over(tmp_path: Path) -> None:
+    """A run that never began to serve has less than the one before it, which is taken instead."""
+    data = cut_off(tmp_path)
+    whole = carry_over(data)
+    later_ns = whole.last_ns + NS_PER_SECOND
+    journal = start_run(data, load_rulebook("bench"), later_ns, 1 << 20)
+    journal.append(1, later_ns, Define(DEFINE_OWNER, 1, "alice"), NOTED_DECISION)
+    (data / "20990101T000000.000000000Z").mkdir()
+    found = carry_over(data)
+    assert found == whole._replace(last_ns=later_ns)
+    assert found.next_order_id == 3
+    journal.close()
+
+
+def test_a_clock_behind_the_record(tmp_path: Path) -> None:
+    """More than a second behind, the gate refuses to start; a little, and it waits."""
+    data = cut_off(tmp_path)
+    whole = carry_over(data)
+
+    class Behind:
+        """A clock that begins at a time, and runs."""
+
+        step_ns = 0
+
+        def __init__(self, behind_ns: int) -> None:
+            loop = asyncio.get_running_loop()
+            self._since = loop.time()
+            self._loop = loop
+            self._begin_ns = whole.last_ns - behind_ns
+
+        def now_ns(self) -> int:
+            return self._begin_ns + int((self._loop.time() - self._since) * 1e9)
+
+        receive_ns = now_ns
+
+        def slew(self) -> None:
+            pass
+
+    async def scenario(behind_ns: int) -> int:
+        gate = Gate(config(data), Behind(behind_ns))
+        try:
+            await gate.start()
+            return gate.core.now_ns()
+        finally:
+            await gate.stop()
+
+    with pytest.raises(StartError, match="behind the last record"):
+        asyncio.run(scenario(2 * NS_PER_SECOND))
+    assert asyncio.run(scenario(NS_PER_SECOND // 5)) >= whole.last_ns
