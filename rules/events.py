@@ -153,6 +153,8 @@ class Amend(Request, frozen=True, array_like=True, gc=False, tag="A"):
     price_e8: int = 0
     """New price, 0 to keep it."""
     client_order_id: str = ""
+    keep_priority: bool = False
+    """Only a smaller quantity at the same price will do: all that keeps time priority."""
 
 
 class RefusedAggregate(Event, frozen=True, array_like=True, gc=False, tag="XA"):

@@ -25,7 +25,7 @@ class KnownOrder(Rule):
     of other accounts are unknown orders. A restriction to new or to partially filled orders is
     judged only for an order the engine has confirmed; for one in flight or of unknown fate the
     engine judges it. An amend must change price or quantity, and leave a quantity above what is
-    filled.
+    filled; one that is to keep its priority may only take quantity off.
 
     A replace that allows its cancel to fail is not refused for an unknown order or a restriction:
     the engine answers for the cancel. It is refused when its two ids disagree, since either could
@@ -115,6 +115,8 @@ def _amends(event: Amend, order: OpenOrder) -> bool:
     quantity_e8 = event.quantity_e8
     if quantity_e8 and quantity_e8 <= order.filled_e8:
         return False
+    if event.keep_priority:
+        return 0 < quantity_e8 < order.quantity_e8 and event.price_e8 in (0, order.price_e8)
     return (quantity_e8 not in (0, order.quantity_e8)) or (
         event.price_e8 not in (0, order.price_e8)
     )
@@ -125,6 +127,8 @@ def _explain_amend(name: str, event: Amend, order: OpenOrder) -> Explanation:
     passed = _amends(event, order)
     if passed or quantity_e8 <= order.filled_e8:
         limit_e8, detail = order.filled_e8, "filled quantity"
+    elif event.keep_priority:
+        limit_e8, detail = order.quantity_e8, "only a smaller quantity keeps priority"
     else:
         limit_e8, detail = order.quantity_e8, "nothing would change"
     return look(name, passed, Reason.AMEND_NOT_REDUCING, limit_e8, quantity_e8, detail)

@@ -185,6 +185,7 @@ def amend(reading: Reading) -> Asked:
             "newQty", Reason.QUANTITY_MAX, Reason.QUANTITY_MIN, mandatory=True
         ),
         client_order_id=parameters.client_id("newClientOrderId"),
+        keep_priority=True,
     )
     return Asked(event, order_answers.amended)
 

@@ -173,6 +173,31 @@ def test_amend_names_what_it_would_have_to_exceed() -> None:
     assert (same.limit, same.observed) == (e8(10), e8(10))
 
 
+@pytest.mark.parametrize(
+    ("changes", "passes"),
+    [
+        ({"quantity_e8": e8(4)}, False),
+        ({"quantity_e8": e8(4) + 1}, True),
+        ({"quantity_e8": e8(10) - 1}, True),
+        ({"quantity_e8": e8(10)}, False),
+        ({"quantity_e8": e8(10) + 1}, False),
+        ({"quantity_e8": e8(1_000)}, False),
+        ({}, False),
+        ({"quantity_e8": e8(5), "price_e8": e8(100)}, True),
+        ({"quantity_e8": e8(5), "price_e8": e8(100) - 1}, False),
+        ({"price_e8": e8(99)}, False),
+    ],
+)
+def test_amend_that_keeps_priority_only_takes_quantity_off(
+    changes: dict[str, int], passes: bool
+) -> None:
+    """More quantity or another price would be a new order that no order count sees."""
+    world = World()
+    world.order(filled_e8=e8(4), status=PARTIALLY_FILLED)
+    expected = None if passes else Reason.AMEND_NOT_REDUCING
+    assert reason(amend(**changes, keep_priority=True), world) == expected
+
+
 @given(cases())
 def test_explanations_agree_with_the_verdict(case: tuple[World, Event]) -> None:
     """A breach and the first explanation that has not passed are the same, in any world."""

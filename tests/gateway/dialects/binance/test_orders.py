@@ -571,6 +571,7 @@ def test_amend(venue: Venue) -> None:
     )
     assert isinstance(parsed.event, Amend)
     assert (parsed.event.order_id, parsed.event.quantity_e8) == (7, 500_000)
+    assert parsed.event.keep_priority
     answer = body(
         venue.decide(
             parsed,
