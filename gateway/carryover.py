@@ -13,17 +13,19 @@ from gateway.journal.manifest import MANIFEST_NAME, read_manifest, run_directori
 from gateway.journal.segment import segment_numbers
 from gateway.replay import manifest_rulebook
 from rules.book import Book
+from rules.booking import Booking
 from rules.events import (
+    BulkCancel,
     Define,
     DefineAccount,
     DefineKey,
     DefineSymbol,
     Event,
+    Request,
     RunBegan,
     SetState,
     SetSymbolState,
 )
-from rules.pipeline import Pipeline
 
 ACTOR: Final = "ordergate"
 """Who sets states again at the start of a run."""
@@ -70,19 +72,27 @@ def carry_over(data: Path) -> CarryOver:
 def _follow(run: Run) -> CarryOver:
     """Return what a run leaves, by following its recorded course; without a name if it never began.
 
-    The rulebook it was written with tells what its orders reserved.
+    Nothing is decided again. The rulebook it was written with tells what its orders reserved.
     """
-    pipeline = Pipeline(manifest_rulebook(run.manifest))
+    book = Book()
+    booking = Booking(book, manifest_rulebook(run.manifest), None)
     definitions: dict[tuple[str, int, int], Event] = {}
     began = False
     last_ns = 0
     for record in read_run(run.path):
-        pipeline.apply(record.event, record.now_ns, record.decision, record.seq)
-        last_ns = record.now_ns
-        began = began or isinstance(record.event, RunBegan)
-        if isinstance(record.event, _DEFINITIONS):
-            definitions[_identity(record.event)] = record.event
-    book = pipeline.book
+        event, decision, now_ns = record.event, record.decision, record.now_ns
+        book.current_seq = record.seq
+        book.ended.clear()
+        if isinstance(event, Request):
+            booking.request(event, decision, now_ns)
+        elif isinstance(event, BulkCancel):
+            booking.bulk_cancel(event, decision)
+        else:
+            booking.report(event, now_ns)
+            if isinstance(event, _DEFINITIONS):
+                definitions[_identity(event)] = event
+            began = began or isinstance(event, RunBegan)
+        last_ns = now_ns
     stops = tuple(
         SetState(scope, subject, state, *book.state_notes[scope, subject][:2])
         for (scope, subject), state in book.states.items()
