@@ -15,7 +15,7 @@ import time
 from array import array
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import httptools
@@ -112,7 +112,7 @@ class RestSenders:
             except (OSError, TimeoutError) as error:
                 await self.close()
                 raise LoadTestError(
-                    f"can't connect to {self._target.url}: {error or type(error).__name__}"
+                    f"can't connect to {self._target.url}: {str(error) or type(error).__name__}"
                 ) from None
 
     async def close(self) -> None:
@@ -129,14 +129,16 @@ class RestSenders:
         self,
         samples: Samples,
         wires: list[bytes],
+        start_ns: int,
         progress: Callable[[Samples, int], None] | None = None,
     ) -> None:
         """Send every request at its time, and return once each one is answered or given up.
 
-        `progress` is called every 50 ms with the samples and the number of requests that are due.
+        The run starts when the stopwatch (`time.perf_counter_ns`) shows `start_ns`, or a moment
+        from now if that has passed. `progress` is called every 50 ms with the samples and the number of requests that are due.
         """
         self.samples, self._wires = samples, wires
-        self._start_ns = time.perf_counter_ns() + _LEAD_NS
+        self._start_ns = max(start_ns, time.perf_counter_ns() + _LEAD_NS)
         sweeper = asyncio.create_task(self._sweep(progress))
         try:
             await self._dispatch()
@@ -239,11 +241,14 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._index = -1
         """The request that waits for its answer, -1 for none."""
+        self._last = -1
+        """The request that was answered last."""
         self._reset()
 
     def _reset(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self._headers_done = self._framed = False
+        self._stays_open = True
         self._body = b""
         self._decision_id = self._rule = ""
 
@@ -275,8 +280,8 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start afresh."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are no subclass of asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
         self._reset()
         self._senders.freed(self, self._senders.now_ns())
 
@@ -290,6 +295,14 @@ class _Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail("malformed answer", self._senders.now_ns())
+            return
+        if self._index >= 0:
+            return
+        # Only now, with all that came taken in, is the connection free for another request.
+        if self._stays_open:
+            self._senders.freed(self, self._senders.samples.answered_ns[self._last])
+        else:
+            self.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
         """End the request that was under way, and connect again."""
@@ -326,22 +339,20 @@ class _Connection(asyncio.Protocol):
         """The answer is whole; an interim one (1xx) is not the answer."""
         if self._parser.get_status_code() < 200:
             return
-        keeps = self._parser.should_keep_alive()
-        now_ns = self._finish()
-        if keeps:
-            self._senders.freed(self, now_ns)
-        else:
-            self.abort()
+        if self._index < 0:
+            self._stays_open = False
+            return
+        self._stays_open = self._parser.should_keep_alive()
+        self._finish()
 
-    def _finish(self) -> int:
-        """Note the answer; return when it was there."""
+    def _finish(self) -> None:
+        """Note the answer."""
         now_ns = self._senders.now_ns()
         samples, index = self._senders.samples, self._index
         outcome, label = classify(self._parser.get_status_code(), self._body, self._rule)
         samples.end(index, now_ns, outcome, label)
         samples.decision_ids[index] = self._decision_id
-        self._index = -1
+        self._last, self._index = index, -1
         self._headers_done = self._framed = False
         self._body = b""
         self._decision_id = self._rule = ""
-        return now_ns

@@ -40,7 +40,8 @@ class Samples:
         """Index into `label_names`."""
         self.label_names: list[tuple[str, str]] = []
         """Outcome and what the answer was, such as ("refused", "400 -2011 cancel")."""
-        self.decision_ids: list[str] = [""] * len(times)
+        self.decision_ids: list[str | None] = [None] * len(times)
+        """None without an answer, empty where the answer has no id."""
         self.answered = 0
         self.counts = dict.fromkeys(OUTCOMES, 0)
         self._label_numbers: dict[tuple[str, str], int] = {}

@@ -1,0 +1,71 @@
+"""The options of `load run`."""
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+Target: TypeAlias = Annotated[str, typer.Option(help="Base URL of a Binance-style REST API.")]
+Rate: TypeAlias = Annotated[str, typer.Option(help="Requests per second, on average.")]
+Duration: TypeAlias = Annotated[str, typer.Option(help="How long is measured, such as 10s.")]
+Warmup: TypeAlias = Annotated[
+    str, typer.Option(help="Sent before that, at the same rate, and not measured.")
+]
+KeysFile: TypeAlias = Annotated[
+    Path, typer.Option(help="File of `load prepare`, or the ready line of `demo --json`.")
+]
+ProfileName: TypeAlias = Annotated[
+    str, typer.Option(help="Name of a shipped profile, or path of a .toml file.")
+]
+Symbols: TypeAlias = Annotated[
+    list[str] | None, typer.Option(help="May be repeated. Default: the target's first.")
+]
+ArrivalKind: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        help="constant, poisson, burst, ramp or flow. Default: the profile's, else poisson."
+    ),
+]
+ToRate: TypeAlias = Annotated[str, typer.Option(help="Rate at the end of a ramp.")]
+FlowFile: TypeAlias = Annotated[
+    Path | None, typer.Option(help="Recorded flow (CSV) to take the arrival times from.")
+]
+Speed: TypeAlias = Annotated[str, typer.Option(help="Times the recorded speed.")]
+Connections: TypeAlias = Annotated[
+    int, typer.Option(min=1, max=10_000, help="Connections; each carries a request at a time.")
+]
+Sources: TypeAlias = Annotated[
+    int, typer.Option(help="Loopback addresses to send from; 0: the system's one.")
+]
+Timeout: TypeAlias = Annotated[str, typer.Option(help="Give up on an answer after this.")]
+Seed: TypeAlias = Annotated[int, typer.Option(help="Seed of arrivals and content.")]
+Repeats: TypeAlias = Annotated[
+    int, typer.Option("--repeat", min=1, help="Make the run so often, each with its own seed.")
+]
+StepCount: TypeAlias = Annotated[
+    int, typer.Option("--steps", min=0, help="At most so many runs of rising rate, to the knee.")
+]
+StepFactor: TypeAlias = Annotated[str, typer.Option(help="From one step's rate to the next.")]
+KneeP99: TypeAlias = Annotated[
+    str, typer.Option(help="With steps: a target with a higher p99 does not keep up.")
+]
+LateBound: TypeAlias = Annotated[
+    str, typer.Option(help="Bound of the tester's lateness, beyond which a run is not valid.")
+]
+Assertions: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--assert", help="Such as p99<5ms; may be repeated.")
+]
+Data: TypeAlias = Annotated[
+    Path | None, typer.Option(help="The gate's data directory: its record is audited afterwards.")
+]
+Spin: TypeAlias = Annotated[
+    bool, typer.Option(help="Wait for the last 2 ms before a request without sleeping.")
+]
+KeepOrders: TypeAlias = Annotated[
+    bool, typer.Option("--keep-orders", help="Leave the orders open that a run did not cancel.")
+]
+Output: TypeAlias = Annotated[Path | None, typer.Option(help="File for the results.")]
+OwnVenue: TypeAlias = Annotated[
+    bool, typer.Option("--i-own-this-venue", help="Needed for a target beyond this machine.")
+]
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Results as JSON.")]

@@ -1,0 +1,170 @@
+"""The result file: what a run measured, on what machine, with what load. JSON.
+
+Durations are nanoseconds, rates requests per second. Histograms are HDR histograms (three digits,
+1 ns to 1 hour) in their standard encoding, base64, so that other tools can read and merge them.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from loadtest.profile import Profile
+from loadtest.units import LoadTestError
+
+FORMAT: Final = "ordergate-load/1"
+
+
+class Latency(msgspec.Struct, frozen=True, kw_only=True):
+    """A distribution of times."""
+
+    count: int
+    mean_ns: float = 0.0
+    min_ns: int = 0
+    max_ns: int = 0
+    percentiles_ns: dict[str, int] = {}
+    """By percentile: `50`, `90`, `99`, `99.9`, `99.99`."""
+    histogram: str = ""
+
+
+class Second(msgspec.Struct, frozen=True, kw_only=True):
+    """The requests meant to be sent within one second of the run."""
+
+    second: int
+    """0 is the first one after the warm-up."""
+    offered: int
+    accepted: int
+    refused: int
+    errors: int
+    answered: int
+    """Answers that arrived within this second, to whichever requests."""
+    latency: Latency
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One measured run; what its warm-up saw is left out of every figure but the counts of
+    answers that the audit looks for."""
+
+    rate: float
+    """Requests asked for per second, on average."""
+    duration_ns: int
+    warmup_ns: int
+    offered: int
+    """Requests that were due."""
+    throughput: float
+    """Answers per second, accepted or refused, that arrived while requests were due."""
+    latency: dict[str, Latency]
+    """From the intended time to the answer: `all`, `accepted`, `refused`, `error`."""
+    wait: Latency
+    """Of that, how long requests waited for a free connection."""
+    lateness: Latency
+    """How long after it could have been sent each request was sent: the tester's own fault."""
+    seconds: tuple[Second, ...]
+    outcomes: dict[str, int]
+    """Requests by outcome and answer, such as `refused 400 -2011`."""
+    reconnects: int
+    tester_cpu_share: float
+    """Of one core, while requests were sent; includes looking at the stopwatch (spin)."""
+    faults: tuple[str, ...] = ()
+    """Why the run is not valid; empty when it is."""
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """What the tester ran on."""
+
+    processor: str
+    cores: int
+    usable_cores: tuple[int, ...]
+    """Cores this process may run on."""
+    governors: tuple[str, ...]
+    """Frequency governors in use; empty when the machine does not tell."""
+    memory_kib: int
+    system: str
+    python: str
+    event_loop: str
+    load_average: float
+
+
+class Load(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked for."""
+
+    target: str
+    profile: Profile
+    arrivals: str
+    """Kind and parameters, as text."""
+    symbols: tuple[str, ...]
+    keys: int
+    connections: int
+    sources: tuple[str, ...]
+    seed: int
+    timeout_ns: int
+    late_bound: str
+    spin: bool
+
+
+class Audit(msgspec.Struct, frozen=True, kw_only=True):
+    """What was checked after the runs, and what could not be."""
+
+    answers: int
+    """Answers with a decision id."""
+    without_id: int
+    not_audited: tuple[str, ...]
+    faults: tuple[str, ...]
+    records: int = 0
+    """Records that were decided again."""
+
+
+class Results(msgspec.Struct, frozen=True, kw_only=True):
+    """One result file."""
+
+    format: str
+    version: str
+    server_time_ms: int
+    """The target's clock when it began."""
+    load: Load
+    machine: Machine
+    runs: tuple[Run, ...]
+    """In the order they were made; with steps, each at a higher rate than the one before."""
+    steps: bool = False
+    knee: float | None = None
+    """With steps: the highest rate the target kept up with, None when it failed the first."""
+    knee_text: str = ""
+    assertions: tuple[tuple[str, bool, str], ...] = ()
+    """Text, whether it holds, and the observed value."""
+    audit: Audit | None = None
+
+    @property
+    def good(self) -> bool:
+        """Whether runs are valid, assertions hold and the audit found no fault."""
+        runs = self.runs
+        if self.steps and self.knee is not None:
+            # Beyond the knee the tester may be late: that step ends the search.
+            runs = tuple(run for run in runs if run.rate <= self.knee)
+        return (
+            not any(run.faults for run in runs)
+            and not (self.steps and self.knee is None)
+            and all(holds for _, holds, _ in self.assertions)
+            and not (self.audit is not None and self.audit.faults)
+        )
+
+
+def save(results: Results, path: Path) -> None:
+    """Write a result file; raises LoadTestError."""
+    text = msgspec.json.format(msgspec.json.encode(results), indent=1)
+    try:
+        path.write_bytes(text + b"\n")
+    except OSError as error:
+        raise LoadTestError(f"{path}: {error.strerror}") from None
+
+
+def load(path: Path) -> Results:
+    """Return a result file; raises LoadTestError."""
+    try:
+        results = msgspec.json.decode(path.read_bytes(), type=Results)
+    except OSError as error:
+        raise LoadTestError(f"{path}: {error.strerror}") from None
+    except msgspec.DecodeError as error:
+        raise LoadTestError(f"{path}: is no result file: {error}") from None
+    if results.format != FORMAT:
+        raise LoadTestError(f"{path}: has format `{results.format}`; {FORMAT} can be read")
+    return results

@@ -1,0 +1,109 @@
+"""What the commands say: tables, JSON, errors.
+
+Exit codes: 0 good, 1 an invalid run, a failed assertion or audit, 2 bad input or no target.
+"""
+
+import sys
+from typing import Any, Final, NoReturn
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from loadtest.recorder import ALL, PERCENTILES
+from loadtest.results import Audit, Latency, Results, Run
+from loadtest.samples import OUTCOMES
+from loadtest.units import duration_text
+
+EXIT_DIFFERENCE: Final = 1
+EXIT_BAD_INPUT: Final = 2
+
+_TABLE_WIDTH: Final = 112
+"""What the figures need; a narrower terminal breaks lines rather than numbers."""
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+def fail(message: str) -> NoReturn:
+    """Print a message on standard error and end with exit code 2."""
+    errors.print(f"ordergate: {message}", markup=False, soft_wrap=True)
+    raise typer.Exit(EXIT_BAD_INPUT)
+
+
+def say(text: str) -> None:
+    """Print a line as it is."""
+    console.print(text, markup=False, soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """Write `value` as one indented JSON document on standard output."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def print_results(results: Results) -> None:
+    """Print everything a run measured."""
+    load = results.load
+    say(
+        f"{load.target}, profile {load.profile.name}, {load.arrivals} arrivals, "
+        f"{load.connections} connections, {load.keys} keys, {', '.join(load.symbols)}"
+    )
+    for run in results.runs:
+        _print_run(run)
+    if results.steps:
+        say(results.knee_text)
+    for text, holds, observed in results.assertions:
+        say(f"{'holds' if holds else 'FAILS'}: {text} (observed {observed})")
+    if results.audit is not None:
+        _print_audit(results.audit)
+
+
+def _print_run(run: Run) -> None:
+    offered = run.offered / (run.duration_ns / 1e9)
+    table = Table(
+        title=f"{offered:,.1f}/s offered, {run.throughput:,.1f}/s answered, "
+        f"{duration_text(run.duration_ns)} after {duration_text(run.warmup_ns)} of warm-up",
+        title_justify="left",
+    )
+    table.add_column("from the intended time", no_wrap=True)
+    for heading in ("count", "mean", *(f"p{name}" for name in PERCENTILES), "max"):
+        table.add_column(heading, justify="right")
+    for name in (ALL, *OUTCOMES):
+        if name == ALL or run.latency[name].count:
+            table.add_row(name, *_cells(run.latency[name]))
+    table.add_section()
+    table.add_row("wait for a connection", *_cells(run.wait))
+    table.add_row("tester's lateness", *_cells(run.lateness))
+    Console(highlight=False, width=max(console.width, _TABLE_WIDTH)).print(table)
+    for label, count in run.outcomes.items():
+        say(f"  {count:>10,}  {label}")
+    say(
+        f"  tester: {run.tester_cpu_share:.0%} of a core, {run.reconnects} connections opened again"
+    )
+    for fault in run.faults:
+        say(f"NOT VALID: {fault}")
+
+
+def _cells(latency: Latency) -> list[str]:
+    if not latency.count:
+        return ["0", *[""] * (len(PERCENTILES) + 2)]
+    percentiles = (duration_text(latency.percentiles_ns[name]) for name in PERCENTILES)
+    return [
+        f"{latency.count:,}",
+        duration_text(latency.mean_ns),
+        *percentiles,
+        duration_text(latency.max_ns),
+    ]
+
+
+def _print_audit(audit: Audit) -> None:
+    say(f"audit: {audit.answers:,} answers with a decision id")
+    if audit.records:
+        say(f"audit: {audit.records:,} records decided again")
+    for text in audit.not_audited:
+        say(f"not audited: {text}")
+    for text in audit.faults:
+        say(f"AUDIT FAILS: {text}")
+    if audit.answers and audit.records and not audit.faults:
+        say("audit: every answer is in the record once, and replay is identical")
