@@ -1,0 +1,164 @@
+"""What a decision costs: `make bench`, or `python -m tests.bench --help`.
+
+Every rule of the rulebook `bench` is enforced, with limits out of reach. Requests are 55 %
+placements and 45 % cancels of a thousand accounts, at several numbers of open orders. A decision
+is one call of the pipeline: all checks, the commit, and the rules' own counters, without network,
+record and engine. Beside it stand the engine's answer being settled, a refusal in the last stage
+and one in the first, and, as a yardstick from outside, one hit of a fixed window of PyPI's
+`limits` in the same process. Figures of different machines or runs should not be compared; ratios
+of one run may be. Exits with 1 when fewer than 99 % of the requests were accepted.
+"""
+
+import argparse
+import gc
+import json
+import platform
+import statistics
+import sys
+from collections.abc import Callable
+from time import perf_counter_ns
+from typing import Any, Final
+
+from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+from rich.console import Console
+from rich.table import Table
+
+from rules.decisions import ACCEPTED
+from rules.events import Request
+from tests.bench.flow import Flow
+
+ACCEPTED_SHARE_MIN: Final = 0.99
+WARM_UP: Final = 2_000
+
+
+def row(
+    name: str, open_orders: int | None, taken_ns: list[list[int]], **more: Any
+) -> dict[str, Any]:
+    """Return one line of the result: median of the rounds' means, and percentiles of all."""
+    every = sorted(one for taken in taken_ns for one in taken)
+    means = [statistics.fmean(taken) for taken in taken_ns]
+    return {
+        "what": name,
+        "open_orders": open_orders,
+        "us_mean": round(statistics.median(means) / 1_000, 3),
+        "us_p50": round(every[len(every) // 2] / 1_000, 3),
+        "us_p99": round(every[len(every) * 99 // 100] / 1_000, 3),
+        "calls": len(every),
+        **more,
+    }
+
+
+def timed(act: Callable[..., Any], *arguments: Any) -> tuple[Any, int]:
+    """Return what `act` returned, and how long it took in nanoseconds."""
+    started_ns = perf_counter_ns()
+    result = act(*arguments)
+    return result, perf_counter_ns() - started_ns
+
+
+def decisions(flow: Flow, requests: int) -> tuple[list[int], list[int], int]:
+    """Decide and settle requests; return the times of both, and how many were accepted."""
+    decided_ns, settled_ns, accepted = [], [], 0
+    apply = flow.pipeline.apply
+    for _ in range(requests):
+        request = flow.next_request()
+        flow.advance()
+        decision, taken_ns = timed(apply, request, flow.now_ns)
+        decided_ns.append(taken_ns)
+        accepted += decision.verdict == ACCEPTED
+        result = flow.settle(request, decision)
+        if result is not None:
+            flow.advance()
+            settled_ns.append(timed(apply, result, flow.now_ns)[1])
+    return decided_ns, settled_ns, accepted
+
+
+def refusals(flow: Flow, make: Callable[[], Request], requests: int) -> list[int]:
+    """Decide requests that are refused; return the times."""
+    found = []
+    for _ in range(requests):
+        request = make()
+        flow.advance()
+        decision, taken_ns = timed(flow.pipeline.apply, request, flow.now_ns)
+        assert decision.verdict != ACCEPTED, "a request that must be refused was accepted"
+        found.append(taken_ns)
+    return found
+
+
+def window_hits(hits: int) -> list[int]:
+    """Hit a fixed window of PyPI's `limits` that is never full; return the times."""
+    limiter = FixedWindowRateLimiter(MemoryStorage())
+    limit = parse("1000000000/minute")
+    return [timed(limiter.hit, limit, "one subject")[1] for _ in range(hits)]
+
+
+def measure(sizes: list[int], requests: int, rounds: int, seed: int) -> list[dict[str, Any]]:
+    """Return every row of the result."""
+    rows = []
+    for size in sizes:
+        sys.stderr.write(f"bench: opening {size:,} orders\n")
+        flow = Flow(size, seed)
+        decisions(flow, WARM_UP)
+        gc.collect()
+        gc.freeze()
+        decided, settled, late, early, accepted = [], [], [], [], 0
+        for _ in range(rounds):
+            decided_ns, settled_ns, accepted_now = decisions(flow, requests)
+            decided.append(decided_ns)
+            settled.append(settled_ns)
+            accepted += accepted_now
+            late.append(refusals(flow, flow.off_tick, requests // 10))
+            early.append(refusals(flow, flow.unsigned, requests // 10))
+        share = accepted / (requests * rounds)
+        rows += [
+            row("decision", flow.open_orders, decided, accepted_share=round(share, 5)),
+            row("engine's answer settled", flow.open_orders, settled),
+            row("refusal, last stage", flow.open_orders, late),
+            row("refusal, first stage", flow.open_orders, early),
+        ]
+        gc.unfreeze()
+    hits = [window_hits(requests) for _ in range(rounds)]
+    return [*rows, row("one hit of `limits`, fixed window", None, hits)]
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    """Print the rows as a table."""
+    table = Table(title=f"µs, Python {platform.python_version()}", title_justify="left")
+    for heading in ("what", "open orders", "mean", "p50", "p99", "calls", "accepted"):
+        table.add_column(heading, justify="left" if heading == "what" else "right")
+    for one in rows:
+        share = one.get("accepted_share")
+        table.add_row(
+            one["what"],
+            f"{one['open_orders']:,}" if one["open_orders"] is not None else "",
+            f"{one['us_mean']:.2f}",
+            f"{one['us_p50']:.2f}",
+            f"{one['us_p99']:.2f}",
+            f"{one['calls']:,}",
+            f"{share:.2%}" if share is not None else "",
+        )
+    Console().print(table)
+
+
+def main() -> int:
+    """Measure and print; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--sizes", default="1000,1000000", help="numbers of open orders")
+    parser.add_argument("--requests", type=int, default=20_000, help="requests a round")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    given = parser.parse_args()
+    sizes = [int(size) for size in given.sizes.split(",")]
+    rows = measure(sizes, given.requests, given.rounds, given.seed)
+    if given.json:
+        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+    else:
+        show(rows)
+    shares = [one["accepted_share"] for one in rows if "accepted_share" in one]
+    return 0 if min(shares) >= ACCEPTED_SHARE_MIN else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
