@@ -8,6 +8,7 @@ from gateway.commands import (
     check,
     demo,
     engine,
+    fees,
     keys,
     kill,
     log,
@@ -32,6 +33,7 @@ _COMMANDS = (
     kill,
     status,
     keys,
+    fees,
 )
 
 

@@ -1,0 +1,1 @@
+"""Statements of cancel-ratio fees: reading counts, charging them, and showing the result."""

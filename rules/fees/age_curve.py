@@ -1,0 +1,79 @@
+"""A price of cancelling that falls with the order's age, without a step to sit behind.
+
+Basis: Directive 2014/65/EU Art. 48(9), of which the French transposition (CMF L.420-6) says that
+the fee for a cancelled order may depend on how long it could be executed. France's own tax shows
+why the curve has no steps: it is avoided by waiting just longer than the half second.
+"""
+
+from collections.abc import Collection, Iterator
+from itertools import pairwise
+
+from rules.faults import Fault
+from rules.fee_clauses import AgeCurveClause
+from rules.fees.assessment import Assessment, Share
+from rules.fees.counts import Counts, bucket_age_ns, bucket_columns
+from rules.texts import read_decimal, read_duration
+from rules.units import duration_text
+from rules.values import E8
+
+
+def faults(clause: AgeCurveClause) -> Iterator[Fault]:
+    """Yield what is wrong with the clause's meaning."""
+    points = clause.points
+    if len(points) < 2:
+        yield Fault("a curve needs two points or more", ("points",))
+        return
+    if read_duration(points[0].age):
+        yield Fault(f"`{points[0].age}` is not the age 0s", ("points", 0, "age"))
+    for index, (younger, older) in enumerate(pairwise(points), 1):
+        if read_duration(older.age) <= read_duration(younger.age):
+            message = f"`{older.age}` is not older than the point before, `{younger.age}`"
+            yield Fault(message, ("points", index, "age"))
+        if read_decimal(older.fee) > read_decimal(younger.fee):
+            message = f"`{older.fee}` is above the fee of the point before, `{younger.fee}`"
+            yield Fault(message, ("points", index, "fee"))
+    if read_decimal(points[-1].fee):
+        message = f"`{points[-1].fee}` is not 0, and the curve ends here"
+        yield Fault(message, ("points", len(points) - 1, "fee"))
+
+
+def columns(clause: AgeCurveClause) -> Collection[str]:
+    """Return the column that must be there: the one that ends with the curve, for none younger
+    than that may be left out. Finer columns are welcome."""
+    return [f"cancels_under_{duration_text(read_duration(clause.points[-1].age))}"]
+
+
+def assess(clause: AgeCurveClause, counts: Counts) -> Assessment:
+    """Return the fee: each column's cancels at the mean price of its ages, rounded down to 1e-8."""
+    shares = []
+    measured_e8 = 0
+    start_ns = 0
+    for column in bucket_columns(counts.rows[0]):
+        end_ns = bucket_age_ns(column)
+        number_e8 = counts.total_e8(column)
+        measured_e8 += number_e8
+        numerator, denominator = _area(clause, start_ns, end_ns)
+        fee_e8 = number_e8 * numerator // (denominator * (end_ns - start_ns) * E8)
+        label = f"{duration_text(start_ns) if start_ns else '0s'}-{duration_text(end_ns)}"
+        shares.append(Share(label, number_e8 if fee_e8 else 0, fee_e8))
+        start_ns = end_ns
+    return Assessment(measured_e8, 0, tuple(shares))
+
+
+def _area(clause: AgeCurveClause, start_ns: int, end_ns: int) -> tuple[int, int]:
+    """Return the area under the curve between two ages, in 1e-8 units x ns, as a fraction."""
+    numerator, denominator = 0, 1
+    for younger, older in pairwise(clause.points):
+        age_ns, length_ns = read_duration(younger.age), read_duration(older.age)
+        length_ns -= age_ns
+        low_ns = max(start_ns, age_ns) - age_ns
+        high_ns = min(end_ns, age_ns + length_ns) - age_ns
+        if low_ns >= high_ns:
+            continue
+        fee_e8, fall_e8 = read_decimal(younger.fee), read_decimal(older.fee)
+        fall_e8 -= fee_e8
+        # Mean of the prices at both ends times the width: a straight line's area, exactly.
+        part = (high_ns - low_ns) * (2 * fee_e8 * length_ns + fall_e8 * (low_ns + high_ns))
+        numerator = numerator * 2 * length_ns + part * denominator
+        denominator *= 2 * length_ns
+    return numerator, denominator

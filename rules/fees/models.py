@@ -1,0 +1,26 @@
+"""The models of fees a tariff can choose from, by the name of their table in its file."""
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, Final, NamedTuple
+
+from rules.faults import Fault
+from rules.fees import age_curve, allowance, cancel_tax, lump, sell_tax, slabs
+from rules.fees.assessment import Assessment
+from rules.fees.counts import Counts
+
+
+class Model(NamedTuple):
+    """One model: what each function takes first is the model's clause."""
+
+    faults: Callable[[Any], Iterator[Fault]]
+    """Yields what is wrong with the clause's meaning."""
+    columns: Callable[[Any], Collection[str]]
+    """Returns the columns of counts it needs."""
+    assess: Callable[[Any, Counts], Assessment]
+    """Returns the fee of one line."""
+
+
+MODELS: Final = {
+    module.__name__.rpartition(".")[2]: Model(module.faults, module.columns, module.assess)
+    for module in (slabs, allowance, lump, cancel_tax, age_curve, sell_tax)
+}
