@@ -1,32 +1,36 @@
 """`load prepare|run|report|compare`."""
 
-from fractions import Fraction
-from importlib import metadata
 from pathlib import Path
-from typing import NamedTuple
 
 import typer
 
 from loadtest import options
-from loadtest.assertions import Assertion, parse_assertion, parse_bound
-from loadtest.audit import audit
+from loadtest.assertions import parse_assertion, parse_bound
 from loadtest.clients import Target, parse_target
-from loadtest.display import Display
-from loadtest.keys import read_keys
-from loadtest.machine import machine
+from loadtest.compare import compare, read_side, unlike
+from loadtest.course import Course, measure
+from loadtest.keys import read_keys, write_keys
+from loadtest.page import page
+from loadtest.prepare import prepare_gate, prepare_running
 from loadtest.profile import DEFAULT_PROFILE, load_profile
-from loadtest.results import FORMAT, Load, Results, Run, save
+from loadtest.results import Results, save
+from loadtest.results import load as load_results
 from loadtest.session import (
     Plan,
-    Session,
     arrivals_of,
     is_loopback,
-    loop_name,
     loopback_sources,
     run_in_loop,
 )
-from loadtest.steps import Knee, Steps, climb, repeat
-from loadtest.terminal import EXIT_DIFFERENCE, fail, print_json, print_results
+from loadtest.steps import Steps
+from loadtest.terminal import (
+    EXIT_DIFFERENCE,
+    fail,
+    print_comparisons,
+    print_json,
+    print_results,
+    say,
+)
 from loadtest.units import (
     NS_PER_MS,
     LoadTestError,
@@ -37,18 +41,12 @@ from loadtest.units import (
 )
 from loadtest.workload import RECV_WINDOW_MS
 
-load = typer.Typer(help="Load tests: open loop, honest latencies.", no_args_is_help=True)
-
-
-class _Course(NamedTuple):
-    """The runs that are made with one plan, and what is asked of them."""
-
-    rate: Fraction
-    repeats: int
-    steps: Steps
-    assertions: tuple[Assertion, ...]
-    data: Path | None
-    keep_orders: bool
+load = typer.Typer(
+    help="Load tests: open loop, honest latencies.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
 
 
 @load.command("run")
@@ -107,78 +105,94 @@ def run_command(
             step_count, parse_number("step factor", step_factor), parse_duration_ns(knee_p99)
         )
         conditions = tuple(map(parse_assertion, assertions or ()))
-        course = _Course(parse_rate(rate), repeats, steps, conditions, data, keep_orders)
-        _finish(_measure(plan, course, quiet=json), output, as_json=json)
+        course = Course(parse_rate(rate), repeats, steps, conditions, data, keep_orders)
+        _finish(measure(plan, course, quiet=json), output, as_json=json)
     except LoadTestError as error:
         fail(str(error))
 
 
-def _measure(plan: Plan, course: _Course, *, quiet: bool) -> Results:
-    """Make the runs, evaluate the assertions and audit."""
-    if course.steps.most:
-        if course.repeats > 1:
-            raise LoadTestError("--repeat and --steps exclude each other")
-        if course.steps.factor <= 1:
-            raise LoadTestError(f"step factor {course.steps.factor} is not above 1")
-        if plan.arrivals.kind in ("ramp", "flow"):
-            raise LoadTestError(f"--steps needs a rate, which a {plan.arrivals.kind} sets itself")
-    facts = machine(loop_name())
-    session, runs, knee = run_in_loop(_runs(plan, course, quiet=quiet))
-    audited = audit(session.decision_ids, course.data, session.first_server_ms)
-    return Results(
-        format=FORMAT,
-        version=metadata.version("ordergate"),
-        server_time_ms=session.first_server_ms,
-        load=Load(
-            target=plan.target.url,
-            profile=plan.profile,
-            arrivals=plan.arrivals.text(),
-            symbols=session.symbols,
-            keys=len(plan.keys),
-            connections=plan.connections,
-            sources=plan.sources,
-            seed=plan.seed,
-            timeout_ns=plan.timeout_ns,
-            late_bound=plan.late_bound.text,
-            spin=plan.spin,
-        ),
-        machine=facts,
-        runs=tuple(runs),
-        steps=bool(course.steps.most),
-        knee=knee.rate,
-        knee_text=knee.text,
-        assertions=tuple(_checked(course.assertions, runs, knee, steps=bool(course.steps.most))),
-        audit=audited,
-    )
+@load.command("prepare")
+def prepare_command(
+    output: options.PreparedDirectory,
+    accounts: options.AccountCount = 10,
+    rest_port: options.RestPort = 8080,
+    admin_port: options.AdminPort = 8081,
+    admin: options.Admin = "",
+    token_file: options.TokenFile = Path("ordergate-data/admin.token"),
+    account: options.FundedAccounts = None,
+) -> None:
+    """Make accounts and keys to run with.
 
-
-async def _runs(plan: Plan, course: _Course, *, quiet: bool) -> tuple[Session, list[Run], Knee]:
-    with Display(shown=not quiet) as display:
-        async with Session(plan, display.progress) as session:
-            if course.steps.most:
-                runs, knee = await climb(session, course.rate, course.steps, display)
-            else:
-                runs, knee = await repeat(session, course.rate, course.repeats, display), Knee()
-            if not course.keep_orders:
-                await session.cancel_all()
-    return session, runs, knee
-
-
-def _checked(
-    assertions: tuple[Assertion, ...], runs: list[Run], knee: Knee, *, steps: bool
-) -> list[tuple[str, bool, str]]:
-    """Return each assertion, whether all runs meet it, and what the runs showed.
-
-    Of steps, those the target kept up with count.
+    Without --admin: the configuration of a gate with the rulebook `bench` and so many funded
+    accounts with a key each. With --admin: so many keys on a running gate, for its accounts named
+    by --account in turn; these have to be funded already, since the admin port can't deposit.
     """
-    if steps:
-        runs = [run for run in runs if knee.rate is not None and run.rate <= knee.rate]
-    results = []
-    for assertion in assertions:
-        checks = [assertion.check(run) for run in runs]
-        observed = ", ".join(text for _, text in checks) or "no run"
-        results.append((assertion.text, bool(checks) and all(ok for ok, _ in checks), observed))
-    return results
+    try:
+        if not admin:
+            if account:
+                raise LoadTestError("--account goes with --admin; without it accounts are made")
+            config = prepare_gate(output, accounts, rest_port, admin_port)
+            say(f"start the gate:  ordergate serve -c {config}")
+        else:
+            if not account:
+                raise LoadTestError("--admin needs --account: whose funds the keys trade with")
+            _target(admin, owned=False)
+            keys = run_in_loop(prepare_running(admin, token_file, tuple(account), accounts))
+            output.mkdir(parents=True, exist_ok=True)
+            write_keys(output / "keys.json", keys)
+        say(f"then:  ordergate load run --keys {output / 'keys.json'} --target URL --rate 100")
+    except OSError as error:
+        fail(f"{output}: {error.strerror}")
+    except LoadTestError as error:
+        fail(str(error))
+
+
+@load.command("report")
+def report_command(
+    results: options.ResultFile,
+    html: options.HtmlFile = None,
+    json: options.Json = False,
+) -> None:
+    """Show a result file: as a table, and with --html as one self-contained page."""
+    try:
+        loaded = load_results(results)
+        if html is not None:
+            html.write_text(page(loaded), encoding="utf-8")
+    except OSError as error:
+        fail(f"{html}: {error.strerror}")
+    except LoadTestError as error:
+        fail(str(error))
+    if json:
+        print_json(loaded)
+    elif html is None:
+        print_results(loaded)
+    else:
+        say(f"wrote {html}")
+
+
+@load.command("compare")
+def compare_command(
+    a: options.Side,
+    b: options.Side,
+    seed: options.Seed = 1,
+    json: options.Json = False,
+) -> None:
+    """Compare two sides, each a result file or a directory of them, by their repeated runs.
+
+    The change from A to B comes with a 95 % interval (bootstrap over runs). Make runs of A and B
+    in turn, at least five of each.
+    """
+    try:
+        files_a, runs_a = read_side(a)
+        files_b, runs_b = read_side(b)
+        differences = unlike(files_a, files_b)
+        comparisons = compare(runs_a, runs_b, seed)
+    except LoadTestError as error:
+        fail(str(error))
+    if json:
+        print_json({"unlike": differences, "comparisons": comparisons})
+        return
+    print_comparisons(comparisons, len(runs_a), len(runs_b), differences)
 
 
 def _finish(results: Results, output: Path | None, *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""The options of `load run`."""
+"""The arguments and options of the commands."""
 
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -69,3 +69,22 @@ OwnVenue: TypeAlias = Annotated[
     bool, typer.Option("--i-own-this-venue", help="Needed for a target beyond this machine.")
 ]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Results as JSON.")]
+
+PreparedDirectory: TypeAlias = Annotated[Path, typer.Argument(help="Directory to write into.")]
+AccountCount: TypeAlias = Annotated[
+    int, typer.Option(min=1, help="Accounts with a key each; with --admin: keys.")
+]
+RestPort: TypeAlias = Annotated[
+    int, typer.Option(min=0, max=65_535, help="REST port of the configuration.")
+]
+AdminPort: TypeAlias = Annotated[
+    int, typer.Option(min=0, max=65_535, help="Admin port of the configuration.")
+]
+Admin: TypeAlias = Annotated[str, typer.Option(help="URL of a running gate's admin port.")]
+TokenFile: TypeAlias = Annotated[Path, typer.Option(help="File with its admin token.")]
+FundedAccounts: TypeAlias = Annotated[
+    list[str] | None, typer.Option(help="With --admin: whose keys are made; may be repeated.")
+]
+ResultFile: TypeAlias = Annotated[Path, typer.Argument(help="Result file of `load run`.")]
+HtmlFile: TypeAlias = Annotated[Path | None, typer.Option(help="File for the page.")]
+Side: TypeAlias = Annotated[Path, typer.Argument(help="Result file, or a directory of them.")]

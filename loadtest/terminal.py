@@ -4,6 +4,7 @@ Exit codes: 0 good, 1 an invalid run, a failed assertion or audit, 2 bad input o
 """
 
 import sys
+from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 import msgspec
@@ -11,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from loadtest.compare import Comparison
 from loadtest.recorder import ALL, PERCENTILES
 from loadtest.results import Audit, Latency, Results, Run
 from loadtest.samples import OUTCOMES
@@ -107,3 +109,29 @@ def _print_audit(audit: Audit) -> None:
         say(f"AUDIT FAILS: {text}")
     if audit.answers and audit.records and not audit.faults:
         say("audit: every answer is in the record once, and replay is identical")
+
+
+def print_comparisons(
+    comparisons: Sequence[Comparison], runs_a: int, runs_b: int, differences: Sequence[str]
+) -> None:
+    """Print what differs between two sides, and how sure that is."""
+    table = Table(title=f"A: {runs_a} runs, B: {runs_b} runs", title_justify="left")
+    table.add_column("figure")
+    for heading in ("A", "B", "change", "95 % interval", ""):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for each in comparisons:
+        show = _rate_text if each.metric == "throughput" else duration_text
+        interval = "needs two runs of each"
+        if each.change_low is not None and each.change_high is not None:
+            interval = f"{each.change_low:+.1%} to {each.change_high:+.1%}"
+        verdicts = {True: "differs", False: "no difference shown", None: ""}
+        change = "" if each.change is None else f"{each.change:+.1%}"
+        row = (show(each.a), show(each.b), change, interval, verdicts[each.differs])
+        table.add_row(each.metric, *row)
+    console.print(table)
+    if differences:
+        say(f"NOT ALIKE: the loads differ in {', '.join(differences)}")
+
+
+def _rate_text(rate: float) -> str:
+    return f"{rate:,.1f}/s"

@@ -1,0 +1,21 @@
+"""`ordergate load prepare|run|report|compare`: the load tester, a package of its own."""
+
+import typer
+
+from gateway.commands.common import fail
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`; without the extra's packages, one that says what is missing."""
+    try:
+        from loadtest.commands import load
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in ("hdrh", "httptools"):
+            raise
+        app.command("load", help="Load tests; needs the extra `loadtest`.")(_missing)
+    else:
+        app.add_typer(load, name="load")
+
+
+def _missing() -> None:
+    fail("the load tester needs further packages: pip install 'ordergate[loadtest]'")
