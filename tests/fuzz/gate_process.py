@@ -6,7 +6,6 @@ import select
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,7 +58,7 @@ class GateProcess:
         line = self.process.stdout.readline() if ready else b""
         if not line:
             self.process.kill()
-            self.process.wait()
+            self.stop()
             raise AssertionError(f"the gate did not start: {self.errors()}")
         return line
 
@@ -159,13 +158,4 @@ def running_gate(directory: Path, *options: str) -> Iterator[GateProcess]:
     try:
         yield gate
     finally:
-        if gate.process.poll() is None:
-            gate.stop()
-
-
-def wait_until(condition: Any, seconds: float = 10.0) -> None:
-    """Wait for what another process does; fails when it does not come."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.01)
+        gate.stop()
