@@ -28,9 +28,6 @@ def faults(clause: SlabsClause) -> Iterator[Fault]:
         if read_decimal(upper.above) <= read_decimal(lower.above):
             message = f"`{upper.above}` is not above the slab before, `{lower.above}`"
             yield Fault(message, ("slabs", index, "above"))
-        if read_decimal(upper.fee) < read_decimal(lower.fee):
-            message = f"`{upper.fee}` is below the fee of the slab before, `{lower.fee}`"
-            yield Fault(message, ("slabs", index, "fee"))
 
 
 def columns(clause: SlabsClause) -> Collection[str]:
