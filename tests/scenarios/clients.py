@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import io
 import json
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -32,6 +33,9 @@ NOBODY: Final = "999999999"
 """An order number nobody has."""
 _NO_KEYS: Final = {"malformed": "not a key", "unknown": key_name("nobody")}
 _NS_PER_MICROSECOND: Final = 1_000
+FLOOD: Final = b"x" * (1_048_576 + 1)
+"""One byte more than either way in takes."""
+_RAW: Final = {"garbage": b"\xff\xfe", "flood": FLOOD}
 _RESTRICTIONS: Final = ("", "ONLY_NEW", "ONLY_PARTIALLY_FILLED")
 
 
@@ -100,21 +104,23 @@ class RestClient:
     async def ask(self, step: Step) -> Told:
         """Send one line and return what came back."""
         method, path = _REST_ROUTES[step.do]
-        query = urlencode(self._parameters(step))
+        query = "symbol=%FF%FE" if step.do == "garbage" else urlencode(self._parameters(step))
+        body = FLOOD if step.do == "flood" else None
         if step.sent != "missing":
             query += f"&timestamp={_sent_us(step, self._world)}"
         if step.recv_window:
             window_us = instant_ns(step.recv_window) // _NS_PER_MICROSECOND
             query += f"&recvWindow={window_us // 1_000}.{window_us % 1_000:03d}"
         if step.signature != "missing":
-            query += f"&signature={_sign(step, query.encode())}"
+            query += f"&signature={_sign(step, query.encode() + (body or b''))}"
         api_key = _api_key(step)
         headers = {} if api_key is None else {"X-MBX-APIKEY": api_key}
         url = URL(f"{self._url}{path}?{query}", encoded=True)
-        async with self._session.request(method, url, headers=headers) as response:
-            body = json.loads(await response.read())
-            self.answers.append((response.status, body))
-            told = _rest_told(response.status, response.headers, body)
+        data = io.BytesIO(body) if body else None
+        async with self._session.request(method, url, headers=headers, data=data) as response:
+            answer = json.loads(await response.read())
+            self.answers.append((response.status, answer))
+            told = _rest_told(response.status, response.headers, answer)
         if step.id and told.order_id:
             self._orders[step.id] = told.order_id
         return told
@@ -173,6 +179,8 @@ _REST_ROUTES: Final = {
     "amend": ("PUT", "/api/v3/order/amend/keepPriority"),
     "status": ("GET", "/api/v3/order"),
     "nowhere": ("GET", "/api/v3/nowhere"),
+    "garbage": ("POST", "/api/v3/order"),
+    "flood": ("POST", "/api/v3/order"),
 }
 
 
@@ -220,7 +228,7 @@ class GrpcClient:
         """Send one line and return what came back."""
         name, answer_type = _GRPC_METHODS[step.do]
         path = f"/ordergate.v1.OrderEntry/{name}"
-        raw = self._message(step).SerializeToString()
+        raw = _RAW.get(step.do) or self._message(step).SerializeToString()
         call = self._channel.unary_unary(path)
         try:
             answer = answer_type.FromString(
@@ -306,6 +314,8 @@ _GRPC_METHODS: Final[dict[str, tuple[str, Any]]] = {
     "replace": ("Replace", wire.ReplaceResponse),
     "status": ("Status", wire.StatusResponse),
     "nowhere": ("Nowhere", wire.StatusResponse),
+    "garbage": ("Place", wire.PlaceResponse),
+    "flood": ("Place", wire.PlaceResponse),
 }
 
 

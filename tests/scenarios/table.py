@@ -58,6 +58,8 @@ class Step(Row, frozen=True, kw_only=True):
         "amend",
         "status",
         "nowhere",
+        "garbage",
+        "flood",
         "wait",
         "stop",
         "release",

@@ -17,7 +17,7 @@ from rules.events import CommandResult
 from rules.reasons import Reason
 from rules.registry import RULES
 from tests.scenarios.clients import UNNAMED, GrpcClient, RestClient, Told, told_ns
-from tests.scenarios.exceptions import RULE_EXCEPTIONS
+from tests.scenarios.exceptions import REQUEST_EXCEPTIONS, RULE_EXCEPTIONS
 from tests.scenarios.table import Expect, Scenario, read_scenarios
 from tests.scenarios.world import World, instant_ns, running
 
@@ -68,6 +68,18 @@ def test_every_reason_of_every_rule_is_refused_in_some_scenario() -> None:
     }
     wanted = {(rule.name, reason.name) for rule in RULES for reason in rule.reasons}
     assert wanted - shown == set(RULE_EXCEPTIONS)
+
+
+def test_every_way_of_not_being_understood_is_in_some_scenario() -> None:
+    """Each reason of a malformed request that both dialects can meet has a line."""
+    shown = {
+        step.expect.refused
+        for _, scenario in SCENARIOS
+        for step in scenario.steps
+        if step.expect.rule == "request" and not scenario.only
+    }
+    wanted = {reason.name for reason in Reason if reason < Reason.ADDRESS_BANNED}
+    assert wanted - shown == set(REQUEST_EXCEPTIONS)
 
 
 def test_every_scenario_that_refuses_accepts_too() -> None:
