@@ -20,7 +20,7 @@ from tests.fuzz.hostile_requests import (
 from tests.fuzz.raw_http import Answer, Wire, message
 
 SOAK: Final = bool(os.environ.get("ORDERGATE_SOAK"))
-SPOILED: Final = 100_000 if SOAK else 4_000
+SPOILED: Final = 100_000 if SOAK else 3_500
 PER_ADDRESS: Final = 40
 """Requests from one address before the next one is used, so that limits end no test early."""
 STATUSES: Final = frozenset((200, 400, 401, 404, 405, 409, 413, 418, 429))

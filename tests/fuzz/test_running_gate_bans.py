@@ -11,7 +11,7 @@ from tests.fuzz.raw_http import Answer, Wire, message
 HEAVY: Final = message("GET", "/api/v3/depth?symbol=BTCUSDT&limit=5000", {})
 """Weighs 250 of the 6,000 that an address has a minute."""
 LIGHT: Final = message("GET", "/api/v3/ping", {})
-LIMITS: Final = encoded(Request("GET", "/ordergate/v1/limits", ()))
+LIMITS: Final = Request("GET", "/ordergate/v1/limits", ())
 
 
 def ask(wire: Wire, sent: bytes) -> Answer:
@@ -59,7 +59,7 @@ def test_bans_grow_and_end(tmp_path: Path) -> None:
             # Whatever a banned address sends, right or not, is refused for the ban.
             for sent in (encoded(RIGHT[0]), message("POST", "/nothing", {}), HEAVY):
                 assert ask(wire, sent).status == 418
-            assert ask(wire, LIMITS).status == 200
+            assert ask(wire, encoded(LIMITS)).status == 200
             assert ask(other, LIGHT).status == 200
             advance(gate, seconds - 1)
             assert ask(wire, LIGHT).headers["retry-after"] == "1"

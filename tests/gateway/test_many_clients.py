@@ -18,7 +18,7 @@ from gateway.play import Credentials
 from tests.fuzz.gate_process import running_gate
 
 CLIENTS: Final = 50
-SECONDS: Final = 60.0 if os.environ.get("ORDERGATE_SOAK") else 4.0
+SECONDS: Final = 60.0 if os.environ.get("ORDERGATE_SOAK") else 2.5
 KEPT_OPEN: Final = 4
 """Orders a client leaves open, so that there is something locked at the end."""
 ORDERS_IN_10_SECONDS: Final = 400
