@@ -6,6 +6,7 @@ name asks `address`, `agent` and so on, which submit the definition through the 
 """
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from rules.events import (
     Define,
@@ -22,7 +23,12 @@ from rules.values import (
     DEFINE_OWNER,
 )
 
-_KINDS = (DEFINE_ADDRESS, DEFINE_OWNER, DEFINE_ASSET, DEFINE_AGENT, DEFINE_ALGO)
+AGENT_CHARACTERS: Final = 120
+"""Characters of a client program's name that are kept."""
+AGENTS_MAX: Final = 65_536
+"""Client programs that get a number of their own."""
+OTHER_AGENTS: Final = "other programs"
+_KINDS: Final = (DEFINE_ADDRESS, DEFINE_OWNER, DEFINE_ASSET, DEFINE_AGENT, DEFINE_ALGO)
 
 
 class Directory:
@@ -67,8 +73,17 @@ class Directory:
         return self.number(DEFINE_ADDRESS, text)
 
     def agent(self, text: str) -> int:
-        """Return the number of a client program, 0 for none."""
-        return self.number(DEFINE_AGENT, text[:120]) if text else 0
+        """Return the number of a client program, 0 for none.
+
+        Clients name their programs as they like, so not every name gets a number for ever: from
+        `AGENTS_MAX` on, new ones share one.
+        """
+        if not text:
+            return 0
+        text = text[:AGENT_CHARACTERS]
+        if len(self._names[DEFINE_AGENT]) >= AGENTS_MAX and not self.known(DEFINE_AGENT, text):
+            text = OTHER_AGENTS
+        return self.number(DEFINE_AGENT, text)
 
     def asset_name(self, number: int) -> str:
         """Return an asset's name."""

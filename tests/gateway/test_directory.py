@@ -1,0 +1,56 @@
+"""Names and their numbers: given once, through the core's door, and never without bound."""
+
+import pytest
+
+from gateway import directory as subject
+from gateway.directory import Directory
+from rules.events import Define, Event
+from rules.values import DEFINE_ADDRESS, DEFINE_AGENT
+
+
+class Door:
+    """Takes definitions and hands them back, as the core does once they are recorded."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.directory = Directory(self.submit)
+
+    def submit(self, event: Event) -> None:
+        """Take one event."""
+        self.events.append(event)
+        self.directory.on_event(event)
+
+
+def test_a_name_is_defined_once() -> None:
+    """Each kind counts for itself; asking again defines nothing."""
+    door = Door()
+    assert [door.directory.address(text) for text in ("a", "b", "a")] == [1, 2, 1]
+    assert door.directory.agent("a") == 1
+    assert door.events == [
+        Define(DEFINE_ADDRESS, 1, "a"),
+        Define(DEFINE_ADDRESS, 2, "b"),
+        Define(DEFINE_AGENT, 1, "a"),
+    ]
+    assert door.directory.name(DEFINE_ADDRESS, 2) == "b"
+    assert (door.directory.known(DEFINE_ADDRESS, "c"), door.directory.name(DEFINE_AGENT, 9)) == (
+        0,
+        "",
+    )
+
+
+def test_no_program_and_one_with_a_long_name() -> None:
+    """No name is number 0; a long one is cut, and is known by its beginning."""
+    door = Door()
+    assert door.directory.agent("") == 0
+    assert door.directory.agent("x" * 121) == door.directory.agent("x" * 120) == 1
+    assert door.directory.agent("x" * 119) == 2
+
+
+def test_client_programs_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the bound, new names share one number; those known before keep theirs."""
+    monkeypatch.setattr(subject, "AGENTS_MAX", 3)
+    door = Door()
+    assert [door.directory.agent(f"program {n}") for n in range(6)] == [1, 2, 3, 4, 4, 4]
+    assert door.directory.agent("program 1") == 2
+    assert door.directory.name(DEFINE_AGENT, 4) == "other programs"
+    assert len(door.events) == 4
