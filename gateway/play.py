@@ -30,6 +30,8 @@ IN_FLIGHT_MAX: Final = 64
 """Requests kept in flight at speed `max`, and connections used at any speed."""
 
 ANSWER_TIMEOUT_S: Final = 10
+_SAID_MAX: Final = 300
+"""Bytes shown of an answer that is not the expected one."""
 
 RULE_HEADER: Final = "X-OrderGate-Rule"
 
@@ -219,7 +221,8 @@ class Player:
             async with self._session.get(self._target + path) as response:
                 body = await response.read()
                 if response.status != 200:
-                    raise PlayError(f"{self._target}{path} answers {response.status}")
+                    said = body[:_SAID_MAX].decode("utf-8", "replace")
+                    raise PlayError(f"{self._target}{path} answers {response.status}: {said}")
                 return msgspec.json.decode(body)
         except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError) as error:
             raise PlayError(f"{self._target}{path} can't be read: {error}") from None

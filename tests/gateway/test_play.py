@@ -63,6 +63,7 @@ class Venue:
             None
         )
         self.delay_s = 0.0
+        self.banned = False
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
@@ -82,6 +83,8 @@ class Venue:
             await runner.cleanup()
 
     async def _time(self, _: web.Request) -> web.Response:
+        if self.banned:
+            return web.json_response({"code": -1003, "msg": "IP banned"}, status=418)
         return web.json_response({"serverTime": 1_700_000_000_000})
 
     async def _info(self, _: web.Request) -> web.Response:
@@ -164,6 +167,14 @@ def test_refusals_are_counted_by_code_and_rule(tmp_path: Path) -> None:
     assert player.answers.accepted == {"place": 2, "take": 1, "cancel": 0}
     assert player.answers.refused["cancel"] == {"-2011 MINIMUM_RESTING_TIME": 2}
     assert player.answers.refused["place"] == {"HTTP 503": 1}
+
+
+def test_a_target_that_refuses_to_begin_is_quoted(tmp_path: Path) -> None:
+    """What the target says when it does not even tell its time reaches whoever started the run."""
+    venue = Venue()
+    venue.banned = True
+    with pytest.raises(PlayError, match=r"/api/v3/time answers 418: .*IP banned"):
+        asyncio.run(run(venue, flow_of(tmp_path, LINES)))
 
 
 def test_open_loop_keeps_recorded_times(tmp_path: Path) -> None:
