@@ -11,7 +11,10 @@ from gateway.admin.key_registry import KeyRegistry
 from gateway.admin.messages import CreateKeyRequest, RevokeKeyRequest
 from gateway.app import Gate, StartError
 from gateway.carryover import NOTHING, carry_over
-from gateway.config import InstrumentConfig
+from gateway.clock import wall_ns
+from gateway.config import EngineConfig, InstrumentConfig
+from gateway.engine.server import EngineServer
+from gateway.engine.venue import Venue
 from gateway.journal import JournalError, latest_run, start_run
 from gateway.journal.manifest import MANIFEST_NAME
 from gateway.rulebooks import load_rulebook
@@ -160,6 +163,41 @@ def test_decision_ids_are_of_one_run(tmp_path: Path) -> None:
 
     first = asyncio.run(once())
     asyncio.run(once(first))
+
+
+def test_a_restart_beside_a_running_engine(tmp_path: Path) -> None:
+    """The engine of the run before takes orders of the next one; balances agree on both sides."""
+
+    async def scenario() -> None:
+        server = EngineServer(Venue(wall_ns))
+        address = f"127.0.0.1:{await server.start('127.0.0.1', 0)}"
+        configured = config(tmp_path, engine=EngineConfig(address=address))
+        try:
+            async with running(configured) as gate:
+                await Client(gate).place(60_000)
+                sold = await Client(gate, "bob").place(60_000, side="SELL")
+                assert sold.body["status"] == "FILLED"
+                assert (await Client(gate).place()).body["status"] == "NEW"
+                before = await until_settled(gate)
+            async with running(configured) as gate:
+                assert await until_settled(gate) == before
+                placed = await Client(gate).place()
+                assert (placed.status, placed.body["orderId"]) == (200, 4)
+                assert len((await Client(gate).cancel_all()).body) == 1
+        finally:
+            await server.close()
+
+    asyncio.run(scenario())
+
+
+async def until_settled(gate: Gate) -> tuple[str, str]:
+    """Return Alice's coins once the trade has been reported."""
+    for _ in range(200):
+        found = await Client(gate).balance("BTC")
+        if found[0] != "1000.00000000":
+            break
+        await asyncio.sleep(0.01)
+    return found
 
 
 # --- Runs that did not end well ---------------------------------------------------------------
