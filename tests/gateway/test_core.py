@@ -12,6 +12,7 @@ from rules.events import CommandResult, Deadline, OrderTrade, Place, SetState
 from rules.pipeline import Pipeline
 from rules.reasons import Reason
 from rules.values import (
+    BUY,
     CANCELED,
     E8,
     FILLED,
@@ -21,6 +22,7 @@ from rules.values import (
     NS_PER_SECOND,
     SCOPE_ACCOUNT,
     SELL,
+    STATE_ACTIVE,
     STATE_KILLED,
 )
 from tests.gateway.core_world import (
@@ -114,23 +116,53 @@ def test_what_a_reply_submits_comes_afterwards() -> None:
     assert [outcome.decision.order_id for outcome in outcomes] == [1, 2]
 
 
-def test_replay_of_the_record_gives_the_same_decisions() -> None:
-    """The pipeline alone, given the record, decides as the core did, faults of the link included."""
-    faults = Faults(7, {fault: 60_000 for fault in Fault if fault is not Fault.RESTART})
-    world = CoreWorld(faults=faults)
-    for step in range(300):
-        side, price = (SELL, PRICE + step % 7) if step % 3 else (1, PRICE + 3 - step % 11)
+def traffic(world: CoreWorld, steps: int) -> None:
+    """Let two accounts trade, cancel everything now and then, and be killed once."""
+    for step in range(steps):
+        side, price = (SELL, PRICE + step % 7) if step % 3 else (BUY, PRICE + 3 - step % 11)
         world.core.submit(world.place_event(price, side, BOB if step % 2 else ALICE))
         if not step % 10:
             world.core.submit(world.cancel_all_event())
+        if step == steps // 2:
+            world.core.submit(SetState(SCOPE_ACCOUNT, BOB, STATE_KILLED, "test", "tester"))
+            world.core.submit(SetState(SCOPE_ACCOUNT, BOB, STATE_ACTIVE, "test", "tester"))
         world.wait(50 * NS_PER_MS)
-    world.wait(2 * NS_PER_SECOND)
+    for _ in range(5):
+        world.wait(NS_PER_SECOND)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_replay_of_the_record_gives_the_same_decisions(seed: int) -> None:
+    """The pipeline alone, given the record, decides as the core did, whatever the link did."""
+    world = CoreWorld(faults=Faults(seed, dict.fromkeys(Fault, 30000)))
+    traffic(world, 300)
     pipeline = Pipeline(world.core.rulebook)
     for record in world.recorder.records:
         decision = pipeline.apply(record.event, record.now_ns, seq=record.seq)
         assert decision == record.decision
-    assert pipeline.book.balances.keys() == world.book.balances.keys()
+    book, replayed = world.book, pipeline.book
+    assert replayed.orders.keys() == book.orders.keys()
+    assert {holding: balance.total_e8 for holding, balance in replayed.balances.items()} == {
+        holding: balance.total_e8 for holding, balance in book.balances.items()
+    }
     assert world.recorder.events(Deadline)
+    assert world.core.outbox.unanswered == 0
+    assert world.core.outbox.faults == 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_book_agrees_with_the_engine(seed: int) -> None:
+    """Results that come late or twice leave the same orders and balances on both sides."""
+    faults = Faults(seed, {Fault.DELAY_RESULT: 100_000, Fault.DUPLICATE_RESULT: 100_000})
+    world = CoreWorld(faults=faults)
+    traffic(world, 300)
+    exchange = world.engine.exchange
+    assert {order.order_id for order in exchange.open_orders()} == set(world.book.orders)
+    for account, asset, free_e8, locked_e8 in exchange.ledger.all_holdings():
+        if account in (ALICE, BOB):
+            balance = world.book.balances[account, asset]
+            assert balance.total_e8 == free_e8 + locked_e8
+            assert balance.reserved_e8 == locked_e8
 
 
 # --- Deadlines --------------------------------------------------------------------------------
