@@ -11,6 +11,7 @@ from gateway.commands import (
     fees,
     keys,
     kill,
+    load,
     log,
     play,
     replay,
@@ -33,6 +34,7 @@ _COMMANDS = (
     kill,
     status,
     keys,
+    load,
     fees,
 )
 

@@ -88,4 +88,4 @@ def time_metric_ns(latency: Latency, metric: str) -> float:
         return latency.mean_ns
     if metric == "max":
         return latency.max_ns
-    return percentile_ns(latency, float(metric[1:]))
+    return percentile_ns(latency, metric[1:])

@@ -11,6 +11,8 @@ _LEFT: Final = 80
 _RIGHT: Final = 20
 _TOP: Final = 16
 _BOTTOM: Final = 46
+_TINY: Final = 1e-9
+"""What is not above counts as 0."""
 COLOURS: Final = ("#1f5fa8", "#c2410c", "#15803d", "#7e22ce", "#a16207", "#0f766e")
 
 
@@ -67,7 +69,7 @@ def ticks(values: Sequence[float], *, log: bool) -> list[float]:
     if log:
         low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(top))
         return [10.0**power for power in range(low, max(high, low + 1) + 1)]
-    if top <= 0:
+    if top <= _TINY:
         return [0.0, 1.0]
     rough = top / 5
     unit = 10 ** math.floor(math.log10(rough))
@@ -97,7 +99,9 @@ def _placeable(
     points: Sequence[tuple[float, float]], x: Axis, y: Axis
 ) -> list[tuple[float, float]]:
     return [
-        (at, value) for at, value in points if (at > 0 or not x.log) and (value > 0 or not y.log)
+        (at, value)
+        for at, value in points
+        if (at > _TINY or not x.log) and (value > _TINY or not y.log)
     ]
 
 

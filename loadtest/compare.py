@@ -19,6 +19,8 @@ from loadtest.units import LoadTestError
 
 METRICS: Final = ("mean", "p50", "p90", "p99", "p99.9", "throughput")
 RESAMPLES: Final = 10_000
+RUNS_MIN: Final = 5
+"""Runs of each side that an interval needs; drawn from fewer it would be far too narrow."""
 _CONFIDENCE: Final = 0.95
 
 
@@ -32,7 +34,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     change: float | None
     """(b - a) / a; None when a is 0."""
     change_low: float | None
-    """95 % interval of the change; None with fewer than two runs on a side."""
+    """95 % interval of the change; None with too few runs of a side."""
     change_high: float | None
 
     @property
@@ -93,7 +95,7 @@ def _figures(runs: Sequence[Run], metric: str) -> list[float]:
 def _compared(metric: str, a: list[float], b: list[float], generator: random.Random) -> Comparison:
     mean_a, mean_b = fmean(a), fmean(b)
     low = high = None
-    if min(len(a), len(b)) > 1 and min(a) > 0:
+    if min(len(a), len(b)) >= RUNS_MIN and min(a) > 0:
         changes = sorted(
             fmean(generator.choices(b, k=len(b))) / fmean(generator.choices(a, k=len(a))) - 1
             for _ in range(RESAMPLES)

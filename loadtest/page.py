@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from loadtest.charts import Axis, Line, chart
-from loadtest.recorder import ALL, PERCENTILES, decoded
+from loadtest.recorder import ALL, PERCENTILES, percentile_ns
 from loadtest.results import Latency, Results, Run
 from loadtest.samples import OUTCOMES
 from loadtest.units import NS_PER_SECOND, duration_text
@@ -86,14 +86,13 @@ def _percentile_chart(runs: Sequence[Run]) -> str:
     for number, run in _some(runs):
         latency = run.latency[ALL]
         if latency.count:
-            histogram = decoded(latency)
             lines.append(
                 Line(
                     _name(number, run),
                     [
                         (
                             1 / (1 - share / 100),
-                            min(histogram.get_value_at_percentile(share), latency.max_ns),
+                            percentile_ns(latency, share),
                         )
                         for share in _CURVE
                         if latency.count * (1 - share / 100) >= 1

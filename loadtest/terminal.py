@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from loadtest.compare import Comparison
+from loadtest.compare import RUNS_MIN, Comparison
 from loadtest.recorder import ALL, PERCENTILES
 from loadtest.results import Audit, Latency, Results, Run
 from loadtest.samples import OUTCOMES
@@ -77,7 +77,7 @@ def _print_run(run: Run) -> None:
     table.add_section()
     table.add_row("wait for a connection", *_cells(run.wait))
     table.add_row("tester's lateness", *_cells(run.lateness))
-    Console(highlight=False, width=max(console.width, _TABLE_WIDTH)).print(table)
+    _print_wide(table)
     for label, count in run.outcomes.items():
         say(f"  {count:>10,}  {label}")
     say(
@@ -121,16 +121,20 @@ def print_comparisons(
         table.add_column(heading, justify="right", no_wrap=True)
     for each in comparisons:
         show = _rate_text if each.metric == "throughput" else duration_text
-        interval = "needs two runs of each"
+        interval = f"needs {RUNS_MIN} runs of each"
         if each.change_low is not None and each.change_high is not None:
             interval = f"{each.change_low:+.1%} to {each.change_high:+.1%}"
         verdicts = {True: "differs", False: "no difference shown", None: ""}
         change = "" if each.change is None else f"{each.change:+.1%}"
         row = (show(each.a), show(each.b), change, interval, verdicts[each.differs])
         table.add_row(each.metric, *row)
-    console.print(table)
+    _print_wide(table)
     if differences:
         say(f"NOT ALIKE: the loads differ in {', '.join(differences)}")
+
+
+def _print_wide(table: Table) -> None:
+    Console(highlight=False, width=max(console.width, _TABLE_WIDTH)).print(table)
 
 
 def _rate_text(rate: float) -> str:
