@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,24 @@ def command(*words: object) -> list[str]:
     return [sys.executable, "-m", "gateway", *map(str, words)]
 
 
+BUGGY = """
+from rules.booking import Booking
+from rules.events import Query
+
+inside = Booking.request
+
+def request(self, event, decision, now_ns):
+    if isinstance(event, Query):
+        raise KeyError("a bug")
+    inside(self, event, decision, now_ns)
+
+Booking.request = request
+from gateway.__main__ import main
+main()
+"""
+"""A program whose core meets a bug in the commit of the first query."""
+
+
 def run(*words: object) -> "subprocess.CompletedProcess[str]":
     """Run a command to its end."""
     return subprocess.run(
@@ -38,10 +57,12 @@ def run(*words: object) -> "subprocess.CompletedProcess[str]":
 
 
 @contextmanager
-def started(*words: object) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any], list[str]]]:
+def started(
+    *words: object, program: str = ""
+) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any], list[str]]]:
     """Start a gate; give the process, its ready line, and what it printed before that."""
     process = subprocess.Popen(
-        command(*words),
+        [sys.executable, "-c", program, *map(str, words)] if program else command(*words),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -149,6 +170,21 @@ def test_kill_minus_nine_and_restart(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(SECONDS) == 0
     assert [found.manifest.status for found in runs(tmp_path)] == ["running", "ended"]
+
+
+def test_a_bug_in_the_core(tmp_path: Path) -> None:
+    """The gate ends with code 1 and says why; what was recorded before is whole."""
+    words = ("demo", "--port", 0, "--json", "--data", tmp_path)
+    with started(*words, program=BUGGY) as (process, ready, _):
+        with pytest.raises(urllib.error.HTTPError, match="500"):
+            ping(ready)
+        assert process.wait(SECONDS) == 1
+        assert process.stderr is not None
+        assert "KeyError: 'a bug'" in process.stderr.read()
+    found = latest_run(tmp_path)
+    assert found is not None
+    assert found.manifest.status == "ended"
+    assert verify_run(found.path).exit_code == 0
 
 
 def test_a_port_in_use(tmp_path: Path) -> None:
