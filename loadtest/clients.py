@@ -4,9 +4,9 @@ Each connection carries one request at a time. A request goes out when it is due
 ones are waiting for; only where every connection is taken it waits for one, and that wait is part
 of its latency. Nothing is ever sent twice.
 
-A general HTTP client costs more here than many a target, and sends some requests again behind
-one's back when a connection ends. So requests are bytes made beforehand, written to the transport
-as they are, and `httptools` finds the answers' ends.
+A general HTTP client costs the tester more, hides when a request really went out, and sends some
+again behind one's back when a connection ends. So requests are bytes made beforehand, written to
+the transport as they are, and `httptools` finds the answers' ends.
 """
 
 import asyncio
