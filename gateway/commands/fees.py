@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from gateway.commands.common import console, fail, print_json
+from gateway.commands.common import console, errors, fail, print_json
 from gateway.fees.counts_file import CountsError, read_counts
 from gateway.fees.statement import Statement, csv_text, make_statement, slabs_text, terms
 from gateway.tariffs import load_tariff, shipped_tariffs
@@ -83,10 +83,10 @@ def statement_command(
     names = list(dict.fromkeys(tariff))
     tariffs = _load_all(names)
     try:
-        rows = read_counts(counts, tariffs)
+        with errors.status("computing the statement"):
+            statement = make_statement(tariffs, read_counts(counts, tariffs))
     except CountsError as error:
         fail(*error.errors)
-    statement = make_statement(tariffs, rows)
     if json:
         print_json(statement)
     elif csv:
@@ -101,15 +101,19 @@ def _load(name: str) -> Tariff:
 
 def _load_all(names: list[str]) -> list[Tariff]:
     """Return the tariffs; ends with every fault of every one."""
-    tariffs = []
-    errors: list[str] = []
+    tariffs: list[Tariff] = []
+    faults: list[str] = []
     for name in names:
         try:
-            tariffs.append(load_tariff(name))
+            tariff = load_tariff(name)
         except TariffError as error:
-            errors += error.errors
-    if errors:
-        fail(*errors)
+            faults += error.errors
+            continue
+        if tariff.name in [other.name for other in tariffs]:
+            faults.append(f"two tariffs are named `{tariff.name}`; give the file another name")
+        tariffs.append(tariff)
+    if faults:
+        fail(*faults)
     return tariffs
 
 

@@ -10,9 +10,9 @@ from itertools import pairwise
 
 from rules.faults import Fault
 from rules.fee_clauses import AgeCurveClause
-from rules.fees.assessment import Assessment, Share
+from rules.fees.assessment import Assessment, Share, setting_e8
 from rules.fees.counts import Counts, bucket_age_ns, bucket_columns
-from rules.texts import read_decimal, read_duration
+from rules.texts import read_duration
 from rules.units import duration_text
 from rules.values import E8
 
@@ -29,10 +29,10 @@ def faults(clause: AgeCurveClause) -> Iterator[Fault]:
         if read_duration(older.age) <= read_duration(younger.age):
             message = f"`{older.age}` is not older than the point before, `{younger.age}`"
             yield Fault(message, ("points", index, "age"))
-        if read_decimal(older.fee) > read_decimal(younger.fee):
+        if setting_e8(older.fee) > setting_e8(younger.fee):
             message = f"`{older.fee}` is above the fee of the point before, `{younger.fee}`"
             yield Fault(message, ("points", index, "fee"))
-    if read_decimal(points[-1].fee):
+    if setting_e8(points[-1].fee):
         message = f"`{points[-1].fee}` is not 0, and the curve ends here"
         yield Fault(message, ("points", len(points) - 1, "fee"))
 
@@ -70,7 +70,7 @@ def _area(clause: AgeCurveClause, start_ns: int, end_ns: int) -> tuple[int, int]
         high_ns = min(end_ns, age_ns + length_ns) - age_ns
         if low_ns >= high_ns:
             continue
-        fee_e8, fall_e8 = read_decimal(younger.fee), read_decimal(older.fee)
+        fee_e8, fall_e8 = setting_e8(younger.fee), setting_e8(older.fee)
         fall_e8 -= fee_e8
         # Mean of the prices at both ends times the width: a straight line's area, exactly.
         part = (high_ns - low_ns) * (2 * fee_e8 * length_ns + fall_e8 * (low_ns + high_ns))

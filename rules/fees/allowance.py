@@ -9,9 +9,8 @@ from collections.abc import Collection, Iterator
 
 from rules.faults import Fault
 from rules.fee_clauses import AllowanceClause
-from rules.fees.assessment import Assessment, Share, column_faults, weights_e8
+from rules.fees.assessment import Assessment, Share, column_faults, setting_e8, weights_e8
 from rules.fees.counts import Counts
-from rules.texts import read_decimal
 from rules.values import E8
 
 
@@ -31,7 +30,7 @@ def assess(clause: AllowanceClause, counts: Counts) -> Assessment:
     """Return the fee, rounded down to 1e-8; the base is the limit."""
     measured_e8 = counts.weighted_e8(weights_e8(clause.count))
     grown_e8 = counts.weighted_e8(weights_e8(clause.limit_per))
-    limit_e8 = read_decimal(clause.limit) + grown_e8
+    limit_e8 = setting_e8(clause.limit) + grown_e8
     excess_e8 = max(measured_e8 - limit_e8, 0)
-    share = Share("above the limit", excess_e8, excess_e8 * read_decimal(clause.fee) // E8)
+    share = Share("above the limit", excess_e8, excess_e8 * setting_e8(clause.fee) // E8)
     return Assessment(measured_e8, limit_e8, (share,))

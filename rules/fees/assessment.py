@@ -1,6 +1,7 @@
 """What a model finds for one line of a statement, before caps and waivers."""
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from rules.faults import Fault, FieldPath, nearest
@@ -48,9 +49,15 @@ class Assessment(NamedTuple):
         return self.measured_e8 * E8 >= ratio_e8 * self.base_e8
 
 
+@lru_cache(maxsize=1024)
+def setting_e8(text: str) -> int:
+    """Return a tariff's decimal in 1e-8 units; it is the same for every line, so it is kept."""
+    return read_decimal(text)
+
+
 def weights_e8(texts: Mapping[str, str]) -> dict[str, int]:
     """Return weights of columns in 1e-8 units."""
-    return {column: read_decimal(text) for column, text in texts.items()}
+    return {column: setting_e8(text) for column, text in texts.items()}
 
 
 def column_faults(weights: Mapping[str, str], path: FieldPath) -> Iterator[Fault]:

@@ -9,9 +9,8 @@ from collections.abc import Collection, Iterator
 
 from rules.faults import Fault
 from rules.fee_clauses import CancelTaxClause
-from rules.fees.assessment import E16, Assessment, Share, column_faults, weights_e8
+from rules.fees.assessment import E16, Assessment, Share, column_faults, setting_e8, weights_e8
 from rules.fees.counts import AVERAGE_PRICE, Counts
-from rules.texts import read_decimal
 from rules.values import E8
 
 
@@ -31,7 +30,7 @@ def assess(clause: CancelTaxClause, counts: Counts) -> Assessment:
     changed_weights, entered_weights = weights_e8(clause.changed), weights_e8(clause.entered)
     changed_e16 = counts.weighted_e16(changed_weights)
     entered_e16 = counts.weighted_e16(entered_weights)
-    excess_e24 = max(changed_e16 * E8 - read_decimal(clause.share) * entered_e16, 0)
+    excess_e24 = max(changed_e16 * E8 - setting_e8(clause.share) * entered_e16, 0)
     tax_e8 = 0
     if excess_e24:
         # Where nothing was entered, what is left to weigh prices by is what was cancelled.
@@ -41,7 +40,7 @@ def assess(clause: CancelTaxClause, counts: Counts) -> Assessment:
             Counts((row,)).weighted_e16(weights) * row[AVERAGE_PRICE] for row in counts.rows
         )
         # The price is value / volume; a single division rounds in a single place.
-        product_e56 = read_decimal(clause.rate) * excess_e24 * value_e24
+        product_e56 = setting_e8(clause.rate) * excess_e24 * value_e24
         tax_e8 = product_e56 // (volume_e16 * E16 * E16)
     share = Share(f"above {clause.share}", excess_e24 // E16, tax_e8)
     return Assessment(changed_e16 // E8, entered_e16 // E8, (share,))

@@ -8,9 +8,8 @@ from collections.abc import Collection, Iterator
 
 from rules.faults import Fault
 from rules.fee_clauses import LumpClause
-from rules.fees.assessment import Assessment, Share, column_faults, weights_e8
+from rules.fees.assessment import Assessment, Share, column_faults, setting_e8, weights_e8
 from rules.fees.counts import Counts
-from rules.texts import read_decimal
 
 
 def faults(clause: LumpClause) -> Iterator[Fault]:
@@ -28,12 +27,12 @@ def assess(clause: LumpClause, counts: Counts) -> Assessment:
     """Return the charge; the excess is the whole count once the charge is due."""
     measured_e8 = counts.weighted_e8(weights_e8(clause.count))
     base_e8 = counts.weighted_e8(weights_e8(clause.base))
-    base_e8 = max(base_e8, read_decimal(clause.base_floor))
+    base_e8 = max(base_e8, setting_e8(clause.base_floor))
     found = Assessment(measured_e8, base_e8, ())
     label = f"ratio {clause.ratio} or more"
-    enough = measured_e8 >= read_decimal(clause.minimum)
-    if enough and found.reaches(read_decimal(clause.ratio)):
-        share = Share(label, measured_e8, read_decimal(clause.fee))
+    enough = measured_e8 >= setting_e8(clause.minimum)
+    if enough and found.reaches(setting_e8(clause.ratio)):
+        share = Share(label, measured_e8, setting_e8(clause.fee))
     else:
         share = Share(label, 0, 0)
     return found._replace(shares=(share,))

@@ -4,15 +4,14 @@ from collections.abc import Collection, Iterator
 
 from rules.faults import Fault
 from rules.fee_clauses import SellTaxClause
-from rules.fees.assessment import Assessment, Share
+from rules.fees.assessment import Assessment, Share, setting_e8
 from rules.fees.counts import SOLD_VALUE, Counts
-from rules.texts import read_decimal
 from rules.values import E8
 
 
 def faults(clause: SellTaxClause) -> Iterator[Fault]:
     """Yield what is wrong with the clause's meaning."""
-    if read_decimal(clause.rate) > E8:
+    if setting_e8(clause.rate) > E8:
         yield Fault(f"`{clause.rate}` is more than all that was sold", ("rate",))
 
 
@@ -24,5 +23,5 @@ def columns(_clause: SellTaxClause) -> Collection[str]:
 def assess(clause: SellTaxClause, counts: Counts) -> Assessment:
     """Return the tax, rounded down to 1e-8."""
     value_e8 = counts.total_e8(SOLD_VALUE)
-    tax_e8 = value_e8 * read_decimal(clause.rate) // E8
+    tax_e8 = value_e8 * setting_e8(clause.rate) // E8
     return Assessment(value_e8, 0, (Share("sold", value_e8, tax_e8),))

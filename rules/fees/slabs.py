@@ -10,9 +10,8 @@ from itertools import pairwise
 
 from rules.faults import Fault
 from rules.fee_clauses import SlabsClause
-from rules.fees.assessment import E16, Assessment, Share, column_faults, weights_e8
+from rules.fees.assessment import E16, Assessment, Share, column_faults, setting_e8, weights_e8
 from rules.fees.counts import Counts
-from rules.texts import read_decimal
 from rules.values import E8
 
 
@@ -25,7 +24,7 @@ def faults(clause: SlabsClause) -> Iterator[Fault]:
     if not clause.slabs:
         yield Fault("there must be a slab", ("slabs",))
     for index, (lower, upper) in enumerate(pairwise(clause.slabs), 1):
-        if read_decimal(upper.above) <= read_decimal(lower.above):
+        if setting_e8(upper.above) <= setting_e8(lower.above):
             message = f"`{upper.above}` is not above the slab before, `{lower.above}`"
             yield Fault(message, ("slabs", index, "above"))
 
@@ -40,11 +39,11 @@ def assess(clause: SlabsClause, counts: Counts) -> Assessment:
     counted_e8 = counts.weighted_e8(weights_e8(clause.count))
     measured_e8 = max(counted_e8 - counts.weighted_e8(weights_e8(clause.less)), 0)
     base_e8 = counts.weighted_e8(weights_e8(clause.base))
-    base_e8 = max(base_e8, read_decimal(clause.base_floor))
-    chargeable = measured_e8 >= read_decimal(clause.minimum)
+    base_e8 = max(base_e8, setting_e8(clause.base_floor))
+    chargeable = measured_e8 >= setting_e8(clause.minimum)
     # In 1e-16 units, since a limit times a number of trades may have sixteen places.
     measured_e16 = measured_e8 * E8
-    starts_e16 = [read_decimal(slab.above) * base_e8 for slab in clause.slabs]
+    starts_e16 = [setting_e8(slab.above) * base_e8 for slab in clause.slabs]
     ends_e16 = [*starts_e16[1:], max(measured_e16, starts_e16[-1])]
     shares = []
     bounds = [slab.above for slab in clause.slabs]
@@ -52,6 +51,6 @@ def assess(clause: SlabsClause, counts: Counts) -> Assessment:
     for index, slab in enumerate(clause.slabs):
         reached_e16 = min(measured_e16, ends_e16[index])
         excess_e16 = max(reached_e16 - starts_e16[index], 0) if chargeable else 0
-        fee_e8 = excess_e16 * read_decimal(slab.fee) // E16
+        fee_e8 = excess_e16 * setting_e8(slab.fee) // E16
         shares.append(Share(labels[index], excess_e16 // E8, fee_e8))
     return Assessment(measured_e8, base_e8, tuple(shares))

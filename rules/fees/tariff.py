@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any, Final
 
 from rules.faults import Fault, located, syntax_fault
@@ -132,12 +132,12 @@ def _offset(text: str) -> timedelta:
     raise ValueError(f"`{text}` is not an offset from UTC such as +09:00, at most 14 hours")
 
 
-EARLIEST_DAY: Final = date(1970, 1, 2)
-LATEST_DAY: Final = date(9999, 12, 30)
-"""Days of counts; every offset from UTC stays within what a date can be."""
+EARLIEST_DAY: Final = date(1970, 1, 1)
+LATEST_DAY: Final = date(9998, 12, 31)
+"""Days of counts; at every offset from UTC they stay within what a date can be."""
 
 
 def within_calendar(when: date | datetime) -> bool:
     """Tell whether a day or time is one that counts can be of."""
-    day = when.astimezone(UTC).date() if isinstance(when, datetime) else when
+    day = when.date() if isinstance(when, datetime) else when
     return EARLIEST_DAY <= day <= LATEST_DAY

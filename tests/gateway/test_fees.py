@@ -206,7 +206,7 @@ acme,ENI,2012-04-03,1,1,1,1,1,0
         "3: average_price: `1.123456789` has more than 8 decimal places",
         "4: the row has 3 cells and the header 9",
         "5: exempt_orders: `3` is more than orders and modifies, 2",
-        "6: day: `1969-12-31` is not between 1970-01-02 and 9999-12-30",
+        "6: day: `1969-12-31` is not between 1970-01-01 and 9998-12-31",
         "7: day: `2012-04-03T09:00:00Z` is a time and line 5 has a day; write one kind throughout",
         (
             "8: day: `2012-04-03T09:00:00` is not a day such as 2026-01-31 or a time such as "
@@ -237,6 +237,27 @@ def test_the_same_time_written_otherwise_is_double(tmp_path: Path) -> None:
     text = "owner,symbol,day,cancels\na,B,2026-01-01T00:00:00Z,1\na,B,2026-01-01T09:00:00+09:00,1\n"
     (error,) = errors(tmp_path, text, "punitive-cancels")
     assert error.endswith("of this owner and symbol is in line 2 too")
+
+
+@pytest.mark.parametrize(
+    ("day", "good"),
+    [
+        ("1969-12-31", False),
+        ("1970-01-01", True),
+        ("1970-01-01T00:00:00+14:00", True),
+        ("0001-01-01T00:00:00+14:00", False),
+        ("9998-12-31T23:59:59-14:00", True),
+        ("9999-12-31T23:59:59-14:00", False),
+    ],
+)
+def test_ends_of_the_calendar(tmp_path: Path, day: str, good: bool) -> None:
+    """Days that every calendar can hold are taken, others are refused."""
+    text = f"owner,symbol,day,sold_value\nacme,A,{day},1\n"
+    if good:
+        arguments = ["--counts", written(tmp_path, text), "--tariff", "china-stamp-2023"]
+        assert "0.0005 CNY" in run("statement", *arguments)
+    else:
+        assert "is not between" in errors(tmp_path, text, "china-stamp-2023")[0]
 
 
 def test_cancels_by_age_are_not_more_than_cancels(tmp_path: Path) -> None:
@@ -282,6 +303,14 @@ def test_bad_input_ends_with_code_2(counts: Path) -> None:
     assert f"{counts}:1: the header has no column `sold_value`" in message
     with pytest.raises(TariffError, match="No such file"):
         load_tariff("nowhere.toml")
+
+
+def test_two_tariffs_of_one_name_are_refused(counts: Path, tmp_path: Path) -> None:
+    """A statement could not tell them apart."""
+    path = tmp_path / f"{BORSA}.toml"
+    path.write_text(shipped_tariffs()[BORSA], encoding="utf-8")
+    message = run("statement", "--counts", counts, "--tariff", BORSA, "--tariff", path, code=2)
+    assert f"two tariffs are named `{BORSA}`" in message
 
 
 # --- Tariffs and documents ------------------------------------------------------------------------
