@@ -33,6 +33,7 @@ from loadtest.units import (
     NS_PER_SECOND,
     NS_PER_US,
     LoadTestError,
+    duration_text,
     parse_duration_ns,
     parse_number,
     parse_rate,
@@ -75,7 +76,8 @@ class Arrivals(NamedTuple):
         """Return the kind and what it is made with."""
         if self.kind == "burst":
             aligned = ", aligned to the target's clock" if self.align else ""
-            return f"burst of {self.width_ns} ns every {self.period_ns} ns{aligned}"
+            width, period = duration_text(self.width_ns), duration_text(self.period_ns)
+            return f"burst of {width} every {period}{aligned}"
         if self.kind == "ramp":
             return f"ramp to {float(self.to_rate):g}/s"
         if self.kind == "flow":
@@ -158,6 +160,8 @@ class Session:
         workload = Workload(plan.profile, markets, plan.keys, seed, epoch_ns, tag)
         wires = [plan.target.rendered(request) for request in workload.render(times)]
         samples = Samples(times)
+        if plan.arrivals.kind == "flow":
+            rate = Fraction(len(times) * NS_PER_SECOND, length_ns)
         run = await self._send(samples, wires, start_ns, float(rate))
         self.decision_ids += [name for name in samples.decision_ids if name is not None]
         return msgspec.structs.replace(run, faults=self._faults(run))

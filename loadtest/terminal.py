@@ -48,7 +48,7 @@ def print_results(results: Results) -> None:
     """Print everything a run measured."""
     load = results.load
     say(
-        f"{load.target}, profile {load.profile.name}, {load.arrivals} arrivals, "
+        f"{load.target}, profile {load.profile.name}, arrivals: {load.arrivals}, "
         f"{load.connections} connections, {load.keys} keys, {', '.join(load.symbols)}"
     )
     for run in results.runs:

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest import schedule
-from loadtest.units import NS_PER_SECOND, LoadTestError
+from loadtest.profile import load_profile
+from loadtest.session import arrivals_of
+from loadtest.units import NS_PER_SECOND, LoadTestError, parse_duration_ns
 
 RATES = st.fractions(min_value=Fraction(1, 10), max_value=2_000, max_denominator=1_000)
 DURATIONS = st.integers(min_value=1, max_value=3 * NS_PER_SECOND)
@@ -142,3 +144,41 @@ def test_bounds() -> None:
         schedule.burst(Fraction(1), second, 10, 11)
     with pytest.raises(LoadTestError, match="burst width 0"):
         schedule.burst(Fraction(1), second, 10, 0)
+
+
+def test_arrivals_are_what_was_asked_for() -> None:
+    """The command line wins over the profile; what does not go together is refused."""
+    profile = load_profile("reset-burst")
+    own = arrivals_of(profile, "", "", None, "1")
+    assert (own.kind, own.align, own.period_ns) == ("burst", True, 10 * NS_PER_SECOND)
+    assert own.text() == "burst of 500 ms every 10.0 s, aligned to the target's clock"
+    assert own.times(Fraction(1), NS_PER_SECOND, 1)[-1] < NS_PER_SECOND // 2
+    assert not arrivals_of(profile, "poisson", "", None, "1").align
+    assert arrivals_of(load_profile("mixed"), "", "", None, "1").text() == "poisson"
+    ramp = arrivals_of(profile, "ramp", "20", None, "1")
+    assert ramp.text() == "ramp to 20/s"
+    assert len(ramp.times(Fraction(10), NS_PER_SECOND, 1)) == 15
+    flow = arrivals_of(profile, "flow", "", FLOW, "2.5")
+    assert flow.text() == "recorded flow, speed 2.5"
+    assert flow.times(Fraction(1), NS_PER_SECOND, 1)[0] == 0
+    for kind, to_rate, path in (("ramp", "", None), ("burst", "5", None), ("burst", "", FLOW)):
+        with pytest.raises(LoadTestError, match="goes with"):
+            arrivals_of(profile, kind, to_rate, path, "1")
+    with pytest.raises(LoadTestError, match="`never` is not one of"):
+        arrivals_of(profile, "never", "", None, "1")
+
+
+@pytest.mark.parametrize(
+    ("text", "value_ns"),
+    [("1ns", 1), ("1.5us", 1_500), ("0.0004us", 0), ("250ms", 250_000_000), ("2m", 120 * 10**9)],
+)
+def test_durations(text: str, value_ns: int) -> None:
+    """Each unit, with a fraction, rounded down to the nanosecond."""
+    assert parse_duration_ns(text) == value_ns
+
+
+@pytest.mark.parametrize("text", ["", "5", "-1s", "1 s", "1e3s", "s", "1s2s", "\u0661s"])
+def test_what_is_no_duration(text: str) -> None:
+    """The text is named in the error."""
+    with pytest.raises(LoadTestError, match="is not a duration"):
+        parse_duration_ns(text)
