@@ -52,7 +52,7 @@ _CANCELS: Final = (Cancel, CancelAll)
 class Plan:
     """What is done for one type of event: the checks of each stage, then who is told."""
 
-    __slots__ = ("access", "applies", "gates", "limits", "shadows")
+    __slots__ = ("access", "applies", "early_shadows", "gates", "limits", "shadows")
 
     def __init__(self, kind: type[Event], rules: tuple[Rule, ...], rulebook: Rulebook) -> None:
         enforced = [rule for rule in rules if mode_of(rulebook, rule.name) == "enforce"]
@@ -60,9 +60,10 @@ class Plan:
         self.access = _stage(wanting, ACCESS)
         self.gates = _stage(wanting, GATE)
         self.limits = _stage(wanting, LIMIT)
-        self.shadows: tuple[Check, ...] = tuple(
-            rule.check for rule in rules if rule not in enforced and kind in rule.wants
-        )
+        shadows = [rule for rule in rules if rule not in enforced and kind in rule.wants]
+        self.shadows: tuple[Check, ...] = tuple(rule.check for rule in shadows)
+        self.early_shadows = _stage(shadows, ACCESS) + _stage(shadows, GATE)
+        """What is still asked where access or a gate refuses: limits are not reached then."""
         self.applies: tuple[Apply, ...] = tuple(
             rule.apply for rule in rules if kind in rule.applies
         )
@@ -193,7 +194,7 @@ class Pipeline:
                 if verdicts is None:
                     verdicts = _Verdicts()
                 _take(verdicts, verdict)
-        shadows = self._shadows(event, plan, now_ns) if plan.shadows else ()
+        shadows = self._shadows(event, plan.shadows, now_ns) if plan.shadows else ()
         if verdicts is None:
             return self.booking.accepted(event, ACCEPTED, now_ns, 0, 0, shadows, ())
         if verdicts.breaches:
@@ -211,13 +212,15 @@ class Pipeline:
     def _refusal(
         self, event: Request, breaches: tuple[Breach, ...], plan: Plan, now_ns: int
     ) -> Decision:
-        shadows = self._shadows(event, plan, now_ns) if plan.shadows else ()
+        shadows = self._shadows(event, plan.early_shadows, now_ns) if plan.early_shadows else ()
         return self.booking.refused(event, breaches, shadows)
 
-    def _shadows(self, event: Request, plan: Plan, now_ns: int) -> tuple[Breach, ...]:
+    def _shadows(
+        self, event: Request, checks: tuple[Check, ...], now_ns: int
+    ) -> tuple[Breach, ...]:
         """Return what rules in shadow would have refused; a fault in one of them refuses nothing."""
         found = []
-        for check in plan.shadows:
+        for check in checks:
             try:
                 verdict = check(event, self.book, now_ns)
             except Exception as error:  # as in _decide
