@@ -246,6 +246,8 @@ class Settlement:
                 # What the order offers is new, so its age begins anew.
                 order.live_ns = now_ns
                 order.halted_at_live_ns = self.book.symbols[order.symbol].unmatchable_ns(now_ns)
+            if event.status in LIVE_STATUSES:
+                order.quantity_e8 -= min(event.prevented_e8, order.quantity_e8)
         self._hold(order, _holds_e8(order, order.quantity_e8, order.price_e8))
         self._fills(order, event.fills, now_ns)
         if event.accepted:
