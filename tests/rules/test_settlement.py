@@ -378,6 +378,9 @@ def test_an_engine_of_a_new_epoch_has_lost_all_orders(epoch: int, lost: bool) ->
     assert desk.book.engine_epoch == epoch
     assert (live.status == ENGINE_LOST) is (in_flight.status == ENGINE_LOST) is lost
     assert desk.reserved_e8() == (0 if lost else e8(2000))
+    settlement = desk.pipeline.booking.settlement
+    waiting = (bool(settlement.pending), bool(settlement.overtaken))
+    assert waiting == (not lost, not lost)
     fills = (fill(e8(100), e8(1)),)
     for order in (in_flight, overtaken):
         desk.answer(order.command_id, order.order_id, PARTIALLY_FILLED, fills=fills)
