@@ -9,12 +9,23 @@ from typing import Any, Final, NoReturn
 import msgspec
 import typer
 from rich.console import Console
+from rich.text import Text
+
+from gateway.logview.rendering import printable
 
 EXIT_DIFFERENCE: Final = 1
 EXIT_BAD_INPUT: Final = 2
 
-console = Console(highlight=False)
+PIPED_WIDTH: Final = 160
+"""Columns where the output is no terminal, so that no name is broken in two for whoever greps."""
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 errors = Console(stderr=True, highlight=False)
+
+
+def cell(text: str) -> Text:
+    """Return text that others chose as a table's cell: no markup, nothing that steers a terminal."""
+    return Text(printable(text))
 
 
 def fail(*messages: str) -> NoReturn:

@@ -23,7 +23,7 @@ from gateway.admin.messages import (
     KeysAnswer,
     RevokeKeyRequest,
 )
-from gateway.commands.common import console, fail, print_json
+from gateway.commands.common import cell, console, fail, print_json
 from rules.values import NS_PER_SECOND
 
 KINDS: Final = ("hmac", "rsa", "ed25519")
@@ -112,10 +112,10 @@ def list_command(
         table.add_column(heading)
     for key in answer.keys:
         table.add_row(
-            key.name,
+            cell(key.name),
             key.kind,
-            key.account,
-            key.owner,
+            cell(key.account),
+            cell(key.owner),
             ", ".join(key.permissions),
             ", ".join(key.addresses) or "any",
             _expiry(key),

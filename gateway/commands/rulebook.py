@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.table import Table
 
-from gateway.commands.common import EXIT_DIFFERENCE, console, fail, print_json
+from gateway.commands.common import EXIT_DIFFERENCE, cell, console, fail, print_json
 from gateway.rulebook_view import (
     EndpointView,
     RulebookView,
@@ -111,7 +111,10 @@ def diff_command(
             table.add_column(heading, overflow="fold")
         for difference in found:
             table.add_row(
-                difference.path, _side_text(difference.first), _side_text(difference.second)
+                *map(
+                    cell,
+                    (difference.path, _side_text(difference.first), _side_text(difference.second)),
+                )
             )
         console.print(table)
     if found:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from gateway.commands.common import console, fail, print_json
+from gateway.commands.common import cell, console, fail, print_json
 from gateway.commands.progress import records_progress
 from gateway.flows.participants import OWNERS_FLOW, OWNERS_ONE, Participants
 from gateway.flows.reader import FlowError, read_flow
@@ -107,8 +107,8 @@ def _accounts_table(figures: dict[str, Any]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for account in figures["accounts"]:
         table.add_row(
-            account["account"],
-            account["symbol"],
+            cell(account["account"]),
+            cell(account["symbol"]),
             f"{account['number']:,}",
             f"{account['transactions']:,}",
             _ratio_text(account["otr_number_rts9"], "-"),

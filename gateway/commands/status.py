@@ -15,7 +15,7 @@ from gateway.admin.client import (
     get_or_fail,
 )
 from gateway.admin.messages import LimitsAnswer, StatusAnswer
-from gateway.commands.common import EXIT_DIFFERENCE, console, print_json
+from gateway.commands.common import EXIT_DIFFERENCE, cell, console, print_json
 from rules.units import duration_text
 from rules.values import NS_PER_MS, NS_PER_SECOND
 
@@ -77,7 +77,7 @@ def limits_command(
             resets = duration_text(_whole_ms(max(0, line.resets_ns - answer.now_ns)))
         limit = str(line.limit) if line.limit not in (0, "0") else "none"
         table.add_row(
-            line.rule, line.scope, line.subject, line.label, str(line.used), limit, resets
+            line.rule, line.scope, cell(line.subject), line.label, str(line.used), limit, resets
         )
     console.print(table)
 
@@ -98,18 +98,17 @@ def _facts(status: StatusAnswer) -> Table:
         ("open orders", str(status.open_orders)),
         ("accounts, keys", f"{status.accounts}, {status.keys}"),
     ):
-        table.add_row(name, value)
+        table.add_row(name, cell(value))
     if status.journal_fault:
-        table.add_row("record LOST", status.journal_fault)
+        table.add_row("record LOST", cell(status.journal_fault))
     return table
 
 
 def _stops(status: StatusAnswer) -> Table:
     table = Table("scope", "subject", "state", "reason", "by", "since", title="stopped")
     for stop in status.stops:
-        table.add_row(
-            stop.scope, stop.subject, stop.state, stop.reason, stop.actor, _time(stop.since_ns)
-        )
+        chosen = map(cell, (stop.subject, stop.state, stop.reason, stop.actor))
+        table.add_row(stop.scope, *chosen, _time(stop.since_ns))
     return table
 
 
@@ -118,7 +117,7 @@ def _symbols(status: StatusAnswer) -> Table:
     for heading in ("last", "bid", "ask"):
         table.add_column(heading, justify="right")
     for line in status.symbols:
-        table.add_row(line.symbol, line.state, line.last, line.bid, line.ask)
+        table.add_row(cell(line.symbol), line.state, line.last, line.bid, line.ask)
     return table
 
 

@@ -159,6 +159,23 @@ def test_status(terminal: Terminal) -> None:
     assert "no space left" in lost.stdout
 
 
+def test_texts_of_others_are_shown_as_they_are(terminal: Terminal) -> None:
+    """What looks like markup is neither obeyed nor a fault; control characters can't act."""
+    reason = "[/red] [bold]hi\x1b[2J"
+    stopped = terminal.run(
+        *("kill", "symbol", "BTCUSDT", "--reason", reason, "--actor", "[/x]", "--yes")
+    )
+    assert stopped.exit_code == 0
+    shown = terminal.run("status")
+    assert shown.exit_code == 0
+    assert "[/red] [bold]hi\\x1b[2J" in shown.stdout
+    assert "[/x]" in shown.stdout
+    assert terminal.run("keys", "create", "[/evil]").exit_code == 0
+    listed = terminal.run("keys", "list")
+    assert listed.exit_code == 0
+    assert "[/evil]" in listed.stdout
+
+
 def test_limits(terminal: Terminal) -> None:
     """One line for each limit, with how long until it resets."""
     core = terminal.world.core
