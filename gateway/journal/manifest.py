@@ -68,6 +68,8 @@ class Manifest(msgspec.Struct, kw_only=True):
     started_ns: int
     ended_ns: int = 0
     """Time of the last record when the run was closed, 0 before."""
+    first_seq: int = 1
+    """Number of the run's first record: one more than the last of the run before it."""
     durability: Durability = "process"
     segment_bytes: int
     ordergate_version: str
@@ -104,11 +106,13 @@ def new_manifest(
     segment_bytes: int,
     durability: Durability = "process",
     config_digest: str = "",
+    first_seq: int = 1,
 ) -> Manifest:
     """Return the manifest of a run that begins now, in this process."""
     return Manifest(
         run_id=run_id,
         started_ns=started_ns,
+        first_seq=first_seq,
         durability=durability,
         segment_bytes=segment_bytes,
         ordergate_version=ordergate_version(),
