@@ -15,6 +15,7 @@ import msgspec
 
 import gateway
 import rules
+from gateway.journal.disk import REAL_DISK, Disk
 from gateway.journal.errors import JournalError, JournalUnreadableError
 from gateway.journal.frame import FORMAT_VERSION
 from rules.rulebook import Rulebook
@@ -180,12 +181,15 @@ def make_run_directory(data: Path, started_ns: int) -> Path:
         raise JournalError(f"cannot make a run's directory in {data}: {error}") from error
 
 
-def write_manifest(directory: Path, manifest: Manifest) -> None:
-    """Replace the manifest of a run; raises OSError with the old one still in place."""
+def write_manifest(
+    directory: Path, manifest: Manifest, disk: Disk = REAL_DISK, synced: bool = False
+) -> None:
+    """Replace the manifest of a run, on the disk when this returns if `synced`.
+
+    Raises OSError with the old one still in place.
+    """
     text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
-    new = directory / f"{MANIFEST_NAME}.new"
-    new.write_bytes(text + b"\n")
-    new.replace(directory / MANIFEST_NAME)
+    disk.replace_file(directory / MANIFEST_NAME, text + b"\n", synced)
 
 
 def read_manifest(directory: Path) -> Manifest:

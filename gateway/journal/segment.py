@@ -1,21 +1,20 @@
-"""Segment files: made of zeros ahead of need, named by number, mapped for writing."""
+"""Segment files: made of zeros ahead of need, and named by number."""
 
-import mmap
-import os
 import re
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from gateway.journal.disk import REAL_DISK, Disk
 from gateway.journal.errors import JournalFullError
 
 SEGMENT_BYTES: Final = 64 << 20
 """Size of a segment unless told otherwise."""
 PREPARED_NAME: Final = "prepared.seg"
 """The segment made ahead; it gets its number when it is taken."""
+MAKE_SECONDS_MAX: Final = 2.0
+"""How long an append waits for a segment that is still being made, before the disk counts as full."""
 
-_ZEROS: Final = bytes(1 << 20)
 _SEGMENT_NAME: Final = re.compile(r"([0-9]{6,})\.seg")
 
 
@@ -30,36 +29,28 @@ def segment_numbers(directory: Path) -> list[int]:
     return sorted(int(match[1]) for match in found if match)
 
 
-def write_zeros(path: Path, size: int) -> None:
-    """Make `path` a file of `size` zero bytes that the disk really holds.
-
-    Zeros are written, not seeked over: a hole would let a later write fail for want of space,
-    and through a map that failure is a signal that ends the process. Raises OSError, with no
-    file left behind.
-    """
-    try:
-        with path.open("wb", buffering=0) as file:
-            left = size
-            while left:
-                left -= file.write(_ZEROS[:left])
-    except OSError:
-        path.unlink(missing_ok=True)
-        raise
-
-
 class SegmentSupply:
     """Gives out zero-filled segments and prepares the next one ahead in a thread.
 
-    `make` writes the zeros; a test passes one that fails. `fault` says why the next segment could
-    not be prepared: the present one still has room, but there will be no other.
+    `synced` has the zeros on the disk before a segment is given out. Without `threaded` the next
+    one is made at once, on the caller's time. `fault` says why the next segment could not be
+    prepared: the present one still has room, but there will be no other.
     """
 
     def __init__(
-        self, directory: Path, size: int, make: Callable[[Path, int], None] = write_zeros
+        self,
+        directory: Path,
+        size: int,
+        disk: Disk = REAL_DISK,
+        *,
+        synced: bool = False,
+        threaded: bool = True,
     ) -> None:
         self._directory = directory
         self._size = size
-        self._make = make
+        self._disk = disk
+        self._synced = synced
+        self._threaded = threaded
         self._prepared = directory / PREPARED_NAME
         self._thread: threading.Thread | None = None
         self._ready = False
@@ -68,16 +59,18 @@ class SegmentSupply:
     def take(self, number: int, size_min: int) -> Path:
         """Return the path of segment `number`, zeros of at least `size_min` bytes.
 
-        Waits for a preparation under way, and makes a segment on the spot when the prepared one
-        failed or is too small. Raises JournalFullError when there is no room.
+        Waits `MAKE_SECONDS_MAX` for a preparation under way, and makes a segment on the spot when
+        the prepared one failed or is too small. Raises JournalFullError when there is no room.
         """
-        self._wait()
+        self._wait(MAKE_SECONDS_MAX)
         path = self._directory / segment_name(number)
         try:
+            if self._thread is not None:
+                raise OSError("the disk is still busy making it")
             if not self._ready or size_min > self._size:
                 self._ready = False
-                self._make(self._prepared, max(self._size, size_min))
-            self._prepared.rename(path)
+                self._disk.make_zeros(self._prepared, max(self._size, size_min), self._synced)
+            self._disk.rename(self._prepared, path)
         except OSError as error:
             self.fault = f"no room for a segment of {self._size} bytes: {error}"
             raise JournalFullError(self.fault) from error
@@ -87,6 +80,9 @@ class SegmentSupply:
 
     def prepare(self) -> None:
         """Begin to make the next segment, in a thread of its own."""
+        if not self._threaded:
+            self._prepare()
+            return
         self._wait()
         thread = threading.Thread(target=self._prepare, name="ordergate-segment", daemon=True)
         try:
@@ -97,35 +93,21 @@ class SegmentSupply:
             self._thread = thread
 
     def discard(self) -> None:
-        """Remove what was prepared and not taken."""
+        """Remove what was prepared and not taken; raises OSError."""
         self._wait()
         self._ready = False
-        self._prepared.unlink(missing_ok=True)
+        self._disk.remove(self._prepared)
 
     def _prepare(self) -> None:
         try:
-            self._make(self._prepared, self._size)
+            self._disk.make_zeros(self._prepared, self._size, self._synced)
             self._ready = True
         except OSError as error:
             self.fault = f"no room for a segment of {self._size} bytes: {error}"
 
-    def _wait(self) -> None:
+    def _wait(self, seconds: float | None = None) -> None:
+        """Wait for the preparation under way; one that takes longer than `seconds` goes on."""
         if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-
-
-class MappedSegment:
-    """A segment mapped for writing."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file = path.open("r+b", buffering=0)
-        self.size = os.fstat(self._file.fileno()).st_size
-        self.map = mmap.mmap(self._file.fileno(), self.size)
-
-    def close(self, length: int) -> None:
-        """Unmap the file and cut it to the `length` bytes that are written."""
-        self.map.close()
-        self._file.truncate(length)
-        self._file.close()
+            self._thread.join(seconds)
+            if not self._thread.is_alive():
+                self._thread = None

@@ -20,9 +20,10 @@ from gateway.journal import (
     runs,
     start_run,
 )
+from gateway.journal.disk import RealDisk
 from gateway.journal.manifest import new_manifest, read_manifest
 from gateway.journal.reader import RunReader
-from gateway.journal.segment import PREPARED_NAME, SegmentSupply, write_zeros
+from gateway.journal.segment import PREPARED_NAME, SegmentSupply
 from gateway.journal.verify import verify_run
 from rules.decisions import NOTED_DECISION
 from rules.events import AnyEvent, RulebookChanged
@@ -156,22 +157,30 @@ def test_record_that_cannot_be_encoded(make_writer: MakeWriter) -> None:
     assert list(read_run(writer.directory)) == expected(1, 2)
 
 
+class FullDisk(RealDisk):
+    """A disk without room while `full`, or when it has made `full_after` segments."""
+
+    full = False
+    full_after = 1 << 30
+
+    def make_zeros(self, path: Path, size: int, synced: bool) -> None:
+        """Make a segment, if there is room."""
+        if self.full or not self.full_after:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.full_after -= 1
+        super().make_zeros(path, size, synced)
+
+
 def test_disk_full(tmp_path: Path) -> None:
     """A segment that can't be prepared is known ahead; the record goes on when there is room."""
     run = tmp_path / "run"
     run.mkdir()
-    full = False
-
-    def make(path: Path, size: int) -> None:
-        if full:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        write_zeros(path, size)
-
-    supply = SegmentSupply(run, 2048, make)
+    disk = FullDisk()
+    supply = SegmentSupply(run, 2048, disk)
     writer = JournalWriter(run, new_manifest("run", RULEBOOK, START_NS, 2048), supply)
     supply._wait()
     assert writer.fault == ""
-    full = True
+    disk.full = True
     seq = 0
     with contextlib.suppress(JournalFullError):
         while True:
@@ -182,7 +191,7 @@ def test_disk_full(tmp_path: Path) -> None:
     assert "No space left" in writer.fault
     assert writer.recorded_seq == seq
     assert list(read_run(run)) == expected(1, seq)
-    full = False
+    disk.full = False
     writer.append(*sample(seq + 1))
     supply._wait()
     assert writer.fault == ""
@@ -193,23 +202,31 @@ def test_disk_full(tmp_path: Path) -> None:
 
 def test_failed_preparation_shows_before_it_hurts(tmp_path: Path) -> None:
     """`fault` is set while the present segment still takes records."""
-    made = []
-
-    def make(path: Path, size: int) -> None:
-        if made:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        made.append(path)
-        write_zeros(path, size)
-
     run = tmp_path / "run"
     run.mkdir()
-    supply = SegmentSupply(run, 4096, make)
+    disk = FullDisk()
+    disk.full_after = 1
+    supply = SegmentSupply(run, 4096, disk)
     writer = JournalWriter(run, new_manifest("run", RULEBOOK, START_NS, 4096), supply)
     supply._wait()
     assert "No space left" in writer.fault
     writer.append(*sample(1))
     writer.close()
     assert list(read_run(run)) == expected(1, 1)
+
+
+@pytest.mark.parametrize("first", [1, 2, 1024, 1025, 1 << 24])
+def test_a_run_may_begin_with_any_number(tmp_path: Path, first: int) -> None:
+    """A run that goes on from another one begins with the number after its last."""
+    writer = start_run(tmp_path, RULEBOOK, START_NS, 2048, first_seq=first)
+    assert (writer.appended_seq, writer.recorded_seq) == (first - 1, first - 1)
+    with pytest.raises(JournalError, match="numbers have no gap"):
+        writer.append(*sample(first - 1))
+    for seq in range(first, first + 50):
+        writer.append(*sample(seq))
+    writer.close()
+    assert writer.manifest.segments[0].first_seq == first
+    assert writer.manifest.segments[-1].last_seq == writer.recorded_seq == first + 49
 
 
 def test_runs_and_manifest(tmp_path: Path) -> None:

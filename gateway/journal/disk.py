@@ -1,0 +1,165 @@
+"""The disk as the record's writer sees it: every operation that can fail, behind one door.
+
+A simulation puts a faulty disk in its place: one that is full, writes short, fails to sync, stalls,
+or loses at a crash what was not synced.
+"""
+
+import mmap
+import os
+from pathlib import Path
+from typing import Final, Protocol
+
+_ZEROS: Final = bytes(1 << 20)
+
+
+class Bytes(Protocol):
+    """The bytes of a segment, as many as the file has."""
+
+    def __getitem__(self, where: slice, /) -> bytes:
+        """Return some of them."""
+
+    def __setitem__(self, where: slice, content: bytes, /) -> None:
+        """Store some of them; they need not be on the disk before the next sync.
+
+        May raise OSError, with any part of `content` stored.
+        """
+
+
+class SegmentFile(Protocol):
+    """A segment open for writing."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is; a segment keeps the name it was opened by."""
+
+    @property
+    def size(self) -> int:
+        """Its length in bytes."""
+
+    @property
+    def map(self) -> Bytes:
+        """Its bytes."""
+
+    def sync(self) -> None:
+        """Return when everything stored before the call is on the disk; raises OSError.
+
+        After a failure nothing is known of what was stored, and a second attempt would not tell:
+        the kernel forgets which pages it could not write. Called from a thread of its own.
+        """
+
+    def close(self, length: int | None) -> None:
+        """Let go of the file, cut to `length` bytes unless that is None; raises OSError."""
+
+
+class Disk(Protocol):
+    """What the writer asks of the disk. Every method may raise OSError."""
+
+    def make_zeros(self, path: Path, size: int, synced: bool) -> None:
+        """Make `path` a file of `size` zero bytes that the disk really holds, on it if `synced`.
+
+        Leaves no file behind when it raises.
+        """
+
+    def open_segment(self, path: Path) -> SegmentFile:
+        """Open a file made by `make_zeros`."""
+
+    def rename(self, path: Path, new: Path) -> None:
+        """Give a file another name; an older file of that name is replaced."""
+
+    def remove(self, path: Path) -> None:
+        """Remove a file, if it is there."""
+
+    def sync_directory(self, path: Path) -> None:
+        """Return when the names in a directory are on the disk."""
+
+    def replace_file(self, path: Path, content: bytes, synced: bool) -> None:
+        """Put `content` in the place of a file's; a reader sees the old or the new, whole."""
+
+
+class MappedSegment:
+    """A segment file mapped into memory: what is stored there is with the kernel at once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        # A bare descriptor: one that is given up after a failure is closed with the process.
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            self.size = os.fstat(self._descriptor).st_size
+            self.map = mmap.mmap(self._descriptor, self.size)
+        except (OSError, ValueError) as error:
+            os.close(self._descriptor)
+            raise OSError(f"cannot map {path}: {error}") from error
+
+    def sync(self) -> None:
+        """Return when everything stored before the call is on the disk; raises OSError.
+
+        The length of the file never changes before the seal, so the data alone is synced.
+        """
+        os.fdatasync(self._descriptor)
+
+    def close(self, length: int | None) -> None:
+        """Unmap the file and cut it to the `length` bytes that are written; raises OSError."""
+        self.map.close()
+        try:
+            if length is not None:
+                os.ftruncate(self._descriptor, length)
+        finally:
+            os.close(self._descriptor)
+
+
+class RealDisk:
+    """The file system."""
+
+    def make_zeros(self, path: Path, size: int, synced: bool) -> None:
+        """Make `path` a file of `size` zero bytes that the disk really holds, on it if `synced`.
+
+        Zeros are written, not seeked over: a hole would let a later write fail for want of space,
+        and through a map that failure is a signal that ends the process. Synced ahead, they don't
+        weigh on the first sync of a record.
+        """
+        try:
+            with path.open("wb", buffering=0) as file:
+                left = size
+                while left:
+                    left -= file.write(_ZEROS[:left])
+                if synced:
+                    os.fsync(file.fileno())
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+
+    def open_segment(self, path: Path) -> MappedSegment:
+        """Open and map a file made by `make_zeros`."""
+        return MappedSegment(path)
+
+    def rename(self, path: Path, new: Path) -> None:
+        """Give a file another name; an older file of that name is replaced."""
+        path.replace(new)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file, if it is there."""
+        path.unlink(missing_ok=True)
+
+    def sync_directory(self, path: Path) -> None:
+        """Return when the names in a directory are on the disk."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def replace_file(self, path: Path, content: bytes, synced: bool) -> None:
+        """Put `content` in the place of a file's; a reader sees the old or the new, whole."""
+        new = path.with_name(f"{path.name}.new")
+        with new.open("wb", buffering=0) as file:
+            left = memoryview(content)
+            while left:
+                left = left[file.write(left) :]
+            if synced:
+                os.fsync(file.fileno())
+        new.replace(path)
+        if synced:
+            self.sync_directory(path.parent)
+
+
+REAL_DISK: Final = RealDisk()
