@@ -27,6 +27,24 @@ def records_progress(what: str, total: int, quiet: bool = False) -> Iterator[Cal
 
 
 @contextmanager
+def reading_progress(
+    what: str, expected: int, quiet: bool = False
+) -> Iterator[Callable[[int], None]]:
+    """Show a bar over records of which at least `expected` are there.
+
+    The function given takes how many are read; the bar grows where there are more.
+    """
+    with _bar(quiet, MofNCompleteColumn()) as bar:
+        task = bar.add_task(what, total=expected or None)
+
+        def update(done: int) -> None:
+            if not done & (_UPDATE_EVERY - 1):
+                bar.update(task, completed=done, total=max(done, expected) or None)
+
+        yield update
+
+
+@contextmanager
 def bytes_progress(what: str, total: int, quiet: bool = False) -> Iterator[Callable[[int], None]]:
     """Show a bar over `total` bytes; the function given takes how many are done."""
     with _bar(quiet) as bar:

@@ -11,8 +11,11 @@ from gateway.journal import Record
 from rules import values
 from rules.decisions import ACCEPTED, DEFERRED
 from rules.events import (
+    Amend,
     BalanceAdjusted,
     BulkCancel,
+    Cancel,
+    CancelAll,
     ClearBan,
     CommandResult,
     Deadline,
@@ -66,8 +69,15 @@ class Subject(NamedTuple):
 
 NOBODY: Final = Subject()
 
+DEFINITIONS: Final = frozenset((Define, DefineAccount, DefineKey, DefineSymbol))
+"""Events that give a number its name."""
+_COMMANDS: Final = frozenset((Place, Cancel, CancelAll, Replace, Amend))
+_TAKEN: Final = frozenset((ACCEPTED, DEFERRED))
+
 
 def _given(*numbers: int) -> tuple[int, ...]:
+    if len(numbers) == 1:
+        return numbers if numbers[0] else ()
     return tuple(dict.fromkeys(number for number in numbers if number))
 
 
@@ -82,17 +92,39 @@ class Subjects:
 
     def observe(self, record: Record) -> Subject:
         """Take up a record and return what it is about; every record, in order, once."""
+        subject = self.about(record)
+        self.follow(record)
+        return subject
+
+    def follow(self, record: Record) -> None:
+        """Take up a record: names, who placed which order, which orders ended."""
+        event = record.event
+        kind = type(event)
+        if kind in _COMMANDS:
+            self._follow_request(record)
+        elif kind is CommandResult:
+            self._follow_result(event)  # type: ignore[arg-type]
+        elif isinstance(event, OrderTrade | OrderEnded):
+            if event.status not in LIVE_STATUSES:
+                self.orders.pop(event.order_id, None)
+        elif isinstance(event, SessionOpened):
+            self._sessions[event.session] = (event.key, event.ip)
+        elif isinstance(event, SessionClosed):
+            self._sessions.pop(event.session, None)
+        elif kind in DEFINITIONS:
+            self.directory.on_event(event)
+
+    def about(self, record: Record) -> Subject:
+        """Return what a record is about; it must be the next one to be followed."""
         event = record.event
         if isinstance(event, Request):
             return self._request(record, event)
-        self.directory.on_event(event)
         if isinstance(event, CommandResult):
-            return self._result(event)
+            asked = self._commands.get(event.command_id, 0)
+            ended = (order.order_id for order in event.ended)
+            return self._of_orders(_given(event.order_id, asked, *ended))
         if isinstance(event, OrderTrade | OrderEnded | OrderReduced):
-            subject = self._of_orders((event.order_id,))
-            if not isinstance(event, OrderReduced) and event.status not in LIVE_STATUSES:
-                self.orders.pop(event.order_id, None)
-            return subject
+            return self._of_orders((event.order_id,))
         if isinstance(event, BulkCancel | SetState):
             return self._scope(record, event)
         if isinstance(event, Deadline):
@@ -122,13 +154,6 @@ class Subjects:
             meant.client_order_id if meant is not None else "",
         )
         order_ids = _given(decision.order_id, getattr(event, "order_id", 0), *decision.cancels)
-        if decision.verdict in (ACCEPTED, DEFERRED) and decision.order_id:
-            self._commands[record.seq] = decision.order_id
-            if isinstance(event, Place | Replace) and not event.flags & values.FLAG_TEST:
-                client_order_id = event.client_order_id or decision.client_order_id
-                self.orders[decision.order_id] = OrderSubject(
-                    account, owner, symbol, event.key, client_order_id, record.seq
-                )
         return Subject(
             _given(account),
             _given(owner),
@@ -139,25 +164,45 @@ class Subjects:
             tuple(dict.fromkeys(name for name in named if name)),
         )
 
-    def _result(self, event: CommandResult) -> Subject:
+    def _follow_request(self, record: Record) -> None:
+        event, decision = record.event, record.decision
+        order_id = decision.order_id
+        if not order_id or decision.verdict not in _TAKEN:
+            return
+        self._commands[record.seq] = order_id
+        if isinstance(event, Place | Replace) and not event.flags & values.FLAG_TEST:
+            account, owner = self.account_of(record, event)
+            client_order_id = event.client_order_id or decision.client_order_id
+            self.orders[order_id] = OrderSubject(
+                account, owner, event.symbol, event.key, client_order_id, record.seq
+            )
+
+    def _follow_result(self, event: CommandResult) -> None:
         asked = self._commands.pop(event.command_id, 0)
-        ended = [order.order_id for order in event.ended]
-        subject = self._of_orders(_given(event.order_id, asked, *ended))
         if event.unknown:
-            return subject
+            return
         order_id = event.order_id or asked
         order = self.orders.get(order_id)
         placed = order is not None and order.command_id == event.command_id
         refused = not event.accepted or event.replaced_refusal is not None
         over = event.accepted and event.status and event.status not in LIVE_STATUSES
         if over or (placed and refused):
-            ended.append(order_id)
-        for number in ended:
-            self.orders.pop(number, None)
-        return subject
+            self.orders.pop(order_id, None)
+        for ended in event.ended:
+            self.orders.pop(ended.order_id, None)
 
     def _of_orders(self, order_ids: tuple[int, ...]) -> Subject:
         """Return the subject of a report that names only orders."""
+        if len(order_ids) == 1 and (order := self.orders.get(order_ids[0])) is not None:
+            return Subject(
+                _given(order.account),
+                _given(order.owner),
+                _given(order.symbol),
+                _given(order.key),
+                (),
+                order_ids,
+                (order.client_order_id,),
+            )
         known = [self.orders[order_id] for order_id in order_ids if order_id in self.orders]
         return Subject(
             accounts=_given(*(order.account for order in known)),
@@ -240,10 +285,9 @@ class Subjects:
     def _session(self, event: Event) -> Subject:
         match event:
             case SessionOpened():
-                self._sessions[event.session] = (event.key, event.ip)
                 return Subject(keys=_given(event.key), addresses=_given(event.ip))
             case SessionClosed():
-                key, address = self._sessions.pop(event.session, (0, 0))
+                key, address = self._sessions.get(event.session, (0, 0))
                 return Subject(keys=_given(key), addresses=_given(address))
             case RefusedAggregate() | ClearBan():
                 return Subject(addresses=_given(event.ip))

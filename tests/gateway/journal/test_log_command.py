@@ -10,9 +10,9 @@ import typer
 from typer.testing import CliRunner, Result
 
 from gateway.commands import log
-from gateway.commands.log import DECISION_KEY_NAME
 from gateway.decision_id import DecisionIds
 from gateway.journal.manifest import read_manifest, write_manifest
+from gateway.logview.sources import DECISION_KEY_NAME
 
 from .conftest import START_NS, MakeWriter, sample
 

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from gateway.decision_id import DecisionIds
-from gateway.journal import Record
-from gateway.logview.query import Query, find, view
+from gateway.journal import Record, find_run
+from gateway.logview.query import Query, find
 from gateway.logview.rendering import EVENT_NAMES, Names, record_line, record_tree
 from gateway.logview.subjects import Subjects
 from gateway.logview.times import time_ns, time_text
@@ -112,7 +112,7 @@ def seqs(run: Path, **filters: object) -> list[int]:
     """Return the numbers of the records that match."""
     query = Query(**filters)  # type: ignore[arg-type]
     assert query.problems() == []
-    return [found.record.seq for found in find(run, query)]
+    return [found.record.seq for found in find(find_run(run), query)]
 
 
 @pytest.mark.parametrize(
@@ -174,8 +174,8 @@ def test_ended_orders_are_forgotten() -> None:
 
 def tree_of(run: Path, seq: int, ids: DecisionIds | None = None) -> dict[str, object]:
     """Return the tree of one record, through JSON and back."""
-    (found,) = find(run, Query(seq=seq))
-    return json.loads(msgspec.json.encode(record_tree(*found, ids)))  # type: ignore[no-any-return]
+    (found,) = find(find_run(run), Query(seq=seq))
+    return json.loads(msgspec.json.encode(record_tree(*found[:3], ids)))  # type: ignore[no-any-return]
 
 
 def test_tree_of_a_refusal(run: Path) -> None:
@@ -254,7 +254,9 @@ def test_every_record_has_a_line(run: Path) -> None:
         Record(seq, START_NS + seq * 1_000_000, event, decision)
         for seq, (event, decision) in enumerate(COURSE, 1)
     )
-    lines = [record_line(*found) for found in view(records)]
+    subjects = Subjects()
+    names = Names(subjects.directory)
+    lines = [record_line(record, subjects.observe(record), names) for record in records]
     assert all(line.isprintable() for line in lines)
     assert "BUY LIMIT 0.5 @ 27123.45" in lines[9]
     assert "alice" in lines[10]

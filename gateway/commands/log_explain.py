@@ -1,0 +1,113 @@
+"""`ordergate log explain`: what every rule said of one decision, and what it knew."""
+
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from gateway.commands.common import console, errors, fail, print_json
+from gateway.commands.log_options import DataOption, JsonOption, RunOption, open_source
+from gateway.commands.progress import records_progress
+from gateway.journal import JournalError
+from gateway.journal.manifest import DATA_DIRECTORY
+from gateway.logview.explaining import ExplainedDecision, explain
+from gateway.logview.measures import measured
+from gateway.logview.rendering import printable
+from gateway.logview.times import time_text
+from rules.rulebook import RulebookError
+from rules.units import duration_text
+from rules.values import NS_PER_DAY
+
+_EARLIEST_TIME_NS: Final = 366 * NS_PER_DAY
+"""Nanoseconds beyond this are a time, and those below a duration."""
+
+
+def add_to(log: typer.Typer) -> None:
+    """Add the command."""
+    log.command(name="explain")(explain_command)
+
+
+def explain_command(
+    decision: Annotated[str, typer.Argument(help="Decision id or sequence number.")],
+    data: DataOption = Path(DATA_DIRECTORY),
+    run_id: RunOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Show what every rule said of one decision, with limits, observed values and the facts."""
+    source = open_source(data, run_id)
+    try:
+        run, seq = source.locate(decision)
+        with records_progress("replaying", seq, quiet=as_json) as progress:
+            explained = explain(run, seq, source.ids(run), progress)
+    except RulebookError as error:
+        fail(*error.errors)
+    except (JournalError, ValueError) as error:
+        fail(str(error))
+    if as_json:
+        print_json(explained)
+    else:
+        _print_explained(explained)
+
+
+def _print_explained(explained: ExplainedDecision) -> None:
+    record = explained.record
+    console.print(
+        f"record {record['seq']} of run {explained.run}, {record['time']}",
+        markup=False,
+        soft_wrap=True,
+    )
+    if record["decision_id"]:
+        console.print(f"decision id {record['decision_id']}", markup=False, soft_wrap=True)
+    console.print(
+        f"{record['event']}: {record['verdict']}, rulebook {explained.rulebook} "
+        f"revision {explained.revision}",
+        markup=False,
+        soft_wrap=True,
+    )
+    if not explained.agrees:
+        errors.print("deciding it again gives another decision; see `ordergate replay`")
+    _print_tree("input", record["input"])
+    _print_tree("decision", record["decision"] | {"breaches": [], "shadows": []})
+    for kind in ("breaches", "shadows"):
+        for breach in record["decision"][kind]:
+            told = {
+                field: measured(breach[field], breach["rule"], breach["reason"])
+                for field in ("limit", "observed")
+            }
+            _print_tree(kind, breach | told)
+    table = Table(title="rules", title_justify="left")
+    for heading in ("stage", "rule", "mode", "verdict", "limit", "observed", "detail"):
+        table.add_column(heading, overflow="fold")
+    for view_ in explained.rules:
+        table.add_row(
+            view_.stage,
+            view_.rule,
+            view_.mode,
+            "passed" if view_.passed else view_.reason or "refused",
+            measured(view_.limit, view_.rule, view_.reason),
+            measured(view_.observed, view_.rule, view_.reason),
+            printable(view_.detail),
+        )
+    console.print(table)
+    for name, facts in explained.facts.items():
+        _print_tree(name, facts)
+
+
+def _print_tree(title: str, tree: dict[str, Any]) -> None:
+    """Print a tree's fields that say something, as a table of two columns."""
+    table = Table(title=title, title_justify="left", show_header=False)
+    table.add_column("field")
+    table.add_column("value", overflow="fold")
+    for field, value in tree.items():
+        if value not in (None, "", 0, "0", [], False) or field in ("limit", "observed"):
+            table.add_row(Text(field), Text(printable(_text(field, value))))
+    console.print(table)
+
+
+def _text(field: str, value: Any) -> str:
+    if field.endswith("_ns") and isinstance(value, int) and not isinstance(value, bool):
+        return time_text(value) if value > _EARLIEST_TIME_NS else duration_text(value)
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -1,0 +1,125 @@
+"""Which runs are read: one, or all of a data directory, oldest first.
+
+A path names either a data directory or the directory of one run. What belongs to all runs, the
+key of the decision ids and the journal of reads, is in the data directory.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from gateway.decision_id import DecisionIds
+from gateway.journal import JournalError, Run, find_run, read_run
+from gateway.journal.manifest import MANIFEST_NAME, read_manifest, run_directories
+from gateway.journal.segment import segment_numbers
+
+DECISION_KEY_NAME: Final = "decision.key"
+"""The key of decision ids, in the data directory."""
+_SEQ_DIGITS_MAX: Final = 18
+
+
+def data_directory(path: Path) -> Path:
+    """Return the data directory that `path` is, or that the run in `path` is in."""
+    if (path / MANIFEST_NAME).is_file():
+        resolved = path.resolve()
+        if resolved in run_directories(resolved.parent):
+            return resolved.parent
+    return path
+
+
+class Source:
+    """The runs that are read, oldest first.
+
+    `problems` gathers what could not be read; an answer from a source with problems is incomplete.
+    """
+
+    def __init__(self, data: Path, runs: tuple[Run, ...], problems: list[str]) -> None:
+        self.data = data
+        self.runs = runs
+        self.problems = problems
+        self._ids: dict[str, DecisionIds | None] = {}
+
+    def ids(self, run: Run) -> DecisionIds | None:
+        """Return the codec of a run's decision ids, None when their key can't be read."""
+        run_id = run.manifest.run_id
+        if run_id not in self._ids:
+            try:
+                key = (self.data / DECISION_KEY_NAME).read_bytes()
+                self._ids[run_id] = DecisionIds(key, run_id)
+            except (OSError, ValueError):
+                self._ids[run_id] = None
+        return self._ids[run_id]
+
+    def locate(self, text: str) -> tuple[Run, int]:
+        """Return the run and the number of the record meant by a decision id or a plain number.
+
+        A plain number is looked for in the newest run first. Raises ValueError when no run has
+        such a record.
+        """
+        wanted = text.strip().lower()
+        for run in reversed(self.runs):
+            ids = self.ids(run)
+            seq = ids.decode(wanted) if ids is not None else None
+            if seq:
+                return run, seq
+        if wanted.isascii() and wanted.isdigit() and len(wanted) <= _SEQ_DIGITS_MAX:
+            number = int(wanted)
+            for run in reversed(self.runs):
+                if number and _holds(run, number):
+                    return run, number
+        known = any(self.ids(run) is not None for run in self.runs)
+        hint = "" if known else f"; {DECISION_KEY_NAME} can't be read"
+        raise ValueError(
+            f"`{text}` is neither a decision id nor a sequence number of this record{hint}"
+        )
+
+    def narrowed(self, run: Run) -> "Source":
+        """Return a source of one of the runs."""
+        return Source(self.data, (run,), self.problems)
+
+    def records_expected(self) -> int:
+        """Return how many records there are at least, without reading them."""
+        return sum(segment.count for run in self.runs for segment in run.manifest.segments)
+
+
+def source_of(path: Path, run_id: str = "") -> Source:
+    """Return the runs meant by `path`: a run's directory, or a data directory's `run_id` or all.
+
+    A start that ended before it recorded anything is passed over; any other run that can't be
+    read is a problem of the source. Raises JournalError when there is nothing to read.
+    """
+    data = data_directory(path)
+    if run_id or (path / MANIFEST_NAME).is_file():
+        return Source(data, (find_run(path, run_id),), [])
+    runs: list[Run] = []
+    problems: list[str] = []
+    for directory in run_directories(path):
+        try:
+            runs.append(Run(directory, read_manifest(directory)))
+        except JournalError as error:
+            if (directory / MANIFEST_NAME).exists() or segment_numbers(directory):
+                problems.append(f"run {directory.name} can't be read: {error}")
+    if not runs:
+        find_run(path)
+        raise JournalError(*problems)
+    return Source(data, tuple(runs), problems)
+
+
+def runs_within(source: Source, from_ns: int, to_ns: int) -> Iterator[Run]:
+    """Yield the runs that can hold a record from `from_ns` to before `to_ns` (0: no end)."""
+    for run in source.runs:
+        segments = [segment for segment in run.manifest.segments if segment.count]
+        ended = run.manifest.status == "ended" and segments
+        if segments and to_ns and segments[0].first_ns >= to_ns:
+            continue
+        if ended and segments[-1].last_ns < from_ns:
+            continue
+        yield run
+
+
+def _holds(run: Run, seq: int) -> bool:
+    try:
+        found = next(read_run(run.path, seq), None)
+    except JournalError:
+        return False
+    return found is not None and found.seq == seq

@@ -1,0 +1,95 @@
+"""The end of the record, and what is added to it: over segments, and on into the next run."""
+
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+from gateway.journal import JournalError, Run
+from gateway.journal.manifest import read_manifest, run_directories
+from gateway.journal.reader import RunReader
+from gateway.journal.segment import segment_numbers
+from gateway.logview.query import Found
+from gateway.logview.rendering import Names
+from gateway.logview.sources import Source
+from gateway.logview.subjects import Subjects
+
+
+class Follower:
+    """Shows the last records of the newest run, and then what is added, poll by poll.
+
+    With `onward` it goes on into the next run of the data directory when there is one; else it
+    ends with the run it began with. Runs that could not be read to their end are problems of the
+    source.
+    """
+
+    def __init__(self, source: Source, onward: bool) -> None:
+        """Raise JournalError when the newest run can't be read."""
+        self._source = source
+        self._onward = onward
+        self._open(source.runs[-1])
+
+    @property
+    def run(self) -> Run:
+        """The run that is being followed."""
+        return self._run
+
+    def last(self, count: int) -> list[Found]:
+        """Return the last `count` records there are now; raises JournalError."""
+        expected = sum(segment.count for segment in self._run.manifest.segments)
+        first = self._run.manifest.segments[0].first_seq if self._run.manifest.segments else 0
+        kept: deque[Found] = deque(maxlen=count)
+        for record in self._reader.records():
+            # What is surely not among the last is only followed, which is cheaper.
+            if record.seq < first + expected - count:
+                self._subjects.follow(record)
+            else:
+                subject = self._subjects.observe(record)
+                kept.append(Found(record, subject, self._names, self._run))
+        return list(kept)
+
+    def more(self) -> Iterator[Found]:
+        """Yield what was added since; goes on to the next run where there is one.
+
+        Raises JournalError for damage in the last run there is.
+        """
+        while True:
+            following = self._next()
+            try:
+                for record in self._reader.records():
+                    subject = self._subjects.observe(record)
+                    yield Found(record, subject, self._names, self._run)
+            except JournalError as error:
+                if following is None:
+                    raise
+                self._source.problems.append(str(error))
+            if following is None:
+                return
+            self._open(following)
+
+    def over(self) -> bool:
+        """Tell whether nothing can be added any more; what was added before may still be unread."""
+        return not self._onward and read_manifest(self._run.path).status == "ended"
+
+    def _next(self) -> Run | None:
+        """Return the run that follows, once it has a record to read."""
+        if not self._onward:
+            return None
+        for path in run_directories(self._source.data):
+            if _order(path) > _order(self._run.path) and segment_numbers(path):
+                try:
+                    return Run(path, read_manifest(path))
+                except JournalError:
+                    continue
+        return None
+
+    def _open(self, run: Run) -> None:
+        self._run = run
+        self._reader = RunReader(run.path)
+        self._subjects = Subjects()
+        self._names = Names(self._subjects.directory)
+
+
+def _order(path: Path) -> tuple[str, int]:
+    """Return what runs are sorted by: their start, then their number within the instant."""
+    start, _, number = path.name.partition("-")
+    return start, int(number or 1)
