@@ -157,14 +157,37 @@ class Amend(Request, frozen=True, array_like=True, gc=False, tag="A"):
     """Only a smaller quantity at the same price will do: all that keeps time priority."""
 
 
-class RefusedAggregate(Event, frozen=True, array_like=True, gc=False, tag="XA"):
-    """Several refusals of one banned or unauthenticated address as one record with a count."""
+class RefusedShare(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What an aggregate holds of one address."""
 
     ip: int
+    reasons: tuple[tuple[Reason, int], ...]
+    """How many were refused for each reason."""
+    gate_count: int = 0
+    """How many were for the gate's own routes, which are no raw requests."""
+    weight: int = 0
+    """What they cost of the address's request weight."""
+    gate_weight: int = 0
+    """What they cost of its budget for the gate's own routes."""
+    last_seq: int = 0
+    """The last refusal of the address that was recorded alone; 0 when none was within the second.
+    Clients were told its decision id."""
+
+
+class RefusedAggregate(Event, frozen=True, array_like=True, gc=False, tag="XA"):
+    """Refusals of banned or unauthenticated addresses within one second, counted in one record."""
+
+    ip: int
+    """The address, 0 when there are several shares."""
     reason: Reason
+    """The first reason of the first share."""
     count: int
+    """All of them."""
     first_ns: int
     last_ns: int
+    """Core time of the first and the last one."""
+    shares: tuple[RefusedShare, ...] = ()
+    """By address; one of address 0 stands for addresses that could not be told apart."""
 
 
 # --- Reports of the engine --------------------------------------------------------------------
@@ -264,6 +287,10 @@ class TradeBust(Report, frozen=True, array_like=True, gc=False, tag="TB"):
     sell_order_id: int
     buy_account: int
     sell_account: int
+    traded_ns: int = 0
+    """When it was executed, 0 when not told: then it counts as executed just now."""
+    maker_side: int = 0
+    """Side of the order that rested, 0 when not told."""
 
 
 class BalanceAdjusted(Report, frozen=True, array_like=True, gc=False, tag="BA"):
@@ -412,6 +439,15 @@ class RulebookChanged(Event, frozen=True, array_like=True, gc=False, tag="RB"):
     text: str
 
 
+class RecordSpace(Event, frozen=True, array_like=True, gc=False, tag="RS"):
+    """The room on the disk of the record became less, or more again."""
+
+    space: int
+    """`SPACE_*`."""
+    free_bytes: int
+    """What was found free."""
+
+
 class RunBegan(Event, frozen=True, array_like=True, gc=False, tag="RN"):
     """A run has taken over what the run before it left, and serves from here on."""
 
@@ -419,6 +455,16 @@ class RunBegan(Event, frozen=True, array_like=True, gc=False, tag="RN"):
     """The run before, empty when there was none."""
     next_order_id: int
     """The first order id of this run: ids of earlier runs are not given again."""
+
+
+class ActOnCase(Event, frozen=True, array_like=True, gc=False, tag="AC"):
+    """Something was said about a conduct case, or an operator decided it."""
+
+    case: int
+    act: int
+    """`CASE_ACT_*` of `rules.values`."""
+    note: str
+    actor: str
 
 
 # --- Definitions ------------------------------------------------------------------------------
@@ -473,6 +519,17 @@ class DefineKey(Event, frozen=True, array_like=True, gc=False, tag="DK"):
     enabled: bool = True
 
 
+class LinkOwners(Event, frozen=True, array_like=True, gc=False, tag="LO"):
+    """From here on an owner is judged together with the others of a group, or (0) alone."""
+
+    owner: int
+    group: int
+    """A number of `Define` with kind `DEFINE_GROUP`."""
+    note: str = ""
+    """What the link rests on."""
+    actor: str = ""
+
+
 AnyEvent: TypeAlias = (
     Query
     | RefusedRequest
@@ -506,6 +563,9 @@ AnyEvent: TypeAlias = (
     | DefineSymbol
     | DefineAccount
     | DefineKey
+    | RecordSpace
+    | ActOnCase
+    | LinkOwners
 )
 """The union the record is decoded with."""
 

@@ -148,6 +148,8 @@ def _bust_message(names: Names, bust: TradeBust) -> wire.TradeBust:
         sell_order_id=bust.sell_order_id,
         buy_account=names.account_name(bust.buy_account),
         sell_account=names.account_name(bust.sell_account),
+        traded_ns=bust.traded_ns,
+        maker_side=_code(bust.maker_side),
     )
 
 
@@ -317,6 +319,8 @@ def _read_bust(names: Names, begin: tuple[int, int], message: wire.TradeBust) ->
         message.sell_order_id,
         names.account(message.buy_account),
         names.account(message.sell_account),
+        message.traded_ns,
+        message.maker_side,
     )
 
 

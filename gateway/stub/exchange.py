@@ -37,9 +37,11 @@ from rules.events import (
 )
 from rules.reasons import Reason
 from rules.values import (
+    BUY,
     CANCELED,
     RESTRICT_NONE,
     RESTRICT_ONLY_NEW,
+    SELL,
     STP_NONE,
 )
 
@@ -233,6 +235,8 @@ class MatchingExchange:
                 trade.sell_order_id,
                 trade.buy_account,
                 trade.sell_account,
+                trade.engine_ns,
+                BUY if trade.buyer_is_maker else SELL,
             )
         )
         note = f"commission of annulled trade {trade_id}"

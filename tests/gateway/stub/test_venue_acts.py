@@ -63,7 +63,10 @@ def test_bust_reverses_both_sides():
     venue.sell(BOB, 100, 1)
     seq = venue.exchange.engine_seq
     reports = venue.exchange.bust(1, 99)
-    assert reports[0] == TradeBust(seq + 1, 99, 1, SYMBOL, 100 * E8, E8, 1, 2, ALICE, BOB)
+    traded_ns = venue.now_ns
+    assert reports[0] == TradeBust(
+        seq + 1, 99, 1, SYMBOL, 100 * E8, E8, 1, 2, ALICE, BOB, traded_ns, BUY
+    )
     assert [(report.account, report.asset, report.delta_e8) for report in reports[1:]] == [
         (ALICE, BASE, 100_000),
         (BOB, QUOTE, 20_000_000),
