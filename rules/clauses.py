@@ -5,10 +5,12 @@ such as `500ms`, `10s`, `1m`, `24h`, `3d`, and prices, quantities and shares are
 (never floating point). `rules.rulebook` turns them into integers once, at load time.
 """
 
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import msgspec
 
+from rules import conduct_clauses as conduct
+from rules.clause_base import Clause, Mode
 from rules.texts import (
     Count,
     DecimalText,
@@ -19,17 +21,7 @@ from rules.texts import (
     SwitchableDecimalText,
 )
 
-Mode: TypeAlias = Literal["enforce", "shadow", "off"]
-"""Refuse; only record what would have been refused; or not evaluate at all."""
-
-
-class Clause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of a rule's parameters."""
-
-    mode: Mode = "off"
-    """Refuse; only record what would have been refused; or do not evaluate."""
-    note: str = ""
-    """Where the numbers come from; shown by `ordergate rulebook show`."""
+__all__ = ["Clause", "Mode"]
 
 
 class WindowClause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,6 +48,10 @@ class BanLadderClause(Clause, frozen=True, kw_only=True):
     """Each further ban is so many times as long as the one before."""
     forgiven_after: DurationText = "24h"
     """Time since the end of the last ban after which the next is a first one again."""
+
+
+class OverloadClause(Clause, frozen=True, kw_only=True):
+    """What is shed when there is no room: strangers, then queries, then new orders."""
 
 
 class RawRequestsClause(Clause, frozen=True, kw_only=True):
@@ -249,12 +245,29 @@ class OrderToTradeClause(Clause, frozen=True, kw_only=True):
     """Time of day, UTC, at which the counts begin anew."""
     count_rejects: bool = True
     """Whether refused messages are counted (RTS 9 says input messages)."""
+    rolling: DurationText = "0s"
+    """Length of a rolling window beside the session, in whole steps; `0s` for none."""
+    rolling_step: DurationText = "30s"
+    """The rolling window moves on by this much at a time."""
+    rolling_max_number: SwitchableDecimalText = ""
+    """Highest ratio by number in the rolling window; empty: counted and reported."""
+    rolling_max_volume: SwitchableDecimalText = ""
+    """Highest ratio by volume in the rolling window; empty: counted and reported."""
+    rolling_minimum_orders: Count = 100
+    """No judgement before so many counted messages in the rolling window."""
+    notice: DecimalText = "0.8"
+    """From this share of a maximum on the client is told."""
+    slow_interval: DurationText = "1s"
+    """Least time between two messages above a maximum, up to `cancel_only` times it."""
+    cancel_only: DecimalText = "1"
+    """Above so many times a maximum only cancels pass; `1`: there is no slow step."""
 
 
 class RuleClauses(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The `[rules.*]` tables of a rulebook; an absent rule is off."""
 
     ban_ladder: BanLadderClause = BanLadderClause()
+    overload: OverloadClause = OverloadClause()
     raw_requests: RawRequestsClause = RawRequestsClause()
     request_weight: RequestWeightClause = RequestWeightClause()
     authentication: AuthenticationClause = AuthenticationClause()
@@ -283,6 +296,12 @@ class RuleClauses(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     balance: BalanceClause = BalanceClause()
     resting_time: RestingTimeClause = RestingTimeClause()
     order_to_trade: OrderToTradeClause = OrderToTradeClause()
+    owner_self_trade: conduct.OwnerSelfTradeClause = conduct.OwnerSelfTradeClause()
+    tape_painting: conduct.TapePaintingClause = conduct.TapePaintingClause()
+    fictitious_bids: conduct.FictitiousBidsClause = conduct.FictitiousBidsClause()
+    matched_trades: conduct.MatchedTradesClause = conduct.MatchedTradesClause()
+    target_ramp: conduct.TargetRampClause = conduct.TargetRampClause()
+    conduct_standing: conduct.ConductStandingClause = conduct.ConductStandingClause()
 
 
 class EndpointClause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

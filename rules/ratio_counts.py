@@ -3,7 +3,7 @@
 The rule counts with them per owner and symbol; a simulation counts a whole recording with them.
 """
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rules.values import E8
 
@@ -12,6 +12,37 @@ WEIGHT_CANCEL: Final = 1
 WEIGHT_MODIFY: Final = 2
 WEIGHT_IMMEDIATE_DELETED: Final = 1
 """What an IOC or FOK order counts more when its rest is deleted."""
+
+
+class AnnexRow(NamedTuple):
+    """One kind of order of RTS 9's Annex: what its messages count, and how they come in here."""
+
+    kind: str
+    new: int
+    delete: int
+    modify: int
+    deleted_rest: int
+    """Counted more when the venue deletes what is not executed at once."""
+    legs: int
+    """Orders it is sent as; each leg is a message of its own, so a row is legs times one order."""
+
+
+ANNEX: Final = (
+    AnnexRow("limit", 1, 1, 2, 0, 1),
+    AnnexRow("stop", 1, 1, 2, 0, 1),
+    AnnexRow("market", 1, 1, 2, 0, 1),
+    AnnexRow("immediate or cancel", 1, 1, 2, 1, 1),
+    AnnexRow("fill or kill", 1, 1, 2, 1, 1),
+    AnnexRow("iceberg", 1, 1, 2, 0, 1),
+    AnnexRow("market to limit", 1, 1, 2, 0, 1),
+    AnnexRow("quote", 2, 2, 4, 0, 2),
+    AnnexRow("peg", 1, 1, 2, 0, 1),
+    AnnexRow("trailing stop", 1, 1, 2, 0, 1),
+    AnnexRow("at best limit", 1, 1, 2, 0, 1),
+    AnnexRow("one cancels the other", 2, 2, 4, 0, 2),
+)
+"""The Annex. What the venue does by itself counts nothing: a stop that is triggered, an iceberg that
+shows its next slice, a peg that follows the price, the leg that goes when the other one trades."""
 
 
 class RatioCounts:
@@ -43,6 +74,19 @@ class RatioCounts:
         self.amends = 0
         self.rejected = 0
         """Messages refused, with their weights; in `number` too where the clause counts them."""
+
+    def plus(self, other: "RatioCounts", sign: int = 1) -> "RatioCounts":
+        """Return these counts and `other` together, or with -1 these without `other`."""
+        made = RatioCounts()
+        made.number = self.number + sign * other.number
+        made.volume_e8 = self.volume_e8 + sign * other.volume_e8
+        made.trades = self.trades + sign * other.trades
+        made.volume_traded_e8 = self.volume_traded_e8 + sign * other.volume_traded_e8
+        made.orders = self.orders + sign * other.orders
+        made.cancels = self.cancels + sign * other.cancels
+        made.amends = self.amends + sign * other.amends
+        made.rejected = self.rejected + sign * other.rejected
+        return made
 
     def state(self) -> list[Any]:
         """Return the counts as plain values; volumes as text, since they may pass 63 bits."""

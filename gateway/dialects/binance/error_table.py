@@ -282,9 +282,21 @@ ENTRIES: Final[dict[Reason, Entry]] = {
     R.ORDER_TO_TRADE_RATIO: Entry(
         400,
         ORDER_REJECTED,
-        "Order-to-trade ratio is above its limit.",
+        "Order-to-trade ratio is above its limit until {until_ms}.",
         E8,
         "As ORDER_SIZE.",
+    ),
+    R.OWNER_SELF_TRADE: Entry(
+        400,
+        ORDER_REJECTED,
+        "Order would trade with an order of the same owner.",
+        note="As ORDER_SIZE.",
+    ),
+    R.CONDUCT_LIMIT: Entry(
+        400,
+        ORDER_REJECTED,
+        "Order is not taken while a conduct case is open.",
+        note="As ORDER_SIZE; `ordergate.caseId` names the case.",
     ),
     R.ENGINE_UNKNOWN_ORDER: Entry(400, CANCEL_REJECTED, "Unknown order sent."),
     R.ENGINE_WOULD_TAKE: Entry(400, ORDER_REJECTED, "Order would immediately match and take."),
