@@ -9,18 +9,23 @@ the whole path of an order is one synchronous drain, without task, future or awa
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Final, Protocol, TypeAlias
+from functools import partial
+from typing import Final, TypeAlias
 
 from gateway.clock import Clock
 from gateway.directory import Directory
-from gateway.engine.port import EnginePort
+from gateway.engine.commands import command_for
+from gateway.engine.port import Command, EnginePort
+from gateway.journal.commit import Commit
 from gateway.journal.errors import JournalError
 from gateway.outbox import Outbox
 from gateway.outcome import Outcome, Reply
+from gateway.record import STALL_NS, Held, Record, Recorder, Reserve, described
 from rules.book import Book
-from rules.decisions import REFUSED, Breach, Decision
+from rules.decisions import ACCEPTED, REFUSED, Breach, Decision
 from rules.events import (
     Amend,
+    Cancel,
     CommandResult,
     Define,
     DefineAccount,
@@ -28,27 +33,28 @@ from rules.events import (
     DefineSymbol,
     Event,
     Place,
+    Query,
+    Reference,
+    RefusedRequest,
     Replace,
 )
 from rules.pipeline import Pipeline
 from rules.reasons import Reason
 from rules.rulebook import Rulebook
+from rules.values import NS_PER_SECOND
 
 Listener: TypeAlias = Callable[[int, int, Event, Decision], None]
 """Called with (seq, now_ns, event, decision) of every event after its record."""
 
 _RISK: Final = frozenset((Place, Replace, Amend))
 """Requests that can add risk: refused while the record is lost."""
+_DISPENSABLE: Final = frozenset((Query, RefusedRequest, Reference))
+"""What is passed over once the reserve is half full, so that cancels and reports always fit."""
+_COMMANDED: Final = frozenset((Place, Replace, Amend, Cancel))
+"""Requests that become one command."""
 _DEFINITIONS: Final = frozenset((Define, DefineSymbol, DefineAccount, DefineKey))
 
 _logger = logging.getLogger(__name__)
-
-
-class Recorder(Protocol):
-    """What the core needs of the record."""
-
-    def append(self, seq: int, now_ns: int, event: Event, decision: Decision) -> None:
-        """Record one event and its decision; when this returns, they may take effect."""
 
 
 class CoreStoppedError(RuntimeError):
@@ -60,8 +66,8 @@ class Core:
 
     `listeners` are told of each event after its record; a fault in one is logged and counted in
     `listener_faults`. `record_fault` is empty while the record can be written; afterwards orders
-    are refused, and cancels, kills and engine reports go on unrecorded. `stopped` says which bug
-    ended the core, empty while it runs.
+    are refused, and cancels, kills and engine reports go to the reserve, or on unrecorded when it
+    is lost too. `stopped` says which bug ended the core, empty while it runs.
     """
 
     def __init__(
@@ -80,13 +86,43 @@ class Core:
         self.listeners: tuple[Listener, ...] = ()
         self.listener_faults = 0
         self.seq = 0
-        self.record_fault = ""
         self.stopped = ""
         self.outbox = Outbox(self.book, engine, self.submit, deadline_ns)
         self._clock = clock
-        self._recorder = recorder
+        self._record = Record(recorder)
+        self._withheld: dict[int, Held] = {}
+        """Orders that were decided when the record was lost, until they are taken back."""
         self._queue: deque[tuple[Event, Reply | None]] = deque()
         self._draining = False
+        self._since_ns = 0
+        """Receive clock when the present drain began, where decisions wait for the disk."""
+
+    @property
+    def record_fault(self) -> str:
+        """Why the record is lost, empty while it can be written."""
+        return self._record.fault
+
+    @property
+    def unreleased(self) -> int:
+        """Number of decisions that wait for their record."""
+        return len(self._record.held)
+
+    def secure(
+        self, commit: Commit | None, reserve: Reserve | None = None, stall_ns: int = STALL_NS
+    ) -> None:
+        """Have each decision from now on wait until `commit` says that its record is safe.
+
+        Called once, after the start and before anything is served: what was decided until now is
+        made safe first, while the caller waits. `reserve` continues a record that is lost, which
+        it is too when a record waits for longer than `stall_ns`.
+        """
+        self._record.secure(
+            commit, reserve, stall_ns, lambda new: new.watch(self._recorded, self._record_lost)
+        )
+        if commit is not None:
+            commit.appended(self.seq)
+            if not commit.flush(stall_ns / NS_PER_SECOND) and not self.record_fault:
+                self._record_lost("the disk has not confirmed the beginning of the run")
 
     def now_ns(self) -> int:
         """Return core time, UTC in nanoseconds."""
@@ -122,13 +158,30 @@ class Core:
 
     def tick(self) -> None:
         """Fire what time has brought; called regularly, records only what fires."""
-        due = self.now_ns() >= self.outbox.due_ns
-        if due and not self._draining and not self.stopped:
+        if self._draining or self.stopped:
+            return
+        if self._record.held:
+            self._look_after_record()
+        if self.now_ns() >= self.outbox.due_ns:
             self._drain()
+
+    def flush(self) -> None:
+        """Wait until everything that was decided is recorded and has left."""
+        record = self._record
+        while record.held and not self.stopped:
+            commit = record.commit
+            if commit is None or commit.flush(record.stall_ns / NS_PER_SECOND):
+                continue
+            if commit is record.commit:
+                self._record_lost("the disk has confirmed nothing at the end")
+
+    # --- Deciding -----------------------------------------------------------------------------
 
     def _drain(self) -> None:
         self._draining = True
         queue, outbox, clock_ns = self._queue, self.outbox, self._clock.now_ns
+        if self._record.waits:
+            self._since_ns = self._clock.receive_ns()
         try:
             while True:
                 now_ns = clock_ns()
@@ -139,50 +192,158 @@ class Core:
                     event, reply = queue.popleft()
                     self._process(event, reply, now_ns)
                 if not queue:
-                    return
+                    break
         except BaseException as error:
-            # Half a commit must not be followed by another decision.
-            self.stopped = f"{type(error).__name__}: {error}"
-            _logger.critical("the core stopped", exc_info=error)
+            self._stop(error)
             raise
         finally:
             self._draining = False
+        if self._record.held and self._record.commit is not None:
+            self._record.commit.appended(self.seq)
+
+    def _attend(self, act: Callable[[], None]) -> None:
+        """Do what the record has brought, then decide what that has caused."""
+        if self.stopped:
+            return
+        self._draining = True
+        try:
+            act()
+        except BaseException as error:
+            self._stop(error)
+            raise
+        finally:
+            self._draining = False
+        self._drain()
+
+    def _stop(self, error: BaseException) -> None:
+        """Decide nothing more: half a commit must not be followed by another decision."""
+        self.stopped = f"{type(error).__name__}: {error}"
+        _logger.critical("the core stopped", exc_info=error)
 
     def _process(self, event: Event, reply: Reply | None, now_ns: int) -> None:
         kind = type(event)
-        if self.record_fault and kind in _RISK:
-            self._refuse_unrecorded(event, reply, now_ns)
+        record = self._record
+        if record.fault and self._turn_away(event, reply, now_ns):
             return
         seq = self.seq + 1
         decision = self.pipeline.apply(event, now_ns, None, seq)
         self.seq = seq
-        if not self.record_fault:
-            try:
-                self._recorder.append(seq, now_ns, event, decision)
-            except (JournalError, OSError) as error:
-                self.record_fault = f"{type(error).__name__}: {error}"
-                _logger.critical("the record is lost, orders are refused", exc_info=error)
-                if kind in _RISK:
-                    self._take_back(event, seq, reply, now_ns)
-                    return
         if kind in _DEFINITIONS:
+            # Not something that leaves: the next request may need the number already.
             self.directory.on_event(event)
+        command = None
+        if kind in _COMMANDED:
+            # What is sent is what was decided; the book may be further when the record is safe.
+            command = command_for(event, decision, seq, now_ns, self.book)
+        try:
+            record.append(seq, now_ns, event, decision)
+        except (JournalError, OSError) as error:
+            held = Held(seq, now_ns, event, decision, reply, command, self._since_ns)
+            record.held.append(held)
+            self._lose(described(error))
+            return
+        if record.waits:
+            held = Held(seq, now_ns, event, decision, reply, command, self._since_ns)
+            record.held.append(held)
+            return
+        self._let_out(seq, now_ns, event, decision, reply, command)
+
+    # --- Letting out --------------------------------------------------------------------------
+
+    def _let_out(
+        self,
+        seq: int,
+        now_ns: int,
+        event: Event,
+        decision: Decision,
+        reply: Reply | None,
+        command: Command | None,
+    ) -> None:
+        """Let out what a recorded decision allows."""
         for listener in self.listeners:
             try:
                 listener(seq, now_ns, event, decision)
             except Exception:  # whoever looks on must not be able to stop the gate
                 self.listener_faults += 1
                 _logger.exception("event %d could not be shown to %r", seq, listener)
-        self.outbox.release(seq, now_ns, event, decision, reply)
+        if self._withheld and self._is_taken_back(seq, now_ns, event):
+            return
+        self.outbox.release(seq, now_ns, event, decision, reply, command)
 
-    def _refuse_unrecorded(self, event: Event, reply: Reply | None, now_ns: int) -> None:
-        """Refuse an order because its decision could not be recorded."""
+    def _release(self, seq: int) -> None:
+        """Let out what waits, in order, up to record `seq`."""
+        held = self._record.held
+        self.outbox.sent_ns = self._clock.now_ns()
+        while held and held[0].seq <= seq:
+            one = held.popleft()
+            self._let_out(one.seq, one.now_ns, one.event, one.decision, one.reply, one.command)
+
+    def _recorded(self, seq: int) -> None:
+        """Take word that every record up to `seq` is safe."""
+        self._attend(partial(self._release, seq))
+
+    # --- The record is lost -------------------------------------------------------------------
+
+    def _record_lost(self, fault: str) -> None:
+        """Take word that the record can't be made safe."""
+        self._attend(partial(self._lose, fault))
+
+    def _look_after_record(self) -> None:
+        """Hold the disk to its time."""
+        record = self._record
+        if record.commit is not None:
+            record.commit.poll()
+        if record.stalled(self._clock.receive_ns()):
+            self._record_lost(f"the disk has confirmed nothing for over {record.stall_ns} ns")
+
+    def _lose(self, fault: str) -> None:
+        """Go on in the reserve, and take back the orders that have not left."""
+        record = self._record
+        if not record.fault:
+            self._withhold()
+        record.fall_back(fault, self.seq + 1)
+        if not record.waits:
+            self._release(self.seq)
+
+    def _withhold(self) -> None:
+        """Keep orders that wait for their record from leaving; their end is decided next."""
+        for held in reversed(self._record.held):
+            if type(held.event) in _RISK and held.decision.verdict == ACCEPTED:
+                self._withheld[held.seq] = held
+                unsent = CommandResult(
+                    *(held.seq, held.decision.order_id, False, Reason.RECORD_LOST, 0, held.now_ns)
+                )
+                self._queue.appendleft((unsent, None))
+
+    def _is_taken_back(self, seq: int, now_ns: int, event: Event) -> bool:
+        """Tell whether an event is of a withheld order, and answer the order when it has ended."""
+        if seq in self._withheld:
+            return True
+        if type(event) is not CommandResult or event.command_id not in self._withheld:
+            return False
+        held = self._withheld.pop(event.command_id)
+        if held.reply is not None and self._record.recorded:
+            outcome = Outcome(held.seq, held.now_ns, held.event, held.decision, event, now_ns)
+            self.outbox.answer(held.reply, outcome)
+        elif held.reply is not None:
+            self._refuse(held.event, held.reply, now_ns, Reason.RECORD_LOST)
+        return True
+
+    def _turn_away(self, event: Event, reply: Reply | None, now_ns: int) -> bool:
+        """Refuse unrecorded what the lost record has no place for; False for all else."""
+        kind = type(event)
+        record = self._record
+        if kind in _RISK:
+            reason = Reason.RECORD_LOST
+        elif kind in _DISPENSABLE and not record.roomy:
+            reason = Reason.OVERLOADED if record.recorded else Reason.RECORD_LOST
+        else:
+            return False
         if reply is not None:
-            breach = Breach("record", Reason.RECORD_LOST, "a record that can be written", "lost")
-            self.outbox.answer(reply, Outcome(0, now_ns, event, Decision(REFUSED, (breach,))))
+            self._refuse(event, reply, now_ns, reason)
+        return True
 
-    def _take_back(self, event: Event, seq: int, reply: Reply | None, now_ns: int) -> None:
-        """Undo an order that was decided but not recorded, as if the engine had refused it."""
-        unsent = CommandResult(seq, 0, False, Reason.RECORD_LOST, 0, now_ns)
-        self.pipeline.apply(unsent, now_ns, None, seq)
-        self._refuse_unrecorded(event, reply, now_ns)
+    def _refuse(self, event: Event, reply: Reply, now_ns: int, reason: Reason) -> None:
+        """Refuse a request because its decision could not be recorded."""
+        breach = Breach("record", reason, "a record that can be written", "lost")
+        self.outbox.answer(reply, Outcome(0, now_ns, event, Decision(REFUSED, (breach,))))

@@ -11,16 +11,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from gateway.engine.commands import command_for
 from gateway.engine.port import CancelCommand, Command, EnginePort
 from gateway.outcome import Outcome, Reply
 from gateway.sweep import Sweep
 from rules.book import Book, OpenOrder
 from rules.decisions import ACCEPTED, Decision
 from rules.events import (
-    Amend,
     BulkCancel,
-    Cancel,
     CancelAll,
     CommandResult,
     Deadline,
@@ -28,8 +25,6 @@ from rules.events import (
     DefineSymbol,
     EngineSession,
     Event,
-    Place,
-    Replace,
     SetState,
     SetSymbolState,
 )
@@ -62,6 +57,8 @@ class _Waiting(NamedTuple):
     reply: Reply | None
     sweep: Sweep | None
     """The bulk cancel whose slice the command is."""
+    sent_ns: int = 0
+    """When the command left, 0: at once."""
 
 
 class Outbox:
@@ -79,6 +76,8 @@ class Outbox:
     ) -> None:
         self.due_ns = NEVER
         self.faults = 0
+        self.sent_ns = 0
+        """Time from which what is let out now has left, where decisions wait for the disk."""
         self.later: Callable[[Callable[[], None]], object] = _at_once
         self._book = book
         self._engine = engine
@@ -93,10 +92,6 @@ class Outbox:
         self._kill_again_ns = NEVER
         """When orders of a KILLED scope that could not be cancelled are tried again."""
         self._acts: dict[type[Event], _Act] = {
-            Place: self._request,
-            Cancel: self._request,
-            Amend: self._request,
-            Replace: self._request,
             CancelAll: self._cancel_all,
             BulkCancel: self._slice,
             CommandResult: self._result,
@@ -124,7 +119,7 @@ class Outbox:
             self._kill_again()
         if self._waiting:
             oldest = next(iter(self._waiting.values()))
-            due_ns = oldest.now_ns + self._deadline_ns
+            due_ns = (oldest.sent_ns or oldest.now_ns) + self._deadline_ns
             if now_ns >= due_ns:
                 return Deadline(oldest.seq)
             self.due_ns = min(due_ns, self._kill_again_ns)
@@ -133,9 +128,18 @@ class Outbox:
         return None
 
     def release(
-        self, seq: int, now_ns: int, event: Event, decision: Decision, reply: Reply | None
+        self,
+        seq: int,
+        now_ns: int,
+        event: Event,
+        decision: Decision,
+        reply: Reply | None,
+        command: Command | None,
     ) -> None:
-        """Let out what a recorded decision allows."""
+        """Let out what a recorded decision allows; `command` is what it made of a request."""
+        if command is not None:
+            self._send(command, _Waiting(seq, now_ns, event, decision, reply, None))
+            return
         act = self._acts.get(type(event))
         if act is not None:
             act(seq, now_ns, event, decision, reply)
@@ -152,19 +156,13 @@ class Outbox:
 
     # --- Commands -----------------------------------------------------------------------------
 
-    def _request(
-        self, seq: int, now_ns: int, event: Event, decision: Decision, reply: Reply | None
-    ) -> None:
-        command = command_for(event, decision, seq, now_ns, self._book)
-        if command is not None:
-            self._send(command, _Waiting(seq, now_ns, event, decision, reply, None))
-        elif reply is not None:
-            self.answer(reply, Outcome(seq, now_ns, event, decision))
-
     def _send(self, command: Command, waiting: _Waiting) -> None:
+        if waiting.now_ns < self.sent_ns:
+            # The engine's time begins when the command leaves, not when it waits for the disk.
+            waiting = waiting._replace(sent_ns=self.sent_ns)
         self._waiting[waiting.seq] = waiting
         if self.due_ns == NEVER:
-            self.due_ns = waiting.now_ns + self._deadline_ns
+            self.due_ns = (waiting.sent_ns or waiting.now_ns) + self._deadline_ns
         self._engine.send(command)
 
     def _result(
@@ -234,7 +232,11 @@ class Outbox:
     ) -> None:
         """Send a client's cancel of all orders, and see to what one command does not hold."""
         if decision.verdict != ACCEPTED or not decision.more:
-            self._request(seq, now_ns, event, decision, reply)
+            if decision.verdict == ACCEPTED and decision.cancels:
+                command = CancelCommand(seq, decision.cancels, CAUSE_CLIENT)
+                self._send(command, _Waiting(seq, now_ns, event, decision, reply, None))
+            elif reply is not None:
+                self.answer(reply, Outcome(seq, now_ns, event, decision))
             return
         more = BulkCancel(SCOPE_ACCOUNT, decision.account, event.symbol, CAUSE_CLIENT, seq)
         sweep = Sweep(more, Outcome(seq, now_ns, event, decision), reply)

@@ -308,7 +308,8 @@ def test_without_a_record_orders_are_refused_and_cancels_and_kills_pass() -> Non
     assert list(world.book.orders) == [bobs]
     assert len(world.ask(SetState(SCOPE_ACCOUNT, BOB, STATE_KILLED, "test", "tester"))) == 1
     assert world.book.orders == {}
-    assert world.ask(world.query_event())[0].decision.verdict == ACCEPTED
+    (query,) = world.ask(world.query_event())
+    assert query.decision.breaches[0].reason == Reason.RECORD_LOST
     assert world.recorder.recorded_seq < world.core.seq
 
 
