@@ -22,9 +22,8 @@ def write_new(path: Path, parts: Iterable[bytes], mode: int = 0o644) -> Path:
     new.unlink(missing_ok=True)
     try:
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with open(descriptor, "wb") as file:
-            for part in parts:
-                file.write(part)
+        with os.fdopen(descriptor, "wb") as file:
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
     except Exception:

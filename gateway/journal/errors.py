@@ -15,6 +15,14 @@ class JournalUnreadableError(JournalError):
     """The record is not there, or was written by a version this one cannot read."""
 
 
+class JournalKeyError(JournalUnreadableError):
+    """A part of the record is encrypted, and its key is not given or is no key."""
+
+
+class JournalDeletedError(JournalUnreadableError):
+    """A part of the record was deleted when its retention was over."""
+
+
 class JournalCorruptError(JournalError):
     """Bytes of the record are not what was written, from `offset` of `path` on."""
 

@@ -58,6 +58,10 @@ class SealedSegment(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     digest: str
     """SHA-256 in hex of all its bytes before the seal, as the seal states it."""
+    signed_by: str = ""
+    """Id of the Ed25519 key the segment is signed with, empty when it is not."""
+    signature: str = ""
+    """The signature in base64; `gateway.journal.seal` says of what."""
 
 
 class Manifest(msgspec.Struct, kw_only=True):

@@ -2,16 +2,22 @@
 
 Every frame's checksum and the unbroken numbering are checked on the way; digests are the work of
 `verify`. Files are read, not mapped: the writer cuts a segment when it seals it, and a map of
-what is cut off ends the reading process.
+what is cut off ends the reading process. A segment is named by its plain name and read in whatever
+form it is kept; offsets are of the plain bytes.
 """
 
 import zlib
 from collections.abc import Iterator
-from io import FileIO
 from pathlib import Path
 from typing import Final
 
-from gateway.journal.errors import JournalCorruptError, JournalUnreadableError
+from gateway.journal.archive import open_segment, stored_forms
+from gateway.journal.errors import (
+    JournalCorruptError,
+    JournalError,
+    JournalKeyError,
+    JournalUnreadableError,
+)
 from gateway.journal.frame import (
     FORMAT_VERSION,
     FRAME_HEAD,
@@ -25,14 +31,16 @@ from gateway.journal.frame import (
 )
 from gateway.journal.manifest import Manifest, read_manifest
 from gateway.journal.segment import segment_name, segment_numbers
+from gateway.journal.source import Source
 from gateway.journal.tail import examine_tail
+from gateway.journal.tombstone import deleted_error
 from rules.values import INT63_MAX
 
 _CHUNK_BYTES: Final = 1 << 20
 
 
 class SegmentReader:
-    """Frames of one segment file, in order.
+    """Frames of one segment, in order.
 
     `offset` is where the next frame is expected; after `frames` has ended it is the first byte
     that was not read as a valid frame. Calling `frames` again goes on from there.
@@ -45,21 +53,21 @@ class SegmentReader:
     def frames(self) -> Iterator[tuple[int, bytes]]:
         """Yield (offset, payload) of each frame up to the first that is missing or not valid.
 
-        Raises JournalUnreadableError when the file can't be read.
+        Raises JournalUnreadableError when the file can't be read, and JournalCorruptError when an
+        archived one is damaged.
         """
         try:
-            with self.path.open("rb", buffering=0) as file:
-                yield from self._frames(file)
+            with open_segment(self.path) as source:
+                yield from self._frames(source)
         except OSError as error:
             raise JournalUnreadableError(f"{self.path}: {error.strerror}") from None
 
-    def _frames(self, file: FileIO) -> Iterator[tuple[int, bytes]]:
+    def _frames(self, source: Source) -> Iterator[tuple[int, bytes]]:
         unpack, crc32 = FRAME_HEAD.unpack_from, zlib.crc32
         wanted = _CHUNK_BYTES
         while True:
             base, position = self.offset, 0
-            file.seek(base)
-            chunk = file.read(wanted)
+            chunk = source.read_at(base, wanted)
             available = len(chunk)
             while position + FRAME_HEAD_BYTES <= available:
                 length, checksum = unpack(chunk, position)
@@ -83,12 +91,11 @@ class SegmentReader:
 
 
 class RunReader:
-    """Records of a run in order, from `start_seq` on.
+    """Records of a run in order, from `start_seq` on; from its first when that is later.
 
     `records` ends where what is written now ends; calling it again goes on with what has been
     added since. `next_seq` is the record that would come next, `torn_bytes` the length of a torn
-    end found there. Raises JournalUnreadableError
-    when there is no such run.
+    end found there. Raises JournalUnreadableError when there is no such run.
     """
 
     def __init__(self, path: Path, start_seq: int = 1) -> None:
@@ -105,9 +112,12 @@ class RunReader:
         """Yield each record that is there now.
 
         Raises JournalCorruptError with the place of the first damage met, after everything before it
-        was yielded, and JournalUnreadableError.
+        was yielded, and JournalUnreadableError, which is JournalDeletedError where retention has
+        deleted what would come next.
         """
-        if not self._reader.path.exists():
+        if not stored_forms(self._reader.path):
+            if deleted := deleted_error(self.path, self._number):
+                raise deleted
             return
         while True:
             yield from self._segment_records()
@@ -168,8 +178,8 @@ class RunReader:
                     0,
                 )
             self.next_seq = content.first_seq
-            if content.first_seq > self._start_seq and self._number == self._lowest:
-                raise self._corrupt(f"records before {content.first_seq} are missing", 0)
+            if self._number == self._lowest:
+                self._check_beginning(content.first_seq)
         elif isinstance(content, Seal):
             if content.last_seq != self.next_seq - 1:
                 raise self._corrupt(
@@ -178,6 +188,18 @@ class RunReader:
                     offset,
                 )
             self._sealed = True
+
+    def _check_beginning(self, first_seq: int) -> None:
+        """Raise unless the first record there is the run's first or not after the one asked for."""
+        if self._number == 1:
+            if first_seq != self.manifest.first_seq:
+                raise self._corrupt(
+                    f"the first record is {first_seq}, not {self.manifest.first_seq}", 0
+                )
+        elif first_seq > self._start_seq:
+            if deleted := deleted_error(self.path, self._number - 1):
+                raise deleted
+            raise self._corrupt(f"records before {first_seq} are missing", 0)
 
     def _ends_here(self) -> bool:
         """Tell whether what is written ends here; raises JournalCorruptError when damage does."""
@@ -204,6 +226,8 @@ class RunReader:
         if not self._begun(self._number + 1):
             later = [n for n in segment_numbers(self.path) if n > self._number + 1]
             if later and self._begun(later[0]):
+                if deleted := deleted_error(self.path, self._number + 1):
+                    raise deleted
                 missing = self.path / segment_name(self._number + 1)
                 raise JournalCorruptError(missing, 0, "the segment is missing")
             return False
@@ -214,35 +238,51 @@ class RunReader:
 
     def _begun(self, number: int) -> bool:
         """Tell whether a segment exists and its header is written."""
-        try:
-            with (self.path / segment_name(number)).open("rb", buffering=0) as file:
-                return any(file.read(FRAME_HEAD_BYTES))
-        except OSError:
-            return False
+        return segment_begun(self.path / segment_name(number))
 
     def _first_number(self) -> int:
         """Return the segment that holds `start_seq`, or the nearest there is."""
         numbers = segment_numbers(self.path)
         self._lowest = numbers[0] if numbers else 1
         for number in reversed(numbers):
-            first = next(SegmentReader(self.path / segment_name(number)).frames(), None)
-            if first is None:
-                continue
-            try:
-                header = decode_payload(first[1])
-            except JournalUnreadableError:
-                continue
-            if isinstance(header, Header) and header.first_seq <= self._start_seq:
+            entry = self.manifest.sealed(number)
+            first_seq = entry.first_seq if entry is not None else self._header_seq(number)
+            if first_seq is not None and first_seq <= self._start_seq:
                 return number
         return self._lowest
+
+    def _header_seq(self, number: int) -> int | None:
+        """Return the first seq in the header of a segment, None when there is none to be read."""
+        try:
+            first = next(SegmentReader(self.path / segment_name(number)).frames(), None)
+            header = decode_payload(first[1]) if first is not None else None
+        except JournalKeyError:
+            raise
+        except (JournalCorruptError, JournalUnreadableError):
+            return None
+        return header.first_seq if isinstance(header, Header) else None
 
     def _corrupt(self, message: str, offset: int | None = None) -> JournalCorruptError:
         at = self._reader.offset if offset is None else offset
         return JournalCorruptError(self._reader.path, at, message)
 
 
+def segment_begun(path: Path) -> bool:
+    """Tell whether a segment exists and its header is written; an archived one always is."""
+    forms = stored_forms(path)
+    if not forms or forms[0].form != "plain":
+        return bool(forms)
+    try:
+        with open_segment(path) as source:
+            return any(source.read_at(0, FRAME_HEAD_BYTES))
+    except (OSError, JournalError):
+        return False
+
+
 def read_run(path: Path, start_seq: int = 1) -> Iterator[Record]:
     """Yield the records of the run in `path` from `start_seq` to the last written now.
+
+    A `start_seq` before the run's first record means that one.
 
     Raises JournalError as `RunReader` does.
     """

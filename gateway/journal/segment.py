@@ -15,7 +15,8 @@ PREPARED_NAME: Final = "prepared.seg"
 MAKE_SECONDS_MAX: Final = 2.0
 """How long an append waits for a segment that is still being made, before the disk counts as full."""
 
-_SEGMENT_NAME: Final = re.compile(r"([0-9]{6,})\.seg")
+_STORED_NAME: Final = re.compile(r"([0-9]{6,})\.seg(?:\.zst(?:\.enc)?)?")
+"""A segment as it is written, or as `archive` keeps a closed one."""
 
 
 def segment_name(number: int) -> str:
@@ -24,9 +25,9 @@ def segment_name(number: int) -> str:
 
 
 def segment_numbers(directory: Path) -> list[int]:
-    """Return the numbers of the segments in a run's directory, in order."""
-    found = (_SEGMENT_NAME.fullmatch(entry.name) for entry in directory.iterdir())
-    return sorted(int(match[1]) for match in found if match)
+    """Return the numbers of the segments in a run's directory, in any form, in order."""
+    found = (_STORED_NAME.fullmatch(entry.name) for entry in directory.iterdir())
+    return sorted({int(match[1]) for match in found if match})
 
 
 class SegmentSupply:

@@ -9,6 +9,7 @@ import zlib
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from gateway.journal.archive import open_segment
 from gateway.journal.errors import JournalUnreadableError
 from gateway.journal.frame import (
     FRAME_HEAD,
@@ -50,9 +51,8 @@ def examine_tail(path: Path, offset: int, next_seq: int, durability: Durability)
     bytes look like the beginning of a frame in more places than can be tried.
     """
     try:
-        with path.open("rb", buffering=0) as file:
-            file.seek(offset)
-            rest = file.readall()
+        with open_segment(path) as source:
+            rest = source.read_at(offset, max(source.size - offset, 0))
     except OSError as error:
         raise JournalUnreadableError(f"{path}: {error.strerror}") from None
     written = rest.rstrip(b"\x00")

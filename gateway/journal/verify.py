@@ -1,305 +1,153 @@
 """Proving a run whole, or naming the file and the byte at which it is not."""
 
-import hashlib
-from collections.abc import Callable
-from io import FileIO
 from pathlib import Path
-from typing import Final, Literal, NoReturn, TypeAlias
-
-import msgspec
 
 from gateway.journal.errors import JournalError, JournalUnreadableError
-from gateway.journal.frame import (
-    FORMAT_VERSION,
-    FRAME_HEAD_BYTES,
-    Checkpoint,
-    Control,
-    Header,
-    Record,
-    Seal,
-    decode_payload,
-)
 from gateway.journal.manifest import MANIFEST_NAME, Manifest, SealedSegment, read_manifest
-from gateway.journal.reader import SegmentReader
+from gateway.journal.reader import segment_begun
+from gateway.journal.seal import (
+    PublicKey,
+    StoredSignature,
+    check_signature,
+    entry_signature,
+    read_signature,
+    signature_path,
+)
 from gateway.journal.segment import segment_name, segment_numbers
-from gateway.journal.tail import examine_tail
+from gateway.journal.segment_check import Link, SegmentCheck
+from gateway.journal.tombstone import TOMBSTONE_NAME, Tombstone, deleted_text, read_tombstone
+from gateway.journal.verification import (
+    EXIT_CLEAN,
+    EXIT_CORRUPT,
+    EXIT_UNREADABLE,
+    Finding,
+    Kind,
+    Progress,
+    Verification,
+)
 
-EXIT_CLEAN: Final = 0
-EXIT_CORRUPT: Final = 1
-EXIT_UNREADABLE: Final = 2
-
-Kind: TypeAlias = Literal["corrupt", "unreadable"]
-Progress: TypeAlias = Callable[[int], None]
-"""Called with the number of bytes checked so far."""
-
-_CHUNK_BYTES: Final = 1 << 20
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One thing that is wrong, and where."""
-
-    kind: Kind
-    file: str
-    offset: int
-    message: str
-
-
-class Verification(msgspec.Struct, kw_only=True):
-    """What `verify_run` found."""
-
-    run: str
-    status: str
-    segments: int = 0
-    sealed: int = 0
-    records: int = 0
-    first_seq: int = 0
-    last_seq: int = 0
-    bytes: int = 0
-    checkpoints: int = 0
-    sync_marks: int = 0
-    torn_bytes: int = 0
-    """Length of a torn end: an append that was never acknowledged."""
-    torn_file: str = ""
-    torn_offset: int = 0
-    findings: list[Finding] = msgspec.field(default_factory=list)
-
-    @property
-    def exit_code(self) -> int:
-        """0 clean, 1 corrupt, 2 unreadable."""
-        kinds = {finding.kind for finding in self.findings}
-        if "corrupt" in kinds:
-            return EXIT_CORRUPT
-        return EXIT_UNREADABLE if kinds else EXIT_CLEAN
+__all__ = [
+    "EXIT_CLEAN",
+    "EXIT_CORRUPT",
+    "EXIT_UNREADABLE",
+    "Finding",
+    "Progress",
+    "Verification",
+    "verify_run",
+]
 
 
-def verify_run(path: Path, progress: Progress | None = None) -> Verification:
+def verify_run(
+    path: Path, progress: Progress | None = None, public_keys: tuple[PublicKey, ...] = ()
+) -> Verification:
     """Check every byte of the run in `path`; never raises for what it finds there.
 
     Each segment is checked to its first fault; the checks of the next one go on from its header.
+    With public keys the signatures of closed segments are checked too.
     """
     try:
         manifest = read_manifest(path)
         present = segment_numbers(path)
+        tombstone = read_tombstone(path)
     except (JournalError, OSError) as error:
         finding = Finding("unreadable", str(path / MANIFEST_NAME), 0, str(error))
         return Verification(run=path.name, status="unknown", findings=[finding])
-    result = Verification(run=manifest.run_id, status=manifest.status)
-    listed = [segment.number for segment in manifest.segments]
-    begun = max((number for number in present if _begun(path / segment_name(number))), default=0)
-    previous: _SegmentCheck | None = None
-    for number in range(1, max([0, *present, *listed]) + 1):
-        file = path / segment_name(number)
-        followed = number < begun
-        check = _SegmentCheck(file, number, manifest, previous, result, followed, progress)
-        if number in present:
-            check.run()
-        elif followed or number in listed:
-            check.report("corrupt", 0, "the segment is missing")
-        previous = check
-    if not present and not listed:
-        result.findings.append(
-            Finding("unreadable", str(path), 0, "there is a manifest but no segment")
-        )
-    return result
+    return _RunCheck(path, manifest, tombstone, progress, public_keys).run(present)
 
 
-def _begun(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return any(file.read(FRAME_HEAD_BYTES))
-    except OSError:
-        return True
-
-
-class _Stop(Exception):  # noqa: N818 - ends the walk through one segment, nothing more
-    """The rest of the segment can't be judged."""
-
-
-class _SegmentCheck:
-    """The walk through one segment."""
+class _RunCheck:
+    """The walk through the segments of one run."""
 
     def __init__(
         self,
         path: Path,
-        number: int,
         manifest: Manifest,
-        previous: "_SegmentCheck | None",
-        result: Verification,
-        followed: bool,
+        tombstone: Tombstone | None,
         progress: Progress | None,
+        public_keys: tuple[PublicKey, ...],
     ) -> None:
         self.path = path
-        self.number = number
         self.manifest = manifest
-        self.previous = previous
-        self.result = result
-        self.followed = followed
+        self.tombstone = tombstone or Tombstone(run_id=manifest.run_id)
         self.progress = progress
-        self.entry: SealedSegment | None = manifest.sealed(number)
-        self.next_seq = 0
-        """Record expected next, 0 before the header."""
-        self.count = 0
-        self.digest = b""
-        """The digest in the seal, empty before it."""
-        self.trusted_offset = 0
-        """Everything before it is proven by a digest."""
-        self._hash = hashlib.sha256()
-        self._hashed = 0
+        self.public_keys = public_keys
+        self.result = Verification(
+            run=manifest.run_id,
+            status=manifest.status,
+            durability=manifest.durability,
+            signatures_checked=bool(public_keys),
+        )
 
-    def report(self, kind: Kind, offset: int, message: str) -> None:
-        """Add a finding."""
-        self.result.findings.append(Finding(kind, str(self.path), offset, message))
-
-    def run(self) -> None:
-        """Check the whole segment."""
-        try:
-            with self.path.open("rb", buffering=0) as file:
-                reader = SegmentReader(self.path)
-                self.result.segments += 1
-                for offset, payload in reader.frames():
-                    self._frame(file, offset, payload)
-                    if self.digest:
-                        break
-                self._end(file, reader.offset)
-                self.result.bytes += reader.offset
-        except _Stop:
-            return
-        except OSError as error:
-            self.report("unreadable", 0, error.strerror or str(error))
-        except JournalUnreadableError as error:
-            self.report("unreadable", 0, str(error))
-
-    def _frame(self, file: FileIO, offset: int, payload: bytes) -> None:
-        try:
-            content = decode_payload(payload)
-        except JournalUnreadableError as error:
-            self._stop("unreadable", offset, str(error))
-        if offset == 0 or isinstance(content, Header):
-            self._header(offset, content)
-        elif isinstance(content, Record):
-            if content.seq != self.next_seq:
-                self._stop(
-                    "corrupt", offset, f"record {content.seq} where {self.next_seq} should be"
-                )
-            self.next_seq += 1
-            self.count += 1
-            self.result.records += 1
-            self.result.last_seq = content.seq
-            if not self.result.first_seq:
-                self.result.first_seq = content.seq
-        elif isinstance(content, Checkpoint):
-            self.result.checkpoints += 1
-            self._digest(file, offset, content.seq, content.digest, "checkpoint")
-        elif isinstance(content, Seal):
-            self._seal(file, offset, content)
-        else:
-            self.result.sync_marks += 1
-
-    def _header(self, offset: int, content: Record | Control) -> None:
-        if offset or not isinstance(content, Header):
-            self._stop("corrupt", offset, "a segment begins with a header and has no other")
-        if content.format_version > FORMAT_VERSION:
-            self._stop(
-                "unreadable",
-                0,
-                f"format version {content.format_version}; this version reads up to "
-                f"{FORMAT_VERSION}",
+    def run(self, present: list[int]) -> Verification:
+        """Check all segments, those there, those listed and those deleted."""
+        result = self.result
+        listed = [segment.number for segment in self.manifest.segments]
+        gone = [s.number for deletion in self.tombstone.deletions for s in deletion.segments]
+        begun = (n for n in reversed(present) if segment_begun(self.path / segment_name(n)))
+        last_begun = next(begun, 0)
+        link: Link | None = None
+        for number in range(1, max([0, *present, *listed, *gone]) + 1):
+            file = self.path / segment_name(number)
+            check = SegmentCheck(
+                file, number, self.manifest, link, result, number < last_begun, self.progress
             )
-        if content.run_id != self.manifest.run_id or content.number != self.number:
-            self._stop(
-                "corrupt", 0, f"the header is of segment {content.number} of run {content.run_id}"
-            )
-        before = self.previous
-        if before is None and content.first_seq != 1:
-            self.report("corrupt", 0, f"the first record is {content.first_seq}, not 1")
-        if before is not None and before.digest:
-            if content.first_seq != before.next_seq:
-                self.report(
-                    "corrupt",
-                    0,
-                    f"the segment begins with record {content.first_seq} instead of "
-                    f"{before.next_seq}",
-                )
-            if content.previous_digest != before.digest:
-                self.report("corrupt", 0, "the header names another digest of the segment before")
-        self.next_seq = content.first_seq
+            if number in present:
+                check.run()
+                if check.digest:
+                    self._signatures(file, check.closed_entry(), link)
+            elif deleted := self._deleted(file, number, link):
+                link = deleted
+                continue
+            elif number < last_begun or number in listed:
+                check.report("corrupt", 0, "the segment is missing")
+            link = Link(check.next_seq, check.digest)
+        if not present and not listed:
+            self._report("unreadable", self.path, "there is a manifest but no segment")
+        return result
 
-    def _digest(self, file: FileIO, offset: int, seq: int, digest: bytes, what: str) -> None:
-        """Hold the digest in a frame at `offset` against the bytes before it."""
-        while self._hashed < offset:
-            file.seek(self._hashed)
-            chunk = file.read(min(_CHUNK_BYTES, offset - self._hashed))
-            if not chunk:
-                self._stop("corrupt", self._hashed, "the file became shorter while it was read")
-            self._hash.update(chunk)
-            self._hashed += len(chunk)
-            if self.progress is not None:
-                self.progress(self.result.bytes + self._hashed)
-        if self._hash.digest() != digest:
-            self._stop(
+    def _deleted(self, file: Path, number: int, link: Link | None) -> Link | None:
+        """Return what a deleted segment leaves to go on from, None when it was not deleted."""
+        found = self.tombstone.deletion(number)
+        if found is None:
+            return None
+        deletion, entry = found
+        listed = self.manifest.sealed(number)
+        if listed is not None and (listed.digest, listed.count) != (entry.digest, entry.count):
+            self._report(
                 "corrupt",
-                self.trusted_offset,
-                f"the bytes from here to {offset} are not those the {what} at {offset} vouches for",
+                self.path / TOMBSTONE_NAME,
+                f"segment {number} has another digest or count there than in the manifest",
             )
-        if seq != self.next_seq - 1:
-            self._stop("corrupt", offset, f"the {what} names record {seq}, not {self.next_seq - 1}")
-        self.trusted_offset = offset
+        self.result.deleted_segments += 1
+        self.result.deleted_records += entry.count
+        self.result.deleted.append(deleted_text(deletion, entry))
+        self._signatures(file, entry, link)
+        return Link(entry.last_seq + 1, bytes.fromhex(entry.digest))
 
-    def _seal(self, file: FileIO, offset: int, seal: Seal) -> None:
-        self._digest(file, offset, seal.last_seq, seal.digest, "seal")
-        if seal.count != self.count:
-            self.report(
-                "corrupt", offset, f"the seal counts {seal.count} records, not {self.count}"
+    def _signatures(self, file: Path, entry: SealedSegment, link: Link | None) -> None:
+        """Check the signatures of a closed segment, beside it and in the manifest."""
+        stored: list[tuple[Path, StoredSignature | None]] = []
+        try:
+            stored.append((signature_path(file), read_signature(file)))
+        except JournalUnreadableError as error:
+            self._report("corrupt", signature_path(file), str(error))
+        listed = self.manifest.sealed(entry.number)
+        if listed is not None:
+            stored.append((self.path / MANIFEST_NAME, entry_signature(listed)))
+        if entry.signature:
+            stored.append((self.path / TOMBSTONE_NAME, entry_signature(entry)))
+        found = [(path, signature) for path, signature in stored if signature is not None]
+        if not found:
+            self.result.unsigned.append(entry.file)
+            return
+        self.result.signed += 1
+        previous_digest = link.digest.hex() if link is not None else ""
+        for path, signature in found:
+            problem = check_signature(
+                self.manifest.run_id, entry, previous_digest, signature, self.public_keys
             )
-        if self.entry is not None and (
-            self.entry.digest != seal.digest.hex() or self.entry.count != seal.count
-        ):
-            self.report("corrupt", offset, "the manifest has another digest or count than the seal")
-        self.digest = seal.digest
-        self.result.sealed += 1
+            if problem:
+                self._report("corrupt", path, f"segment {entry.number}: {problem}")
 
-    def _end(self, file: FileIO, offset: int) -> None:
-        """Judge what stands at `offset`, where the valid frames or the sealed part end."""
-        if self.digest:
-            self._after_seal(file, offset)
-        elif self.entry is not None:
-            self.report("corrupt", offset, "a frame of a sealed segment is damaged or missing")
-        elif self.followed:
-            self.report("corrupt", offset, "a frame is damaged, and another segment follows")
-        else:
-            durability = self.manifest.durability
-            tail = examine_tail(self.path, offset, max(self.next_seq, 1), durability)
-            if tail.proof_offset is not None:
-                self._damaged(offset, tail.proof_offset)
-            elif self.manifest.status == "ended" and (offset or tail.torn_bytes):
-                self.report("corrupt", offset, "the run has ended, but this segment has no seal")
-            elif tail.torn_bytes:
-                self.result.torn_bytes = tail.torn_bytes
-                self.result.torn_file = str(self.path)
-                self.result.torn_offset = offset
-
-    def _damaged(self, offset: int, proof_offset: int) -> None:
-        # The writer of a running run may have filled the place while the rest was read.
-        probe = SegmentReader(self.path, offset)
-        if next(probe.frames(), None) is None:
-            self.report(
-                "corrupt", offset, f"a frame is damaged; valid ones go on at byte {proof_offset}"
-            )
-
-    def _after_seal(self, file: FileIO, offset: int) -> None:
-        """Only the zeros that a writer stopped between seal and cut leaves may follow."""
-        if self.entry is not None and self.entry.bytes != offset:
-            self.report(
-                "corrupt", offset, f"the manifest says {self.entry.bytes} bytes, the seal ends here"
-            )
-        file.seek(offset)
-        while chunk := file.read(_CHUNK_BYTES):
-            position = len(chunk) - len(chunk.lstrip(b"\x00"))
-            if position < len(chunk):
-                self.report("corrupt", offset + position, "there are bytes after the seal")
-                return
-            offset += len(chunk)
-
-    def _stop(self, kind: Kind, offset: int, message: str) -> NoReturn:
-        self.report(kind, offset, message)
-        raise _Stop
+    def _report(self, kind: Kind, path: Path, message: str) -> None:
+        self.result.findings.append(Finding(kind, str(path), 0, message))

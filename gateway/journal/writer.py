@@ -116,6 +116,7 @@ class JournalWriter:
             )
         self.directory = directory
         self.manifest = manifest
+        manifest.first_seq = first_seq
         self.synced_first = manifest.durability == "disk"
         """Whether a record is safe only when it is synced."""
         self.appended_seq = first_seq - 1

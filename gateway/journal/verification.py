@@ -1,0 +1,62 @@
+"""What a check of a run found: counts, a torn end, findings with their places."""
+
+from collections.abc import Callable
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+EXIT_CLEAN: Final = 0
+EXIT_CORRUPT: Final = 1
+EXIT_UNREADABLE: Final = 2
+
+Kind: TypeAlias = Literal["corrupt", "unreadable"]
+Progress: TypeAlias = Callable[[int], None]
+"""Called with the number of bytes checked so far."""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that is wrong, and where."""
+
+    kind: Kind
+    file: str
+    offset: int
+    message: str
+
+
+class Verification(msgspec.Struct, kw_only=True):
+    """What `verify_run` found."""
+
+    run: str
+    status: str
+    segments: int = 0
+    sealed: int = 0
+    records: int = 0
+    first_seq: int = 0
+    last_seq: int = 0
+    bytes: int = 0
+    checkpoints: int = 0
+    sync_marks: int = 0
+    torn_bytes: int = 0
+    """Length of a torn end: an append that was never acknowledged."""
+    torn_file: str = ""
+    torn_offset: int = 0
+    durability: str = ""
+    signed: int = 0
+    """Closed segments with an Ed25519 signature; it was checked if a public key was given."""
+    unsigned: list[str] = msgspec.field(default_factory=list)
+    """Closed segments without one."""
+    signatures_checked: bool = False
+    deleted_segments: int = 0
+    """Segments deleted by retention; their digests are in the tombstone."""
+    deleted_records: int = 0
+    deleted: list[str] = msgspec.field(default_factory=list)
+    """What was deleted, and when."""
+    findings: list[Finding] = msgspec.field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0 clean, 1 corrupt, 2 unreadable."""
+        kinds = {finding.kind for finding in self.findings}
+        if "corrupt" in kinds:
+            return EXIT_CORRUPT
+        return EXIT_UNREADABLE if kinds else EXIT_CLEAN
