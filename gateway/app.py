@@ -25,7 +25,8 @@ from gateway.directory import Directory
 from gateway.edges.admin import AdminEdge, make_token
 from gateway.edges.grpc_admin import GrpcAdmin
 from gateway.edges.grpc_orders import GrpcOrderEdge
-from gateway.edges.rest import RestEdge
+from gateway.edges.http.spin import Spinner
+from gateway.edges.rest_choice import make_rest_edge
 from gateway.engine.embedded import EmbeddedEngine
 from gateway.engine.remote import RemoteEngine
 from gateway.journal import JournalError, JournalWriter, start_run
@@ -264,12 +265,9 @@ class Gate:
             self._find_decision,
             clock.advance if isinstance(clock, ManualClock) else None,
         )
+        rest = make_rest_edge(config, core, [dialect], clock.receive_ns, addresses, self.telemetry)
         edges: list[tuple[str, int, Any]] = [
-            (
-                "rest",
-                config.rest_port,
-                RestEdge(core, [dialect], clock.receive_ns, addresses, self.telemetry),
-            ),
+            ("rest", config.rest_port, rest),
             (
                 "grpc",
                 config.grpc_port,
@@ -311,6 +309,8 @@ class Gate:
         self._closers.append(self._stop_timers)
         self._every(TICK_SECONDS, self._tick)
         self._every(1.0, self._follow_clock)
+        if self.config.listen.spin:
+            self._closers.append(Spinner().stop)
 
     def _tick(self) -> None:
         core, engine = self.core, self.engine

@@ -27,6 +27,12 @@ class ListenConfig(Section, frozen=True, kw_only=True):
     """Operators: stop, release, keys, health, metrics."""
     proxies: tuple[str, ...] = ()
     """Networks whose forwarded headers are believed."""
+    rest_edge: Literal["httptools", "aiohttp"] = "httptools"
+    """What serves REST: the edge made for order entry, or the general one over aiohttp."""
+    connections_max: Annotated[int, msgspec.Meta(ge=1)] = 10_000
+    """Most REST connections at a time; further ones are closed at once (`httptools` only)."""
+    spin: bool = False
+    """Look for work instead of sleeping: faster answers, and one processor is always busy."""
 
 
 class EngineConfig(Section, frozen=True, kw_only=True):

@@ -1,139 +1,39 @@
-"""The REST edge over real sockets: bytes arrive untouched, and every request is one decision."""
+"""REST over real sockets: bytes arrive untouched, and every request is one decision.
+
+Whichever edge serves it.
+"""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import re
 from typing import Any
 
+import pytest
+
 from gateway.addresses import PeerAddresses
-from gateway.dialects.http import HttpRequest, HttpResponse, Parsed
-from gateway.directory import Directory
-from gateway.edges.rest import RestEdge, split_target
-from gateway.outcome import Outcome, Reply
-from rules.decisions import ACCEPTED, NOTED_DECISION, REFUSED, Decision
+from gateway.edges.rest import split_target
 from rules.endpoints import Endpoint
-from rules.events import Event, Query, RefusedRequest, Request
+from rules.events import Query, RefusedRequest
 from rules.reasons import Reason
+from tests.gateway.edges.rest_world import (
+    RecordingCore,
+    Serving,
+    aiohttp_edge,
+    exchange,
+    get,
+    http_edge,
+    post,
+    run,
+    serving_with,
+)
 
 
-class RecordingCore:
-    """Decides at once, or when `release` is called, and keeps what it was given."""
-
-    def __init__(self, late: bool = False) -> None:
-        self.directory = Directory(self.submit)
-        self.events: list[Event] = []
-        self.late = late
-        self.waiting: list[Callable[[], None]] = []
-
-    @property
-    def requests(self) -> list[Request]:
-        """The requests among the events."""
-        return [event for event in self.events if isinstance(event, Request)]
-
-    def submit(self, event: Event, reply: Reply | None = None) -> None:
-        """Take one event."""
-        self.events.append(event)
-        self.directory.on_event(event)
-        if reply is None:
-            return
-        refused = isinstance(event, RefusedRequest)
-        decision = Decision(REFUSED if refused else ACCEPTED) if reply else NOTED_DECISION
-        outcome = Outcome(len(self.events), 1, event, decision)
-        if self.late:
-            self.waiting.append(lambda: reply(outcome))
-        else:
-            reply(outcome)
+@pytest.fixture(params=[http_edge, aiohttp_edge], ids=["httptools", "aiohttp"])
+def serving(request: pytest.FixtureRequest) -> Serving:
+    """Return what runs one of the two edges."""
+    return serving_with(request.param)
 
 
-class EchoDialect:
-    """Accepts everything under /api and keeps the requests it parsed."""
-
-    def __init__(self, core: RecordingCore) -> None:
-        self.core = core
-        self.seen: list[HttpRequest] = []
-
-    def serves(self, path: str) -> bool:
-        """Tell whether the path is one of this dialect's."""
-        return path.startswith("/api")
-
-    def parse(self, request: HttpRequest) -> Parsed:
-        """Turn the request into a query, or into a refusal when its body is too large."""
-        self.seen.append(request)
-        if request.path == "/api/fault":
-            raise RuntimeError("a bug of the dialect")
-        ip = self.core.directory.address(request.address)
-        common = (ip, 0, 1, request.received_ns, 0, 0, 0, 1, 0, 0)
-        if request.body_too_large:
-            event: Any = RefusedRequest(Endpoint.UNKNOWN, *common, Reason.BODY_TOO_LARGE)
-        else:
-            event = Query(Endpoint.PING, *common)
-        return Parsed(event, self.render)
-
-    def refuse(self, address: str, received_ns: int, reason: Reason, detail: str) -> Parsed:
-        """Turn what is no request into a refused one."""
-        ip = self.core.directory.address(address)
-        common = (Endpoint.UNKNOWN, ip, 0, 1, received_ns, 0, 0, 0, 1, 0, 0)
-        return Parsed(RefusedRequest(*common, reason, detail), self.render)
-
-    def render(self, outcome: Outcome) -> HttpResponse:
-        """Answer with the sequence number."""
-        status = 200
-        if isinstance(outcome.event, RefusedRequest):
-            statuses = {Reason.BODY_TOO_LARGE: 413, Reason.UNKNOWN_ENDPOINT: 404}
-            status = statuses.get(outcome.event.reason, 400)
-        headers = [("Content-Type", "text/plain"), ("X-Seq", str(outcome.seq))]
-        return HttpResponse(status, headers, b"decided")
-
-
-@asynccontextmanager
-async def serving(
-    core: RecordingCore, **options: Any
-) -> AsyncIterator[tuple[EchoDialect, int, RestEdge]]:
-    """Run an edge on a free port of the loopback interface."""
-    dialect = EchoDialect(core)
-    edge = RestEdge(core, [dialect], time.time_ns, **options)
-    port = await edge.start("127.0.0.1", 0)
-    try:
-        yield dialect, port, edge
-    finally:
-        await edge.close()
-
-
-async def exchange(port: int, sent: bytes, local: str = "127.0.0.1", end: bool = False) -> bytes:
-    """Send bytes on one connection and return everything that comes back until it closes.
-
-    With `end` the sending side is closed as soon as everything is sent.
-    """
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(local, 0))
-    writer.write(sent)
-    if end:
-        writer.write_eof()
-    try:
-        return await asyncio.wait_for(reader.read(-1), 10)
-    finally:
-        writer.close()
-        await writer.wait_closed()
-
-
-def get(target: bytes, *headers: bytes) -> bytes:
-    """Return a GET request that closes its connection."""
-    lines = [b"GET " + target + b" HTTP/1.1", b"Host: gate", b"Connection: close", *headers]
-    return b"\r\n".join(lines) + b"\r\n\r\n"
-
-
-def post(target: bytes, body: bytes, *headers: bytes) -> bytes:
-    """Return a POST request that closes its connection."""
-    lines = [b"POST " + target + b" HTTP/1.1", b"Host: gate", b"Connection: close", *headers]
-    return b"\r\n".join([*lines, b"Content-Length: %d" % len(body)]) + b"\r\n\r\n" + body
-
-
-def run(scenario: Any) -> None:
-    """Run one scenario on an event loop of its own."""
-    asyncio.run(scenario)
-
-
-def test_raw_query_and_body_arrive_as_they_were_sent() -> None:
+def test_raw_query_and_body_arrive_as_they_were_sent(serving: Serving) -> None:
     """Escapes, plus signs and bytes of a body that are no UTF-8 are neither decoded nor changed."""
 
     async def scenario() -> None:
@@ -160,7 +60,7 @@ def test_raw_query_and_body_arrive_as_they_were_sent() -> None:
     run(scenario())
 
 
-def test_path_stays_encoded_and_can_be_recorded() -> None:
+def test_path_stays_encoded_and_can_be_recorded(serving: Serving) -> None:
     """The path is neither normalised nor decoded; a proxy's absolute form names the same path."""
 
     async def scenario() -> None:
@@ -177,7 +77,7 @@ def test_path_stays_encoded_and_can_be_recorded() -> None:
     run(scenario())
 
 
-def test_headers_have_lower_case_names_and_repeated_ones_are_joined() -> None:
+def test_headers_have_lower_case_names_and_repeated_ones_are_joined(serving: Serving) -> None:
     """A key sent twice can't be mistaken for either of the two."""
 
     async def scenario() -> None:
@@ -189,7 +89,7 @@ def test_headers_have_lower_case_names_and_repeated_ones_are_joined() -> None:
     run(scenario())
 
 
-def test_compressed_body_is_not_unpacked() -> None:
+def test_compressed_body_is_not_unpacked(serving: Serving) -> None:
     """A signature covers the bytes on the wire, whatever they are said to be."""
 
     async def scenario() -> None:
@@ -201,7 +101,7 @@ def test_compressed_body_is_not_unpacked() -> None:
     run(scenario())
 
 
-def test_body_at_the_bound_passes_and_one_byte_more_is_flagged() -> None:
+def test_body_at_the_bound_passes_and_one_byte_more_is_flagged(serving: Serving) -> None:
     """The dialect learns of a body that is too large, and answers; nothing more is read."""
 
     async def scenario() -> None:
@@ -216,7 +116,7 @@ def test_body_at_the_bound_passes_and_one_byte_more_is_flagged() -> None:
     run(scenario())
 
 
-def test_chunked_body_is_put_together() -> None:
+def test_chunked_body_is_put_together(serving: Serving) -> None:
     """A body without a length arrives whole; a broken one is one refused request."""
 
     async def scenario() -> None:
@@ -234,7 +134,7 @@ def test_chunked_body_is_put_together() -> None:
     run(scenario())
 
 
-def test_body_that_does_not_arrive_is_one_refused_request() -> None:
+def test_body_that_does_not_arrive_is_one_refused_request(serving: Serving) -> None:
     """A client that stops in the middle of a body does not hold its connection for ever."""
 
     async def scenario() -> None:
@@ -254,7 +154,7 @@ def test_body_that_does_not_arrive_is_one_refused_request() -> None:
     run(scenario())
 
 
-def test_client_that_ends_its_side_still_gets_its_answers() -> None:
+def test_client_that_ends_its_side_still_gets_its_answers(serving: Serving) -> None:
     """Closing the sending side ends the requests, not the answers; then the gate closes too."""
 
     async def scenario() -> None:
@@ -272,7 +172,7 @@ def test_client_that_ends_its_side_still_gets_its_answers() -> None:
     run(scenario())
 
 
-def test_body_that_breaks_off_is_one_refused_request() -> None:
+def test_body_that_breaks_off_is_one_refused_request(serving: Serving) -> None:
     """A client that ends or vanishes in the middle of a body has sent a request nevertheless."""
 
     async def scenario() -> None:
@@ -294,8 +194,8 @@ def test_body_that_breaks_off_is_one_refused_request() -> None:
     run(scenario())
 
 
-def test_what_is_not_http_is_one_refused_request() -> None:
-    """Bytes that aiohttp can't read are decided and answered with 400."""
+def test_what_is_not_http_is_one_refused_request(serving: Serving) -> None:
+    """Bytes that can't be read are decided and answered with 400, or 431 where that says more."""
 
     async def scenario() -> None:
         core = RecordingCore()
@@ -307,7 +207,7 @@ def test_what_is_not_http_is_one_refused_request() -> None:
             )
             for sent in broken:
                 answer = await exchange(port, sent)
-                assert b" 400 Bad Request" in answer
+                assert re.match(rb"HTTP/1\.[01] (400|431) ", answer)
                 assert b"X-Seq: " in answer
                 assert b"Connection: close" in answer
                 assert answer.endswith(b"decided")
@@ -319,7 +219,7 @@ def test_what_is_not_http_is_one_refused_request() -> None:
     run(scenario())
 
 
-def test_path_of_no_dialect_is_one_refused_request() -> None:
+def test_path_of_no_dialect_is_one_refused_request(serving: Serving) -> None:
     """An unknown path is decided like any request, and the connection stays usable."""
 
     async def scenario() -> None:
@@ -338,7 +238,7 @@ def test_path_of_no_dialect_is_one_refused_request() -> None:
     run(scenario())
 
 
-def test_answer_waits_for_a_late_outcome() -> None:
+def test_answer_waits_for_a_late_outcome(serving: Serving) -> None:
     """Nothing is written before the core replies."""
 
     async def scenario() -> None:
@@ -354,7 +254,7 @@ def test_answer_waits_for_a_late_outcome() -> None:
     run(scenario())
 
 
-def test_loopback_addresses_count_separately() -> None:
+def test_loopback_addresses_count_separately(serving: Serving) -> None:
     """Bots on one machine that use different loopback addresses are different clients."""
 
     async def scenario() -> None:
@@ -371,7 +271,7 @@ def test_loopback_addresses_count_separately() -> None:
     run(scenario())
 
 
-def test_forwarded_header_counts_from_listed_proxies_only() -> None:
+def test_forwarded_header_counts_from_listed_proxies_only(serving: Serving) -> None:
     """Whoever is not a listed proxy can't choose the address it is counted under."""
 
     async def scenario() -> None:
@@ -385,7 +285,7 @@ def test_forwarded_header_counts_from_listed_proxies_only() -> None:
     run(scenario())
 
 
-def test_fault_is_answered_with_500_and_the_edge_stays_up() -> None:
+def test_fault_is_answered_with_500_and_the_edge_stays_up(serving: Serving) -> None:
     """A bug while parsing one request ends that request only."""
 
     async def scenario() -> None:
@@ -397,7 +297,7 @@ def test_fault_is_answered_with_500_and_the_edge_stays_up() -> None:
     run(scenario())
 
 
-def test_answers_are_measured_by_endpoint() -> None:
+def test_answers_are_measured_by_endpoint(serving: Serving) -> None:
     """The meter gets endpoint, status and latency of each answer."""
 
     class Meter:
@@ -417,7 +317,7 @@ def test_answers_are_measured_by_endpoint() -> None:
     run(scenario())
 
 
-def test_close_lets_a_request_in_progress_end() -> None:
+def test_close_lets_a_request_in_progress_end(serving: Serving) -> None:
     """A stop answers what was decided already and takes no new connection."""
 
     async def scenario() -> None:

@@ -1,0 +1,186 @@
+"""REST over a protocol of its own: bytes in, one decision, bytes out.
+
+Every path goes to a dialect, and what a client sent reaches it untouched (the raw query, the raw
+body), because signatures are verified over those bytes. What can't be read as HTTP, and paths no
+dialect serves, are decided too, as refused requests. No task, future or await is made for a
+request: the bytes of its answer are on their way when the call that delivered its bytes returns,
+unless the engine or the record answers later.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from email.utils import formatdate
+from typing import Final
+
+from gateway.addresses import PeerAddresses
+from gateway.dialects.http import HttpDialect, Parsed
+from gateway.edges.http.answers import FAULT, answer_bytes
+from gateway.edges.http.connection import Connection
+from gateway.edges.http.exchange import Exchange
+from gateway.edges.http.limits import HttpLimits
+from gateway.edges.http.wheel import TimerWheel
+from gateway.edges.protocols import Meter, SubmittingCore
+from rules.reasons import Reason
+from rules.values import NS_PER_SECOND
+
+_TICK_SECONDS_MAX: Final = 0.25
+_TICKS_MIN: Final = 4
+"""Ticks within the shortest time-out."""
+_BACKLOG: Final = 1_024
+_BAD_REQUEST: Final = 400
+_LIMITS: Final = HttpLimits()
+
+_logger = logging.getLogger(__name__)
+
+
+class HttpEdge:
+    """Serves HTTP dialects on one port.
+
+    `receive_ns` is the receive clock (UTC), `addresses` tells which proxies are believed,
+    `meter` counts answers.
+    """
+
+    def __init__(
+        self,
+        core: SubmittingCore,
+        dialects: Sequence[HttpDialect],
+        receive_ns: Callable[[], int],
+        addresses: PeerAddresses | None = None,
+        meter: Meter | None = None,
+        limits: HttpLimits = _LIMITS,
+    ) -> None:
+        self.receive_ns = receive_ns
+        self.addresses = addresses or PeerAddresses()
+        self.limits = limits
+        self.refused_connections = 0
+        """Connections closed at once because there were too many."""
+        self._core = core
+        self._dialects = tuple(dialects)
+        self._meter = meter
+        self._connections: set[Connection] = set()
+        self._server: asyncio.Server | None = None
+        self._emptied: asyncio.Event | None = None
+        self._date_seconds = 0
+        self._date = ""
+        times = (
+            limits.head_seconds,
+            limits.body_seconds,
+            limits.idle_seconds,
+            limits.write_seconds,
+            limits.linger_seconds,
+        )
+        self.wheel = TimerWheel(min(_TICK_SECONDS_MAX, min(times) / _TICKS_MIN), self._keep_date)
+        (
+            self.head_ticks,
+            self.body_ticks,
+            self.idle_ticks,
+            self.write_ticks,
+            self.linger_ticks,
+        ) = map(self.wheel.ticks, times)
+
+    @property
+    def connections(self) -> int:
+        """Number of open connections."""
+        return len(self._connections)
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen, and return the port (a free one for port 0); raises OSError when it is taken."""
+        self.loop = asyncio.get_running_loop()
+        self._keep_date()
+        self._server = await self.loop.create_server(
+            lambda: Connection(self), host, port, backlog=_BACKLOG
+        )
+        self.wheel.start()
+        bound: int = self._server.sockets[0].getsockname()[1]
+        return bound
+
+    async def close(self) -> None:
+        """Stop listening, let requests in progress end, and close all connections."""
+        if self._server is None:
+            return
+        self._server.close()
+        self._server = None
+        for connection in tuple(self._connections):
+            connection.drain()
+        await self._wait_emptied(self.limits.drain_seconds)
+        for connection in tuple(self._connections):
+            connection.abort()
+        await self._wait_emptied(self.limits.drain_seconds)
+        self.wheel.stop()
+
+    async def _wait_emptied(self, seconds: float) -> None:
+        if self._connections:
+            self._emptied = asyncio.Event()
+            try:
+                await asyncio.wait_for(self._emptied.wait(), seconds)
+            except TimeoutError:
+                _logger.warning("%d connections did not end in time", len(self._connections))
+
+    # --- What connections ask -----------------------------------------------------------------
+
+    def opened(self, connection: Connection) -> bool:
+        """Take in a connection; False when there are too many."""
+        if self._server is None or len(self._connections) >= self.limits.connections:
+            self.refused_connections += 1
+            return False
+        self._connections.add(connection)
+        return True
+
+    def closed(self, connection: Connection) -> None:
+        """Forget a connection."""
+        self.wheel.clear(connection)
+        self._connections.discard(connection)
+        if self._emptied is not None and not self._connections:
+            self._emptied.set()
+
+    def decide(self, exchange: Exchange) -> None:
+        """Submit a request; its outcome comes now or later, and of a fault of the gate at once."""
+        try:
+            parsed = self._parse(exchange)
+            exchange.parsed = parsed
+            self._core.submit(parsed.event, exchange)
+        except Exception:
+            _logger.exception("fault while deciding %r", exchange.request)
+            exchange.outcome = None
+            exchange.done = True
+
+    def answer(self, exchange: Exchange, connection: str) -> bytes:
+        """Return the bytes of an answer whose outcome is there."""
+        parsed, outcome = exchange.parsed, exchange.outcome
+        if parsed is not None and outcome is not None:
+            try:
+                response = parsed.render(outcome)
+                status = response.status
+                if status == _BAD_REQUEST and exchange.fault_status:
+                    status = exchange.fault_status
+                data = answer_bytes(status, response, self._date, connection, exchange.head_only)
+            except Exception:
+                _logger.exception("fault while answering %r", exchange.request)
+            else:
+                if self._meter is not None:
+                    latency_ns = time.perf_counter_ns() - exchange.started_ns
+                    self._meter.answered(parsed.event.endpoint, status, latency_ns)
+                return data
+        return answer_bytes(FAULT.status, FAULT, self._date, connection, exchange.head_only)
+
+    def _parse(self, exchange: Exchange) -> Parsed:
+        request = exchange.request
+        if request is None:
+            return self._dialects[0].refuse(
+                exchange.address, exchange.received_ns, Reason.MALFORMED_REQUEST, exchange.fault
+            )
+        path = request.path
+        for dialect in self._dialects:
+            if dialect.serves(path):
+                return dialect.parse(request)
+        return self._dialects[0].refuse(
+            exchange.address, exchange.received_ns, Reason.UNKNOWN_ENDPOINT, path
+        )
+
+    def _keep_date(self) -> None:
+        now_seconds = self.receive_ns() // NS_PER_SECOND
+        if now_seconds != self._date_seconds:
+            self._date_seconds = now_seconds
+            self._date = f"Date: {formatdate(now_seconds, usegmt=True)}\r\n"

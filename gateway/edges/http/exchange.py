@@ -1,0 +1,73 @@
+"""One request on its way through the edge, from its last byte to its answer."""
+
+from typing import Protocol
+
+from gateway.dialects.http import HttpRequest, Parsed
+from gateway.outcome import Outcome
+
+
+class Answered(Protocol):
+    """Whoever waits for answers that come later than the call that submitted the request."""
+
+    def answered(self) -> None:
+        """Take note that an answer is there."""
+
+
+class Exchange:
+    """A request, what became of it, and how its connection goes on.
+
+    It is the reply given to the core: called with the outcome, in the call that submits the
+    request or later. `waiter` is told of a late one.
+    """
+
+    __slots__ = (
+        "address",
+        "broken",
+        "done",
+        "fault",
+        "fault_status",
+        "head_only",
+        "keep_alive",
+        "old",
+        "outcome",
+        "parsed",
+        "received_ns",
+        "request",
+        "started_ns",
+        "waiter",
+    )
+
+    def __init__(self, started_ns: int, received_ns: int, address: str) -> None:
+        self.started_ns = started_ns
+        """Stopwatch (`time.perf_counter_ns`) when it was read."""
+        self.received_ns = received_ns
+        """Receive clock, UTC."""
+        self.address = address
+        self.request: HttpRequest | None = None
+        """None when it could not be read."""
+        self.fault = ""
+        """Why it could not be read."""
+        self.fault_status = 0
+        """The HTTP status of that where there is a closer one than 400, else 0."""
+        self.keep_alive = True
+        """Whether the connection stays open after the answer."""
+        self.broken = False
+        """Whether the client may still be sending a request that was refused before its end."""
+        self.head_only = False
+        """Whether the answer has no body, although it says how long the body would be."""
+        self.old = False
+        """Whether it was HTTP/1.0, whose clients have to be told that a connection stays open."""
+        self.parsed: Parsed | None = None
+        """None until it was submitted."""
+        self.done = False
+        """Whether it can be answered."""
+        self.outcome: Outcome | None = None
+        """None when the gate met a bug of its own."""
+        self.waiter: Answered | None = None
+
+    def __call__(self, outcome: Outcome) -> None:
+        """Take the outcome."""
+        self.outcome = outcome
+        self.done = True
+        if self.waiter is not None:
+            self.waiter.answered()

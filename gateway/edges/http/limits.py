@@ -1,0 +1,38 @@
+"""What a connection may send and how long it may take."""
+
+from typing import NamedTuple
+
+
+class HttpLimits(NamedTuple):
+    """Bounds of one HTTP edge; what exceeds one is refused and its connection closed."""
+
+    target_bytes: int = 8_190
+    """Longest request target; a longer one is answered with 414."""
+    header_bytes: int = 8_190
+    """Longest header, name and value; a longer one is answered with 431."""
+    headers: int = 100
+    """Most headers of a request; more are answered with 431."""
+    head_bytes: int = 32_768
+    """Target, names and values together; more is answered with 431."""
+    body_bytes: int = 1_048_576
+    """Longest body; the dialect refuses a longer one, with 413."""
+    head_seconds: float = 10.0
+    """From the first byte of a request to the end of its headers."""
+    body_seconds: float = 10.0
+    """From the end of the headers to the end of the body."""
+    idle_seconds: float = 75.0
+    """How long a connection stays open without a request."""
+    write_seconds: float = 30.0
+    """How long a client may leave its answers unread once buffers are full."""
+    linger_seconds: float = 2.0
+    """How long what a refused client still sends is thrown away, so that it reads its answer."""
+    drain_seconds: float = 5.0
+    """How long requests in progress may take to end when the edge closes."""
+    connections: int = 10_000
+    """Most connections at a time; further ones are closed at once."""
+    turn_requests: int = 16
+    """Requests of one connection that are decided before others get their turn."""
+    waiting_requests: int = 64
+    """Requests of one connection waiting to be decided above which no more is read from it."""
+    unanswered_requests: int = 256
+    """Requests of one connection whose answer is not there yet above which none is decided."""

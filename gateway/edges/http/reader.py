@@ -1,0 +1,304 @@
+"""Bytes into requests, and into one refusal where they are none.
+
+`httptools` (llhttp, strict as it comes) finds the requests. Added to it are the bounds, and what
+it leaves to its user: HTTP versions, the Host, transfer codings other than chunked, trailers,
+upgrades. Once framing is in doubt nothing more is read from a connection, so bytes can't be taken
+for another request than the one their sender meant.
+"""
+
+import re
+from collections import deque
+from collections.abc import Callable
+from typing import Final, NoReturn
+
+from httptools import (
+    HttpParserCallbackError,
+    HttpParserError,
+    HttpParserUpgrade,
+    HttpRequestParser,
+)
+
+from gateway.dialects.http import HttpRequest
+from gateway.edges.http.exchange import Exchange
+from gateway.edges.http.limits import HttpLimits
+
+IDLE: Final = 0
+HEAD: Final = 1
+BODY: Final = 2
+
+_ABSOLUTE_FORM: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?]*")
+"""What a proxy puts before the path: `GET http://host/path`."""
+_HOST: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+_SINGLE: Final = frozenset(("content-length", "host", "transfer-encoding"))
+"""Headers whose repetition leaves in doubt where the request goes or ends."""
+_FRAMING_BYTES: Final = 65_536
+"""What the framing of a chunked body may take beside `_FRAMING_FACTOR` times the body."""
+_FRAMING_FACTOR: Final = 8
+_NAMES_MAX: Final = 1_024
+
+_names: dict[bytes, str] = {}
+"""Names of headers as they were sent, and in lower case; bounded, as clients name them."""
+
+
+class _RefusedError(Exception):
+    """Ends the parser's work; what was at fault has been taken note of."""
+
+
+class RequestReader:
+    """Reads what one connection sends.
+
+    `address` is what its requests are counted under; `address_of` returns it for a request with
+    the header X-Forwarded-For.
+    """
+
+    def __init__(self, limits: HttpLimits, address: str, address_of: Callable[[str], str]) -> None:
+        self.arrived: deque[Exchange] = deque()
+        """Requests that have not been taken yet, in order."""
+        self.state = IDLE
+        """Between two requests, in a `HEAD` or in a `BODY`."""
+        self.begun = 0
+        """Number of requests that have begun."""
+        self.ended = False
+        """Nothing more is read, because the last request ends the connection."""
+        self.excess = False
+        """More was sent than the connection's last request."""
+        self._limits = limits
+        self._address = address
+        self._address_of = address_of
+        self._parser: HttpRequestParser | None = HttpRequestParser(self)
+        self._started_ns = 0
+        self._received_ns = 0
+        self._raw_bytes = 0
+        """Of the unfinished head or chunked body, as far as they came in reads of their own."""
+        self._host = ""
+        self._target = b""
+        self._headers: dict[str, str] = {}
+        self._header_count = 0
+        self._head_bytes = 0
+        self._parts: list[bytes] = []
+        self._body_bytes = 0
+        self._chunked = False
+        self._old = False
+        self._address_now = address
+        self._method = ""
+        self._continued = False
+
+    # --- What a connection asks ---------------------------------------------------------------
+
+    def wants_continue(self) -> bool:
+        """Tell, once, that the client waits for `100 Continue` before it sends the body."""
+        if self._continued or self._old or self.state != BODY or self._parts:
+            return False
+        self._continued = self._headers.get("expect", "").lower() == "100-continue"
+        return self._continued
+
+    def feed(self, data: bytes, started_ns: int, received_ns: int) -> None:
+        """Read bytes that arrived at these times (stopwatch, receive clock)."""
+        if self.ended or self._parser is None:
+            self.excess = True
+            return
+        self._started_ns, self._received_ns = started_ns, received_ns
+        state, begun = self.state, self.begun
+        try:
+            self._parse(data)
+        except HttpParserError as error:
+            if self.ended:
+                self.excess = True
+                return
+            if isinstance(error, HttpParserCallbackError):
+                raise
+            self.refuse(str(error))
+            return
+        if self.state != IDLE and not self.ended:
+            self._bound_raw(len(data), state, self.begun - begun)
+
+    def refuse(self, fault: str, status: int = 0) -> None:
+        """End the connection with a refusal of what has been sent of a request."""
+        exchange = Exchange(self._started_ns, self._received_ns, self._address_now)
+        exchange.fault, exchange.fault_status = fault, status
+        exchange.broken = True
+        exchange.head_only = self._method == "HEAD"
+        self._end(exchange)
+
+    def finish(self) -> None:
+        """Take note that the client sends no more; the middle of a body is no end of one."""
+        if self.state == BODY and not self.ended:
+            self.refuse("broken body")
+        self.ended = True
+
+    def close(self) -> None:
+        """Let go of the parser, which refers back to this reader."""
+        self._parser = None
+
+    # --- What the parser calls ----------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self.state = HEAD
+        self.begun += 1
+        self._target = b""
+        self._headers = {}
+        self._header_count = self._head_bytes = self._raw_bytes = self._body_bytes = 0
+        self._parts = []
+        self._method = ""
+        self._chunked = self._continued = False
+        self._address_now = self._address
+
+    def on_url(self, part: bytes) -> None:
+        """Take a part of the target."""
+        self._target += part
+        if len(self._target) > self._limits.target_bytes:
+            self._stop(f"a target of more than {self._limits.target_bytes} bytes", 414)
+
+    def on_header(self, raw_name: bytes, raw_value: bytes) -> None:
+        """Take a header; values of one that is sent twice are joined by a comma."""
+        if self.state != HEAD:
+            return  # a trailer, which must not be taken for a header
+        size = len(raw_name) + len(raw_value)
+        self._head_bytes += size
+        self._header_count += 1
+        limits = self._limits
+        if size > limits.header_bytes:
+            self._stop(f"a header of more than {limits.header_bytes} bytes", 431)
+        if self._header_count > limits.headers:
+            self._stop(f"more than {limits.headers} headers", 431)
+        name = _names.get(raw_name) or _lower_case(raw_name)
+        value = raw_value.decode("utf-8", "replace").strip(" \t")
+        headers = self._headers
+        if name in headers:
+            if name in _SINGLE:
+                self._stop(f"{name} more than once")
+            value = f"{headers[name]}, {value}"
+        headers[name] = value
+
+    def on_headers_complete(self) -> None:
+        """Look at what decides where the request ends, and whom it is counted for."""
+        parser = self._parser
+        assert parser is not None
+        self._method = parser.get_method().decode("ascii")
+        headers, limits = self._headers, self._limits
+        if self._head_bytes + len(self._target) > limits.head_bytes:
+            self._stop(f"a head of more than {limits.head_bytes} bytes", 431)
+        version = parser.get_http_version()
+        self._old = version == "1.0"
+        if not self._old and version != "1.1":
+            self._stop(f"HTTP/{version}", 0 if version == "0.9" else 505)
+        host = headers.get("host")
+        if host is None:
+            if not self._old:
+                self._stop("no Host")
+        elif host != self._host:
+            if _HOST.fullmatch(host) is None:
+                self._stop("an invalid Host")
+            self._host = host
+        if "transfer-encoding" in headers:
+            self._look_at_coding(headers["transfer-encoding"])
+        forwarded_for = headers.get("x-forwarded-for")
+        if forwarded_for is not None:
+            self._address_now = self._address_of(forwarded_for)
+        self.state = BODY
+        length = headers.get("content-length", "0")
+        if parser.should_upgrade() and (self._chunked or int(length)):
+            # The parser takes what follows for the other protocol, of which there is none.
+            self._stop("an upgrade with a body")
+        if len(length) > 6 and int(length) > limits.body_bytes and "expect" in headers:
+            self._too_large()
+
+    def on_body(self, part: bytes) -> None:
+        """Take a part of the body."""
+        self._parts.append(part)
+        self._body_bytes += len(part)
+        if self._body_bytes > self._limits.body_bytes:
+            self._too_large()
+
+    def on_message_complete(self) -> None:
+        """Hand over a request."""
+        parser = self._parser
+        assert parser is not None
+        # A tunnel is not opened, and what was meant for it is not read.
+        keep_alive = parser.should_keep_alive() and self._method != "CONNECT"
+        exchange = self._exchange()
+        if keep_alive:
+            self.state = IDLE
+            self.arrived.append(exchange)
+        else:
+            self._end(exchange)
+
+    # --- Inside -------------------------------------------------------------------------------
+
+    def _parse(self, data: bytes) -> None:
+        assert self._parser is not None
+        while data:
+            try:
+                self._parser.feed_data(data)
+            except HttpParserUpgrade as upgrade:
+                # An upgrade is passed over: the connection goes on as it was.
+                data = b"" if self.ended else data[upgrade.args[0] :]
+            else:
+                return
+
+    def _look_at_coding(self, coding: str) -> None:
+        if self._old:
+            self._stop("a transfer coding in HTTP/1.0")
+        if coding.lower() != "chunked":
+            self._stop("a transfer coding other than chunked", 501)
+        self._chunked = True
+
+    def _bound_raw(self, size: int, state: int, begun: int) -> None:
+        """Bound what the parser keeps or skips without telling: endless headers and chunks."""
+        if begun == 0:
+            self._raw_bytes += size
+        elif begun == 1 and state == IDLE:
+            self._raw_bytes = size
+        if self.state == HEAD:
+            if self._raw_bytes > 2 * self._limits.head_bytes:
+                self.refuse(f"a head of more than {self._limits.head_bytes} bytes", 431)
+        elif self._chunked and (
+            self._raw_bytes > _FRAMING_BYTES + _FRAMING_FACTOR * self._body_bytes
+        ):
+            self.refuse("chunks that are mostly framing")
+
+    def _exchange(self, too_large: bool = False) -> Exchange:
+        target = self._target
+        if target[:1] != b"/":
+            absolute = _ABSOLUTE_FORM.match(target)
+            if absolute is not None:
+                target = target[absolute.end() :]
+        path, _, query = target.partition(b"?")
+        exchange = Exchange(self._started_ns, self._received_ns, self._address_now)
+        exchange.request = HttpRequest(
+            self._method,
+            path.decode("ascii") or "/",
+            query,
+            self._headers,
+            b"".join(self._parts)[: self._limits.body_bytes],
+            self._address_now,
+            self._received_ns,
+            0,
+            too_large,
+        )
+        exchange.broken = too_large
+        exchange.head_only = self._method == "HEAD"
+        exchange.old = self._old
+        return exchange
+
+    def _too_large(self) -> NoReturn:
+        self._end(self._exchange(too_large=True))
+        raise _RefusedError
+
+    def _stop(self, fault: str, status: int = 0) -> NoReturn:
+        self.refuse(fault, status)
+        raise _RefusedError
+
+    def _end(self, exchange: Exchange) -> None:
+        self.state = IDLE
+        self.ended = True
+        exchange.keep_alive = False
+        self.arrived.append(exchange)
+
+
+def _lower_case(raw_name: bytes) -> str:
+    name = raw_name.decode("ascii").lower()
+    if len(_names) < _NAMES_MAX:
+        _names[raw_name] = name
+    return name
