@@ -6,6 +6,7 @@ told of its content. Damage is bytes that were once a safe record and are no lon
 
 import re
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -16,6 +17,7 @@ from gateway.journal.frame import (
     FRAME_HEAD_BYTES,
     PAYLOAD_BYTES_MAX,
     Checkpoint,
+    Control,
     Header,
     Record,
     Seal,
@@ -39,6 +41,8 @@ class Tail(NamedTuple):
     """Bytes from there to the last that is not zero."""
     proof_offset: int | None
     """Offset of a frame which proves that what is before it was safe once; None: torn, or empty."""
+    records: int = 0
+    """Whole records among the torn bytes: of a batch that no sync has confirmed."""
 
 
 def examine_tail(path: Path, offset: int, next_seq: int, durability: Durability) -> Tail:
@@ -55,6 +59,24 @@ def examine_tail(path: Path, offset: int, next_seq: int, durability: Durability)
             rest = source.read_at(offset, max(source.size - offset, 0))
     except OSError as error:
         raise JournalUnreadableError(f"{path}: {error.strerror}") from None
+    torn_bytes = len(rest.rstrip(b"\x00"))
+    records = 0
+    for position, payload in frames_within(rest, f"{path} at byte {offset}"):
+        try:
+            content = decode_payload(payload)
+        except JournalUnreadableError:
+            content = None
+        if _proves(content, offset, next_seq, durability):
+            return Tail(torn_bytes, offset + position)
+        records += isinstance(content, Record) and content.seq >= next_seq
+    return Tail(torn_bytes, None, records)
+
+
+def frames_within(rest: bytes, place: str) -> Iterator[tuple[int, bytes]]:
+    """Yield (position, payload) of every valid frame at whatever byte of `rest` after its first.
+
+    Raises JournalUnreadableError naming `place` when too many places look like the head of one.
+    """
     written = rest.rstrip(b"\x00")
     left = _SEARCH_BYTES_MAX
     for match in _CANDIDATE.finditer(written, 1):
@@ -66,20 +88,19 @@ def examine_tail(path: Path, offset: int, next_seq: int, durability: Durability)
         left -= length
         if left < 0:
             raise JournalUnreadableError(
-                f"{path} at byte {offset}: torn and damaged can't be told apart in what follows"
+                f"{place}: torn and damaged can't be told apart in what follows"
             )
         payload = rest[begin : begin + length]
-        if zlib.crc32(payload) == checksum and _proves(payload, offset, next_seq, durability):
-            return Tail(len(written), offset + position)
-    return Tail(len(written), None)
+        if zlib.crc32(payload) == checksum:
+            yield position, payload
 
 
-def _proves(payload: bytes, offset: int, next_seq: int, durability: Durability) -> bool:
-    try:
-        content = decode_payload(payload)
-    except JournalUnreadableError:
-        return durability == "process"
+def _proves(
+    content: Record | Control | None, offset: int, next_seq: int, durability: Durability
+) -> bool:
     match content:
+        case None:
+            return durability == "process"
         case SyncMark():
             return content.synced_bytes > offset
         case Record():

@@ -1,0 +1,278 @@
+"""What is done to a run nobody writes any more: its torn end cut, its last segment closed.
+
+The caller holds the lock of the data directory. A run that is damaged is not repaired but set
+aside, whole, with a note of what was found.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from gateway.journal.archive import open_segment, stored_forms
+from gateway.journal.durable import (
+    put_in_place,
+    remove_durably,
+    replace_durably,
+    sync_directory,
+    write_new,
+)
+from gateway.journal.errors import JournalCorruptError, JournalError, JournalUnreadableError
+from gateway.journal.frame import Header, Record, Seal, control_payload, decode_payload, framed
+from gateway.journal.manifest import Run, SealedSegment, run_directories, write_manifest
+from gateway.journal.reader import SegmentReader
+from gateway.journal.segment import PREPARED_NAME, segment_name, segment_numbers
+from gateway.journal.tail import examine_tail, frames_within
+from gateway.journal.verification import Verification
+
+QUARANTINE_NAME: Final = "quarantine"
+"""Directory of the data directory that damaged runs are moved to."""
+NOTE_NAME: Final = "quarantine.json"
+
+
+class TornTail(NamedTuple):
+    """A torn end that was cut."""
+
+    segment: Path
+    offset: int
+    """Where it began; the segment ends here now."""
+    torn_bytes: int
+    records: int
+    """Whole records in it, of a batch that no sync had confirmed; nobody was told of them."""
+    kept: Path
+    """The file the cut bytes are kept in."""
+
+
+class _Walk(NamedTuple):
+    """A segment read to its end."""
+
+    header: Header | None
+    last_seq: int
+    first_ns: int
+    last_ns: int
+    end: int
+    """Where the valid frames end."""
+    seal: Seal | None
+    digest: str
+    """SHA-256 in hex of the bytes before the seal, or of all that are valid."""
+
+
+def cut_torn_tail(run: Run) -> TornTail | None:
+    """Cut the torn end of a run, None when it has none; what is cut is kept beside the segment.
+
+    A crash at any step leaves the end as it was or cut. Raises JournalCorruptError when it is
+    damage and not a torn end, JournalUnreadableError, and OSError.
+    """
+    numbers = segment_numbers(run.path)
+    if not numbers or run.manifest.sealed(numbers[-1]) is not None:
+        return None
+    path = run.path / segment_name(numbers[-1])
+    walk = _walk(path)
+    if walk.seal is not None:
+        return None
+    tail = examine_tail(path, walk.end, max(walk.last_seq + 1, 1), run.manifest.durability)
+    if tail.proof_offset is not None:
+        raise JournalCorruptError(
+            path, walk.end, f"a frame is damaged; valid ones go on at byte {tail.proof_offset}"
+        )
+    if not tail.torn_bytes:
+        return None
+    kept = path.with_name(f"{path.name}.torn-{walk.end}")
+    with open_segment(path) as source:
+        put_in_place(write_new(kept, (source.read_at(walk.end, tail.torn_bytes),)), kept)
+    _cut(path, walk.end)
+    return TornTail(path, walk.end, tail.torn_bytes, tail.records, kept)
+
+
+def close_abandoned(run: Run) -> list[SealedSegment]:
+    """Seal what a killed writer left open and complete the manifest; return the new entries.
+
+    The torn end is cut first. The run keeps its status, since its writer did not end it. Only for
+    runs that were verified: a seal vouches for what is there now. Raises as `cut_torn_tail`.
+    """
+    cut_torn_tail(run)
+    added: list[SealedSegment] = []
+    digest = b""
+    for number in segment_numbers(run.path):
+        entry = run.manifest.sealed(number)
+        if entry is None:
+            path = run.path / segment_name(number)
+            walk = _walk(path)
+            if walk.header is None:
+                # Taken by the writer and never begun.
+                remove_durably(path)
+                continue
+            if walk.header.previous_digest != digest and number > 1:
+                raise JournalCorruptError(
+                    path, 0, "the header names another digest of the segment before"
+                )
+            entry = _closed(path, walk)
+            added.append(entry)
+        digest = bytes.fromhex(entry.digest)
+    remove_durably(run.path / PREPARED_NAME)
+    if added:
+        run.manifest.segments = sorted([*run.manifest.segments, *added], key=lambda s: s.number)
+        write_manifest(run.path, run.manifest, synced=True)
+    return added
+
+
+def _closed(path: Path, walk: _Walk) -> SealedSegment:
+    """Return the entry of a segment that is not in the manifest, sealing it if it is not."""
+    assert walk.header is not None
+    count = walk.last_seq - walk.header.first_seq + 1
+    end = walk.end
+    if walk.seal is None:
+        _cut(path, end)
+        seal = framed(control_payload(Seal(walk.last_seq, count, bytes.fromhex(walk.digest))))
+        with path.open("r+b", buffering=0) as file:
+            file.seek(end)
+            file.write(seal)
+            os.fsync(file.fileno())
+        end += len(seal)
+    else:
+        _cut(path, end)
+    return SealedSegment(
+        number=walk.header.number,
+        file=path.name,
+        first_seq=walk.header.first_seq,
+        last_seq=walk.last_seq,
+        count=count,
+        first_ns=walk.first_ns,
+        last_ns=walk.last_ns,
+        bytes=end,
+        digest=walk.digest,
+    )
+
+
+def _walk(path: Path) -> _Walk:
+    """Read the frames of a segment to the first that is not valid, or to the seal."""
+    header: Header | None = None
+    seal: Seal | None = None
+    last_seq = first_ns = last_ns = end = digested = 0
+    reader = SegmentReader(path)
+    for offset, payload in reader.frames():
+        try:
+            content = decode_payload(payload)
+        except JournalUnreadableError as error:
+            raise JournalUnreadableError(f"{path} at byte {offset}: {error}") from None
+        end = digested = reader.offset
+        if isinstance(content, Record):
+            if header is None or content.seq != last_seq + 1:
+                raise JournalCorruptError(
+                    path, offset, f"record {content.seq} where {last_seq + 1} should be"
+                )
+            last_seq, last_ns = content.seq, content.now_ns
+            first_ns = first_ns or last_ns
+        elif isinstance(content, Header) and not offset:
+            header, last_seq = content, content.first_seq - 1
+        elif isinstance(content, Seal):
+            seal, digested = content, offset
+            break
+    digest = hashlib.sha256()
+    with open_segment(path) as source:
+        position = 0
+        while part := source.read_at(position, min(1 << 20, digested - position)):
+            digest.update(part)
+            position += len(part)
+    return _Walk(header, last_seq, first_ns, last_ns, end, seal, digest.hexdigest())
+
+
+def _cut(path: Path, length: int) -> None:
+    """Make a segment `length` bytes long, on the disk when this returns."""
+    if path.stat().st_size == length:
+        return
+    os.truncate(path, length)
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+class QuarantineNote(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a run was set aside, and what of it must not be used again."""
+
+    run: str
+    at_ns: int
+    actor: str
+    reason: str
+    last_seq: int
+    """The highest number found anywhere in the run, damaged parts included."""
+    findings: tuple[dict[str, Any], ...]
+    """What `log verify` found."""
+
+
+def quarantine_run(run: Run, found: Verification, actor: str, reason: str, at_ns: int) -> Path:
+    """Move a damaged run out of the way of the next start, with a note; return where it is now.
+
+    The next run must begin beyond `highest_quarantined_seq`. Raises OSError and JournalError.
+    """
+    note = QuarantineNote(
+        run=run.path.name,
+        at_ns=at_ns,
+        actor=actor,
+        reason=reason,
+        last_seq=_highest_seq(run),
+        findings=tuple(msgspec.to_builtins(finding) for finding in found.findings),
+    )
+    aside = run.path.parent / QUARANTINE_NAME
+    target = aside / run.path.name
+    if target.exists():
+        raise JournalError(f"{target} is there already")
+    text = msgspec.json.format(msgspec.json.encode(note), indent=2)
+    replace_durably(run.path / NOTE_NAME, text + b"\n")
+    aside.mkdir(exist_ok=True)
+    run.path.rename(target)
+    sync_directory(aside)
+    sync_directory(run.path.parent)
+    return target
+
+
+def highest_quarantined_seq(data: Path) -> int:
+    """Return the highest number of the runs that were set aside, 0 when there are none.
+
+    Raises JournalUnreadableError when a note can't be read.
+    """
+    highest = 0
+    for directory in run_directories(data / QUARANTINE_NAME):
+        path = directory / NOTE_NAME
+        try:
+            note = msgspec.json.decode(path.read_bytes(), type=QuarantineNote)
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise JournalUnreadableError(f"{path}: not a note of a quarantine: {error}") from None
+        highest = max(highest, note.last_seq)
+    return highest
+
+
+def _highest_seq(run: Run) -> int:
+    """Return the highest number of a run's records that can be found by any means."""
+    highest = max((entry.last_seq for entry in run.manifest.segments), default=0)
+    for number in segment_numbers(run.path):
+        path = run.path / segment_name(number)
+        if stored_forms(path)[0].form != "plain":
+            continue  # closed, so the manifest has it
+        reader = SegmentReader(path)
+        for _, payload in reader.frames():
+            highest = max(highest, _seq(payload))
+        rest = path.read_bytes()[reader.offset :]
+        try:
+            for _, payload in frames_within(rest, str(path)):
+                highest = max(highest, _seq(payload))
+        except JournalUnreadableError:
+            continue
+    return highest
+
+
+def _seq(payload: bytes) -> int:
+    try:
+        content = decode_payload(payload)
+    except JournalUnreadableError:
+        return 0
+    match content:
+        case Record():
+            return content.seq
+        case Header():
+            return content.first_seq - 1
+        case Seal():
+            return content.last_seq
+        case _:
+            return content.seq
