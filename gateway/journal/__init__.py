@@ -6,8 +6,10 @@ written), `verify` proves a run whole or names the byte at which it is not.
 
 from gateway.journal.errors import (
     JournalCorruptError,
+    JournalDeletedError,
     JournalError,
     JournalFullError,
+    JournalKeyError,
     JournalUnreadableError,
 )
 from gateway.journal.frame import Record
@@ -17,8 +19,10 @@ from gateway.journal.writer import JournalWriter, start_run
 
 __all__ = [
     "JournalCorruptError",
+    "JournalDeletedError",
     "JournalError",
     "JournalFullError",
+    "JournalKeyError",
     "JournalUnreadableError",
     "JournalWriter",
     "Manifest",

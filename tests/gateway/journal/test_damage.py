@@ -348,7 +348,7 @@ def test_old_frames_prove_nothing(tmp_path: Path) -> None:
     path = tmp_path / "000001.seg"
     quoted = framed(msgspec.msgpack.encode(sample(1)))
     path.write_bytes(bytes(8) + b"\x94" + quoted + bytes(10))
-    assert examine_tail(path, 0, 5, "process") == (9 + len(quoted.rstrip(b"\x00")), None)
+    assert examine_tail(path, 0, 5, "process") == (9 + len(quoted.rstrip(b"\x00")), None, 0)
 
 
 def test_random_damage_never_passes(make_run: MakeRun) -> None:
