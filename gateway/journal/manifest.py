@@ -87,6 +87,8 @@ class Manifest(msgspec.Struct, kw_only=True):
     rulebook_text: str
     """The whole resolved rulebook as JSON, so that a replay needs no other file."""
     config_digest: str = ""
+    reserve: str = ""
+    """Directory that continues the run if its record is lost, empty when there is none."""
     segments: list[SealedSegment] = msgspec.field(default_factory=list)
 
     def sealed(self, number: int) -> SealedSegment | None:

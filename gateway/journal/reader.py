@@ -30,6 +30,7 @@ from gateway.journal.frame import (
     decode_payload,
 )
 from gateway.journal.manifest import Manifest, read_manifest
+from gateway.journal.reserve import begun_seq, find_reserve
 from gateway.journal.segment import segment_name, segment_numbers
 from gateway.journal.source import Source
 from gateway.journal.tail import examine_tail
@@ -93,9 +94,11 @@ class SegmentReader:
 class RunReader:
     """Records of a run in order, from `start_seq` on; from its first when that is later.
 
-    `records` ends where what is written now ends; calling it again goes on with what has been
-    added since. `next_seq` is the record that would come next, `torn_bytes` the length of a torn
-    end found there. Raises JournalUnreadableError when there is no such run.
+    Where a reserve continues the run, its records come after those before its first; what else the
+    run's own segments hold is passed over. `records` ends where what is written now ends; calling
+    it again goes on with what has been added since. `next_seq` is the record that would come next,
+    `torn_bytes` the length of a torn end found there. Raises JournalUnreadableError when there is
+    no such run.
     """
 
     def __init__(self, path: Path, start_seq: int = 1) -> None:
@@ -107,6 +110,9 @@ class RunReader:
         self._reader = SegmentReader(path / segment_name(self._number))
         self.next_seq = 0
         self._sealed = False
+        self._reserve: RunReader | None = None
+        self._end_seq = INT63_MAX
+        """First record of the reserve."""
 
     def records(self) -> Iterator[Record]:
         """Yield each record that is there now.
@@ -115,20 +121,52 @@ class RunReader:
         was yielded, and JournalUnreadableError, which is JournalDeletedError where retention has
         deleted what would come next.
         """
+        if self._reserve is None:
+            self._find_reserve()
+        if self.next_seq < self._end_seq:
+            yield from self._own_records()
+        if self._reserve is not None:
+            yield from self._reserve_records(self._reserve)
+
+    def _find_reserve(self) -> None:
+        """Look whether a reserve continues the run; one may begin while the run is read."""
+        place = find_reserve(self.path)
+        if place is not None:
+            self._end_seq = begun_seq(place)
+            self._reserve = RunReader(place, max(self._start_seq, self.next_seq))
+
+    def _reserve_records(self, reserve: "RunReader") -> Iterator[Record]:
+        if 0 < self.next_seq < self._end_seq:
+            raise self._corrupt(
+                f"records {self.next_seq} to {self._end_seq - 1} are missing: {reserve.path} goes "
+                f"on with {self._end_seq}"
+            )
+        for record in reserve.records():
+            yield record
+            self.next_seq = record.seq + 1
+        self.next_seq = max(self.next_seq, reserve.next_seq)
+        self.torn_bytes = reserve.torn_bytes
+
+    def _own_records(self) -> Iterator[Record]:
+        """Yield the records in the run's own segments, those of a reserve left out."""
         if not stored_forms(self._reader.path):
             if deleted := deleted_error(self.path, self._number):
                 raise deleted
             return
         while True:
             yield from self._segment_records()
+            if self.next_seq >= self._end_seq:
+                return
             if self._sealed:
                 if not self._advance():
                     return
             elif self._begun(self._number + 1):
                 # The seal comes before the next header, so it is there now if it ever will be.
                 yield from self._segment_records()
-                if not self._sealed:
+                if not self._sealed and self._confirmed(self._number + 1):
                     raise self._corrupt("a frame is damaged, and another segment follows")
+                if not self._sealed and self._ends_here():
+                    return
             elif self._ends_here():
                 return
 
@@ -148,6 +186,8 @@ class RunReader:
                     raise self._corrupt(
                         f"record {content.seq} where {self.next_seq} should be", offset
                     )
+                if content.seq >= self._end_seq:
+                    return
                 self.next_seq += 1
                 if content.seq >= self._start_seq:
                     yield content
@@ -192,7 +232,8 @@ class RunReader:
     def _check_beginning(self, first_seq: int) -> None:
         """Raise unless the first record there is the run's first or not after the one asked for."""
         if self._number == 1:
-            if first_seq != self.manifest.first_seq:
+            # A reserve's manifest is made before it is known where the reserve will begin.
+            if self.manifest.first_seq not in (0, first_seq):
                 raise self._corrupt(
                     f"the first record is {first_seq}, not {self.manifest.first_seq}", 0
                 )
@@ -240,6 +281,11 @@ class RunReader:
         """Tell whether a segment exists and its header is written."""
         return segment_begun(self.path / segment_name(number))
 
+    def _confirmed(self, number: int) -> bool:
+        """Tell whether a segment that is begun proves that the one before it was safe."""
+        path = self.path / segment_name(number)
+        return self.manifest.durability == "process" or segment_confirmed(path)
+
     def _first_number(self) -> int:
         """Return the segment that holds `start_seq`, or the nearest there is."""
         numbers = segment_numbers(self.path)
@@ -277,6 +323,15 @@ def segment_begun(path: Path) -> bool:
             return any(source.read_at(0, FRAME_HEAD_BYTES))
     except (OSError, JournalError):
         return False
+
+
+def segment_confirmed(path: Path) -> bool:
+    """Tell whether a mark in a segment says that the disk has confirmed any of it.
+
+    With `disk` durability only then all segments before it were safe: a disk that loses power may
+    keep the beginning of a new segment and lose the end of the one before.
+    """
+    return examine_tail(path, 0, 1, "disk").proof_offset is not None
 
 
 def read_run(path: Path, start_seq: int = 1) -> Iterator[Record]:

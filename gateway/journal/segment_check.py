@@ -16,7 +16,8 @@ from gateway.journal.frame import (
     decode_payload,
 )
 from gateway.journal.manifest import Manifest, SealedSegment
-from gateway.journal.reader import SegmentReader
+from gateway.journal.reader import SegmentReader, segment_confirmed
+from gateway.journal.segment import segment_name
 from gateway.journal.source import Source
 from gateway.journal.tail import examine_tail
 from gateway.journal.verification import Finding, Kind, Progress, Verification
@@ -150,7 +151,7 @@ class SegmentCheck:
                 "corrupt", 0, f"the header is of segment {content.number} of run {content.run_id}"
             )
         before = self.previous
-        if before is None and content.first_seq != self.manifest.first_seq:
+        if before is None and self.manifest.first_seq not in (0, content.first_seq):
             self.report(
                 "corrupt",
                 0,
@@ -207,7 +208,7 @@ class SegmentCheck:
             self._after_seal(source, offset)
         elif self.entry is not None:
             self.report("corrupt", offset, "a frame of a sealed segment is damaged or missing")
-        elif self.followed:
+        elif self.followed and self._next_confirmed():
             self.report("corrupt", offset, "a frame is damaged, and another segment follows")
         else:
             durability = self.manifest.durability
@@ -220,6 +221,11 @@ class SegmentCheck:
                 self.result.torn_bytes = tail.torn_bytes
                 self.result.torn_file = str(self.path)
                 self.result.torn_offset = offset
+
+    def _next_confirmed(self) -> bool:
+        """Tell whether the segment that follows proves that this one was safe."""
+        following = self.path.with_name(segment_name(self.number + 1))
+        return self.manifest.durability == "process" or segment_confirmed(following)
 
     def _damaged(self, offset: int, proof_offset: int) -> None:
         # The writer of a running run may have filled the place while the rest was read.

@@ -80,16 +80,19 @@ def start_run(
     *,
     first_seq: int = 1,
     disk: Disk = REAL_DISK,
+    reserve: Path | None = None,
 ) -> "JournalWriter":
     """Begin a run in a directory of its own below `data` and return its writer.
 
-    The run's records begin with `first_seq`. Raises JournalError when the directory or the first
-    segment can't be made.
+    The run's records begin with `first_seq`. `reserve` is the directory of reserves, which readers
+    find in the manifest. Raises JournalError when the directory or the first segment can't be made.
     """
     directory = make_run_directory(data, started_ns)
     manifest = new_manifest(
         directory.name, rulebook, started_ns, segment_bytes, durability, config_digest
     )
+    if reserve is not None:
+        manifest.reserve = str((reserve / directory.name).absolute())
     return JournalWriter(directory, manifest, first_seq=first_seq, disk=disk)
 
 
@@ -109,7 +112,9 @@ class JournalWriter:
         *,
         first_seq: int = 1,
         disk: Disk = REAL_DISK,
+        made_ahead: bool = False,
     ) -> None:
+        """Begin a run; what is `made_ahead` has its manifest and waits for nothing of the disk."""
         if manifest.segment_bytes < SEGMENT_BYTES_MIN:
             raise JournalError(
                 f"segment_bytes is {manifest.segment_bytes}; at least {SEGMENT_BYTES_MIN} is needed"
@@ -139,12 +144,13 @@ class JournalWriter:
         self._last_ns = 0
         self._digest = hashlib.sha256()
         self._digested = 0
-        try:
-            self._write_manifest()
-        except OSError as error:
-            raise JournalError(f"cannot write the manifest of {directory}: {error}") from error
+        if not made_ahead:
+            try:
+                self._write_manifest()
+            except OSError as error:
+                raise JournalError(f"cannot write the manifest of {directory}: {error}") from error
         self._begin(self._open(self._supply.take(1, manifest.segment_bytes)), b"")
-        if self.synced_first:
+        if self.synced_first and not made_ahead:
             try:
                 self._segment.sync()
                 disk.sync_directory(directory)
