@@ -163,9 +163,7 @@ class RunReader:
             elif self._begun(self._number + 1):
                 # The seal comes before the next header, so it is there now if it ever will be.
                 yield from self._segment_records()
-                if not self._sealed and self._confirmed(self._number + 1):
-                    raise self._corrupt("a frame is damaged, and another segment follows")
-                if not self._sealed and self._ends_here():
+                if self._is_cut_off():
                     return
             elif self._ends_here():
                 return
@@ -241,6 +239,14 @@ class RunReader:
             if deleted := deleted_error(self.path, self._number - 1):
                 raise deleted
             raise self._corrupt(f"records before {first_seq} are missing", 0)
+
+    def _is_cut_off(self) -> bool:
+        """Tell whether an unsealed segment ends here although the next one is begun."""
+        if self._sealed:
+            return False
+        if self._confirmed(self._number + 1):
+            raise self._corrupt("a frame is damaged, and another segment follows")
+        return self._ends_here()
 
     def _ends_here(self) -> bool:
         """Tell whether what is written ends here; raises JournalCorruptError when damage does."""
