@@ -101,7 +101,7 @@ class BanLadder(Rule):
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Count a refusal by a rate limit, or take up an operator's word."""
         if type(event) is ClearBan:
-            self._set(event)
+            self._set(event, now_ns)
         elif decision.verdict == REFUSED and decision.breaches:
             reason = decision.breaches[0].reason
             if reason in _COUNTED and not self._entries[event.endpoint].gate:
@@ -181,12 +181,15 @@ class BanLadder(Rule):
         standing.until_ns = now_ns + standing.ban_length_ns
         standing.refusals = 0
 
-    def _set(self, event: ClearBan) -> None:
+    def _set(self, event: ClearBan, now_ns: int) -> None:
         """Lift a ban with its history, or ban until a time without moving on the ladder."""
         if event.until_ns == 0:
             self._standings.pop(event.ip, None)
             return
         standing = self._standings.get(event.ip) or _Standing()
+        if now_ns >= standing.until_ns + self._forgiven_after_ns:
+            # What was forgiven by now does not come back with the operator's ban.
+            standing.ban_length_ns = 0
         standing.until_ns = event.until_ns
         standing.refusals = 0
         self._hold(event.ip, standing)

@@ -184,6 +184,16 @@ def test_an_operator_bans_without_moving_the_ladder() -> None:
     assert rule.banned_until(IP, end_ns) == end_ns + FIRST_BAN_NS
 
 
+def test_an_operators_ban_brings_no_forgiven_history_back() -> None:
+    """After a clean day the next ban is a first one again, an operator's ban between or not."""
+    rule = ladder()
+    provoke(rule, NOW_NS)
+    forgiven_ns = NOW_NS + FIRST_BAN_NS + NS_PER_DAY
+    rule.apply(ClearBan(IP, forgiven_ns + 1, "tester"), accepted(), BOOK, forgiven_ns)
+    provoke(rule, forgiven_ns + 1)
+    assert rule.banned_until(IP, forgiven_ns + 1) == forgiven_ns + 1 + FIRST_BAN_NS
+
+
 def test_in_shadow_no_signature_may_be_left_out() -> None:
     """A ban that is only recorded must not keep anybody from verifying signatures."""
     rule = ladder(mode="shadow")
