@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any, Final
 
-from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
-from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
+from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.resources import Resource
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from gateway.latencies import Latencies, ShowingPeriodicReader, ShowingPrometheusReader
 from rules.decisions import REFUSED, VERDICT_NAMES, Decision
 from rules.endpoints import Endpoint
 from rules.events import CommandResult, Event, RefusedAggregate, Request
@@ -26,22 +25,6 @@ from rules.reasons import Reason
 EXPOSITION_TYPE: Final = CONTENT_TYPE_LATEST
 """Content type of `Telemetry.exposition`."""
 
-_LATENCY_BOUNDS_SECONDS: Final = (
-    0.000_1,
-    0.000_2,
-    0.000_5,
-    0.001,
-    0.002,
-    0.005,
-    0.01,
-    0.02,
-    0.05,
-    0.1,
-    0.2,
-    0.5,
-    1.0,
-    5.0,
-)
 _OTLP_PERIOD_MS: Final = 10_000
 
 
@@ -69,24 +52,16 @@ class Telemetry:
         """Answers by endpoint and HTTP status."""
         self.engine_results: Counter[str] = Counter()
         """Results of commands: accepted, unknown, or the reason of the refusal."""
+        self.latencies = Latencies()
+        """Times to the answer by endpoint."""
         self._registry = CollectorRegistry()
-        readers: list[MetricReader] = [
-            PrometheusMetricReader(
-                disable_target_info=True, scope_info_enabled=False, registry=self._registry
-            )
-        ]
+        readers: list[MetricReader] = [ShowingPrometheusReader(self.latencies, self._registry)]
         if otlp_endpoint:
-            readers.append(_otlp_reader(otlp_endpoint))
+            readers.append(_otlp_reader(otlp_endpoint, self.latencies))
         self._provider = MeterProvider(
             metric_readers=readers,
             resource=Resource.create({"service.name": "ordergate"}),
             shutdown_on_exit=False,
-            views=[
-                View(
-                    instrument_name="ordergate_request_latency",
-                    aggregation=ExplicitBucketHistogramAggregation(_LATENCY_BOUNDS_SECONDS),
-                )
-            ],
         )
         self._meter = self._provider.get_meter("ordergate")
         self._instruments()
@@ -122,7 +97,7 @@ class Telemetry:
     def answered(self, endpoint: int, status: int, latency_ns: int) -> None:
         """Count one answered request."""
         self.answers[endpoint, status] += 1
-        self._latency.record(latency_ns / 1e9, _ENDPOINT_ATTRIBUTES[endpoint])
+        self.latencies.add(endpoint, latency_ns)
 
     # --- Publishing ---------------------------------------------------------------------------
 
@@ -146,11 +121,6 @@ class Telemetry:
         self._counter("requests", "Requests by endpoint.", self.requests, ("endpoint",))
         self._counter("answers", "HTTP answers.", self.answers, ("endpoint", "status"))
         self._counter("engine_results", "Results of commands.", self.engine_results, ("result",))
-        self._latency = self._meter.create_histogram(
-            "ordergate_request_latency",
-            unit="s",
-            description="Time from a request's headers to its answer, by endpoint.",
-        )
 
     def _counter(
         self, name: str, description: str, counts: Mapping[Any, int], labels: tuple[str, ...]
@@ -173,9 +143,6 @@ class Telemetry:
 
 
 _ENDPOINT_NAMES: Final = {int(member): member.name.lower() for member in Endpoint}
-_ENDPOINT_ATTRIBUTES: Final = {
-    number: {"endpoint": name} for number, name in _ENDPOINT_NAMES.items()
-}
 
 
 def _label(label: str, value: object) -> str:
@@ -192,13 +159,12 @@ def _result_name(result: CommandResult) -> str:
     return Reason(result.reason).name if result.reason is not None else "REFUSED"
 
 
-def _otlp_reader(endpoint: str) -> MetricReader:
+def _otlp_reader(endpoint: str, latencies: Latencies) -> MetricReader:
     try:
         exporters = import_module("opentelemetry.exporter.otlp.proto.http.metric_exporter")
     except ImportError:
         raise TelemetryError(
             f"metrics can't be pushed to {endpoint}: install opentelemetry-exporter-otlp-proto-http"
         ) from None
-    return PeriodicExportingMetricReader(
-        exporters.OTLPMetricExporter(endpoint=endpoint), export_interval_millis=_OTLP_PERIOD_MS
-    )
+    exporter = exporters.OTLPMetricExporter(endpoint=endpoint)
+    return ShowingPeriodicReader(latencies, exporter, _OTLP_PERIOD_MS)

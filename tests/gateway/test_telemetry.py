@@ -1,7 +1,17 @@
 """Counters and their Prometheus exposition."""
 
-import pytest
+from typing import Any
 
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import (
+    HistogramDataPoint,
+    MetricExporter,
+    MetricExportResult,
+    MetricsData,
+)
+
+from gateway.latencies import Latencies, ShowingPeriodicReader
 from gateway.telemetry import Telemetry, TelemetryError
 from rules.decisions import ACCEPTED, NOTED_DECISION, REFUSED, Breach, Decision
 from rules.endpoints import Endpoint
@@ -60,8 +70,44 @@ def test_answers_have_a_latency_histogram() -> None:
     name = "ordergate_request_latency_seconds"
     assert f'{name}_bucket{{endpoint="ping",le="0.001"}} 1.0' in found
     assert f'{name}_bucket{{endpoint="ping",le="0.002"}} 2.0' in found
+    assert f'{name}_bucket{{endpoint="ping",le="+Inf"}} 2.0' in found
     assert f'{name}_count{{endpoint="ping"}} 2.0' in found
+    assert f'{name}_sum{{endpoint="ping"}} 0.002000001' in found
+    assert not any(f'{name}_bucket{{endpoint="depth"' in line for line in found)
     assert 'ordergate_answers_total{endpoint="ping",status="429"} 1.0' in found
+
+
+def test_pushed_metrics_have_the_latencies() -> None:
+    """What is pushed holds the same histogram, beside what the instruments have measured."""
+    exported: list[MetricsData] = []
+
+    class Keeping(MetricExporter):
+        def export(self, metrics_data: MetricsData, *rest: Any, **options: Any) -> Any:
+            exported.append(metrics_data)
+            return MetricExportResult.SUCCESS
+
+        def shutdown(self, *rest: Any, **options: Any) -> None:
+            pass
+
+        def force_flush(self, *rest: Any, **options: Any) -> bool:
+            return True
+
+    latencies = Latencies()
+    for latency_ns in (100_000, 100_001, 6_000_000_000):
+        latencies.add(Endpoint.ORDER_PLACE, latency_ns)
+    provider = MeterProvider([ShowingPeriodicReader(latencies, Keeping(), 3_600_000)])
+    provider.get_meter("test").create_counter("beside").add(1)
+    provider.shutdown()
+    (metrics_data,) = exported
+    (resource,) = metrics_data.resource_metrics
+    found = {metric.name: metric for scope in resource.scope_metrics for metric in scope.metrics}
+    assert "beside" in found
+    (point,) = found["ordergate_request_latency"].data.data_points
+    assert isinstance(point, HistogramDataPoint)
+    assert point.attributes == {"endpoint": "order_place"}
+    assert point.bucket_counts == [1, 1, *[0] * 12, 1]
+    assert (point.count, point.sum, point.min, point.max) == (3, 6.000200001, 0.0001, 6.0)
+    assert point.start_time_unix_nano <= point.time_unix_nano
 
 
 def test_gauges_are_read_when_scraped() -> None:
