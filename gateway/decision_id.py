@@ -27,20 +27,43 @@ class DecisionIds:
         """Raise ValueError when `key` is too short to be a secret."""
         if len(key) < 16:
             raise ValueError(f"decision id key has {len(key)} bytes; at least 16 are needed")
-        derived = hashlib.sha256(b"ordergate decision id\x00" + key + run.encode()).digest()
-        # Each number is one block of its own and never repeats, so there is nothing that a
-        # chaining mode would hide, and a context can be kept open for all of them.
-        cipher = Cipher(algorithms.AES(derived), modes.ECB())  # noqa: S305
-        self._encryptor: CipherContext = cipher.encryptor()
-        self._decryptor: CipherContext = cipher.decryptor()
+        self._ids = _Texts(b"ordergate decision id\x00" + key + run.encode())
+        self._case_ids = _Texts(b"ordergate case id\x00" + key)
 
     def encode(self, seq: int) -> str:
         """Return the decision id of `seq`: 26 characters a-z and 2-7."""
-        block = self._encryptor.update(seq.to_bytes(8, "big") + _CHECK)
-        return base64.b32encode(block).decode("ascii").rstrip("=").lower()
+        return self._ids.encode(seq)
 
     def decode(self, text: str) -> int | None:
         """Return the sequence number behind a decision id, None when it is not one of ours."""
+        return self._ids.decode(text)
+
+    def encode_case(self, number: int) -> str:
+        """Return the id of a conduct case: the same in every run, unlike a decision's."""
+        return self._case_ids.encode(number)
+
+    def decode_case(self, text: str) -> int | None:
+        """Return the number of a case by its id, None when it is not one of ours."""
+        return self._case_ids.decode(text)
+
+
+class _Texts:
+    """Numbers as opaque texts under one secret."""
+
+    def __init__(self, secret: bytes) -> None:
+        # Each number is one block of its own and never repeats, so there is nothing that a
+        # chaining mode would hide, and a context can be kept open for all of them.
+        cipher = Cipher(algorithms.AES(hashlib.sha256(secret).digest()), modes.ECB())  # noqa: S305
+        self._encryptor: CipherContext = cipher.encryptor()
+        self._decryptor: CipherContext = cipher.decryptor()
+
+    def encode(self, number: int) -> str:
+        """Return the text of a number."""
+        block = self._encryptor.update(number.to_bytes(8, "big") + _CHECK)
+        return base64.b32encode(block).decode("ascii").rstrip("=").lower()
+
+    def decode(self, text: str) -> int | None:
+        """Return the number of a text, None when it was not made here."""
         if len(text) != _TEXT_LENGTH or not text.isascii():
             return None
         try:
@@ -48,6 +71,5 @@ class DecisionIds:
         except ValueError:
             return None
         plain = self._decryptor.update(block)
-        if plain[8:] != _CHECK or self.encode(seq := int.from_bytes(plain[:8], "big")) != text:
-            return None
-        return seq
+        number = int.from_bytes(plain[:8], "big")
+        return number if plain[8:] == _CHECK and self.encode(number) == text else None

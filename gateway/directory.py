@@ -20,6 +20,7 @@ from rules.values import (
     DEFINE_AGENT,
     DEFINE_ALGO,
     DEFINE_ASSET,
+    DEFINE_GROUP,
     DEFINE_OWNER,
 )
 
@@ -28,7 +29,7 @@ AGENT_CHARACTERS: Final = 120
 AGENTS_MAX: Final = 65_536
 """Client programs that get a number of their own."""
 OTHER_AGENTS: Final = "other programs"
-_KINDS: Final = (DEFINE_ADDRESS, DEFINE_OWNER, DEFINE_ASSET, DEFINE_AGENT, DEFINE_ALGO)
+_KINDS: Final = (DEFINE_ADDRESS, DEFINE_OWNER, DEFINE_ASSET, DEFINE_AGENT, DEFINE_ALGO, DEFINE_GROUP)
 
 
 class Directory:

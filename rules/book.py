@@ -7,6 +7,7 @@ decides anything.
 from typing import Final
 
 from rules.averages import TradeAverage
+from rules.conduct_facts import ConductFacts
 from rules.instruments import Filters
 from rules.values import (
     NEW,
@@ -249,6 +250,7 @@ class Book:
         "addresses",
         "balances",
         "client_ids",
+        "conduct",
         "current_seq",
         "ended",
         "engine_connected",
@@ -280,6 +282,7 @@ class Book:
         """Stop states that are not ACTIVE, by (scope, subject)."""
         self.state_notes: dict[tuple[int, int], tuple[str, str, int]] = {}
         """Note, actor and time of each stop state in `states`."""
+        self.conduct = ConductFacts()
         self.next_order_id = 1
         self.current_seq = 0
         """Sequence number of the event being applied: the id of the command its decision sends."""

@@ -302,6 +302,12 @@ class RuleClauses(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     matched_trades: conduct.MatchedTradesClause = conduct.MatchedTradesClause()
     target_ramp: conduct.TargetRampClause = conduct.TargetRampClause()
     conduct_standing: conduct.ConductStandingClause = conduct.ConductStandingClause()
+    owner_self_trade: conduct.OwnerSelfTradeClause = conduct.OwnerSelfTradeClause()
+    tape_painting: conduct.TapePaintingClause = conduct.TapePaintingClause()
+    fictitious_bids: conduct.FictitiousBidsClause = conduct.FictitiousBidsClause()
+    matched_trades: conduct.MatchedTradesClause = conduct.MatchedTradesClause()
+    target_ramp: conduct.TargetRampClause = conduct.TargetRampClause()
+    conduct_standing: conduct.ConductStandingClause = conduct.ConductStandingClause()
 
 
 class EndpointClause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -37,6 +37,8 @@ class Breach(msgspec.Struct, frozen=True, array_like=True, gc=False):
     window_ns: int = 0
     """Length of the window of a rate limit, else 0."""
     detail: str = ""
+    case: int = 0
+    """Number of the conduct case behind it, 0 when there is none."""
 
 
 class Defer(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -71,6 +73,66 @@ class Attach(msgspec.Struct, frozen=True, array_like=True, gc=False):
 Verdict: TypeAlias = Breach | Defer | Adjust | Charge | Attach
 
 
+class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a conduct rule found: an indicator with its evidence, never a verdict on anybody."""
+
+    rule: str
+    interest: int
+    """Whose conduct it is: an owner, or minus a group of linked owners."""
+    symbol: int
+    """0 where it is about several."""
+    severity: int
+    """1 usual, 2 aggravated, 3 and more grave."""
+    since_ns: int
+    """Time of the first order or trade it is about."""
+    evidence: tuple[int, ...]
+    """Records that make the case: decisions on orders, reports of trades."""
+    figures: tuple[tuple[str, int], ...]
+    """What was measured, by name; `_e8` names count 1e-8, `_ns` names nanoseconds."""
+    owners: tuple[int, ...] = ()
+    """The owners who took part."""
+    shadow: bool = False
+    """Found by a rule in shadow: it is told, and no measure follows."""
+    case: int = 0
+    """The case it opened or belongs to: the number of the record that opened it."""
+
+
+class LadderStep(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A measure against one interest in one symbol (0: in all) got stricter or milder."""
+
+    case: int
+    interest: int
+    symbol: int
+    before: int
+    """Step of the ladder before (`conduct_facts.STEP_*`)."""
+    step: int
+    until_ns: int
+    """When it goes down again by itself, 0 for never or when nothing is left."""
+    cause: str
+    """`alert`, `decay`, `spread` (to all symbols), `dismissed` or `cleared`."""
+
+
+class Posting(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A fee that is charged, or the reversal of one.
+
+    It is known by its `identity`, which names tariff, period, owner and symbol; one that was booked
+    already changes nothing.
+    """
+
+    identity: str
+    tariff: str
+    owner: int
+    symbol: int
+    """0 where the tariff charges for everything an owner did."""
+    period: str
+    """The day as `2026-01-31`, or the month as `2026-01`."""
+    amount_e8: int | str
+    """Below 0 for a reversal; decimal text when it does not fit 63 bits."""
+    currency: str
+    reverses: str = ""
+    """Identity of the posting that is reversed."""
+
+
 class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The pipeline's one answer to one event."""
 
@@ -96,6 +158,12 @@ class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A bulk cancel has further slices to come."""
     client_order_id: str = ""
     """The client order id given to an accepted order that came without one."""
+    alerts: tuple[Alert, ...] = ()
+    """What conduct rules found when the event was applied."""
+    steps: tuple[LadderStep, ...] = ()
+    """Measures that got stricter or milder with the event."""
+    postings: tuple[Posting, ...] = ()
+    """Fees that are charged or reversed with the event."""
 
 
 class Usage(msgspec.Struct, frozen=True, array_like=True, gc=False):

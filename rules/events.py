@@ -457,6 +457,13 @@ class RunBegan(Event, frozen=True, array_like=True, gc=False, tag="RN"):
     """The first order id of this run: ids of earlier runs are not given again."""
 
 
+class PostFees(Event, frozen=True, array_like=True, gc=False, tag="PF"):
+    """Post the next slice of the fees that are due; repeated until the decision has no `more`."""
+
+    actor: str = ""
+    """Who asked for it, empty when the calendar did."""
+
+
 class ActOnCase(Event, frozen=True, array_like=True, gc=False, tag="AC"):
     """Something was said about a conduct case, or an operator decided it."""
 
@@ -564,6 +571,7 @@ AnyEvent: TypeAlias = (
     | DefineAccount
     | DefineKey
     | RecordSpace
+    | PostFees
     | ActOnCase
     | LinkOwners
 )

@@ -30,6 +30,7 @@ from rules.decisions import (
 )
 from rules.events import (
     REQUESTS,
+    ActOnCase,
     AnyEvent,
     BulkCancel,
     Cancel,
@@ -38,6 +39,7 @@ from rules.events import (
     RefusedRequest,
     Request,
 )
+from rules.ladder import Ladder
 from rules.reasons import Reason
 from rules.registry import build_rules, mode_of
 from rules.rule import ACCESS, GATE, LIMIT, Rule
@@ -104,6 +106,7 @@ class Pipeline:
         self.booking = Booking(
             self.book, rulebook, resting if enforced and isinstance(resting, RestingTime) else None
         )
+        self.ladder = Ladder(self.book.conduct, rulebook)
         self._plans: dict[type[Event], Plan] = {
             kind: Plan(kind, self.rules, rulebook) for kind in AnyEvent.__args__
         }
@@ -135,6 +138,9 @@ class Pipeline:
             self.booking.report(event, now_ns)
         for apply in plan.applies:
             apply(event, effective, book, now_ns)
+        ladder = self.ladder
+        if book.conduct.alerts or now_ns >= ladder.due_ns or type(event) is ActOnCase:
+            return ladder.settle(event, decision, book.current_seq, now_ns)
         return decision
 
     def rule(self, name: str) -> Rule | None:

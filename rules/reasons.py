@@ -108,6 +108,8 @@ class Reason(IntEnum):
     # 6xxx: conduct.
     MINIMUM_RESTING_TIME = 6001
     ORDER_TO_TRADE_RATIO = 6002
+    OWNER_SELF_TRADE = 6101
+    CONDUCT_LIMIT = 6102
 
     # 7xxx: the engine's own refusals.
     ENGINE_UNKNOWN_ORDER = 7001

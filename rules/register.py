@@ -7,6 +7,7 @@ from rules.events import (
     DefineKey,
     DefineSymbol,
     Event,
+    LinkOwners,
     RunBegan,
     SetState,
     SetSymbolState,
@@ -30,6 +31,10 @@ class Register:
         elif isinstance(event, DefineSymbol):
             self._symbol(event, now_ns)
         elif isinstance(event, DefineAccount):
+            before = self._book.accounts.get(event.account)
+            self._book.conduct.add_account(
+                event.account, event.owner, before.owner if before is not None else 0
+            )
             self._book.accounts[event.account] = AccountFacts(
                 event.account, event.name, event.owner, event.tier, event.flags, event.enabled
             )
@@ -49,6 +54,8 @@ class Register:
             facts = self._book.symbols.get(event.symbol)
             if facts is not None:
                 _set_symbol_state(facts, event.state, now_ns)
+        elif isinstance(event, LinkOwners):
+            self._book.conduct.link(event.owner, event.group)
         elif isinstance(event, RunBegan):
             self._book.next_order_id = max(self._book.next_order_id, event.next_order_id)
 

@@ -11,8 +11,14 @@ from rules.access.ban_ladder import BanLadder
 from rules.access.key_standing import KeyStanding
 from rules.access.permission import Permission
 from rules.access.recv_window import RecvWindow
+from rules.conduct.conduct_standing import ConductStanding
+from rules.conduct.fictitious_bids import FictitiousBids
+from rules.conduct.matched_trades import MatchedTrades
 from rules.conduct.order_to_trade import OrderToTrade
+from rules.conduct.owner_self_trade import OwnerSelfTrade
 from rules.conduct.resting_time import RestingTime
+from rules.conduct.tape_painting import TapePainting
+from rules.conduct.target_ramp import TargetRamp
 from rules.exposure.balance import Balance
 from rules.exposure.duplicate_client_order_id import DuplicateClientOrderId
 from rules.exposure.known_order import KnownOrder
@@ -48,6 +54,7 @@ RULES: Final[tuple[type[Rule], ...]] = (
     Permission,
     StopState,
     SymbolState,
+    ConductStanding,
     KnownOrder,
     OrderCount,
     PriceFilter,
@@ -67,6 +74,11 @@ RULES: Final[tuple[type[Rule], ...]] = (
     Balance,
     RestingTime,
     OrderToTrade,
+    OwnerSelfTrade,
+    TapePainting,
+    FictitiousBids,
+    MatchedTrades,
+    TargetRamp,
 )
 """Order of precedence: the first breach in this order is the one the client is told."""
 

@@ -90,3 +90,13 @@ def market_notional_e16(terms: Terms, facts: SymbolFacts, now_ns: int) -> int:
         return terms.quote_quantity_e8 * E8
     price_e8 = average_price_e8(facts, now_ns)
     return price_e8 * terms.quantity_e8 if price_e8 else NO_PRICE
+
+
+def only_takes_off(event: Amend, book: Book) -> bool:
+    """Return whether an amend leaves the price and only lowers the quantity of an open order."""
+    terms = amended(event, book)
+    return (
+        terms is not None
+        and not terms.price_changed
+        and terms.quantity_e8 < terms.order.quantity_e8
+    )

@@ -237,6 +237,14 @@ CAUSE_NAMES: Final = (
     "REPLACE",
 )
 
+# Room on the disk of the record.
+SPACE_AMPLE: Final = 0
+SPACE_LOW: Final = 1
+"""Queries are shed."""
+SPACE_SCARCE: Final = 2
+"""New orders are shed too."""
+SPACE_NAMES: Final = ("AMPLE", "LOW", "SCARCE")
+
 # Restriction of a cancel to orders in one status.
 RESTRICT_NONE: Final = 0
 RESTRICT_ONLY_NEW: Final = 1
@@ -248,6 +256,16 @@ DEFINE_OWNER: Final = 2
 DEFINE_ASSET: Final = 3
 DEFINE_AGENT: Final = 4
 DEFINE_ALGO: Final = 5
+DEFINE_GROUP: Final = 6
+"""Owners who are judged together."""
+
+# What is done about a conduct case (`events.ActOnCase`).
+CASE_EXPLAIN: Final = 1
+CASE_CONFIRM: Final = 2
+CASE_DISMISS: Final = 3
+CASE_APPEAL: Final = 4
+CASE_CLEAR: Final = 5
+CASE_ACT_NAMES: Final = ("", "explain", "confirm", "dismiss", "appeal", "clear")
 
 
 def notional_e8(price_e8: int, quantity_e8: int) -> int:

@@ -80,7 +80,9 @@ UNFINISHED: Final = ("TO" + "DO", "FIX" + "ME", "XX" + "X")
 STRUCT_MODULES: Final = {
     "rules/events.py",
     "rules/decisions.py",
+    "rules/clause_base.py",
     "rules/clauses.py",
+    "rules/conduct_clauses.py",
     "rules/fee_clauses.py",
 }
 

@@ -50,7 +50,8 @@ _CODES: Final[dict[str, Sequence[str]]] = {
     "cancel_cause": values.CAUSE_NAMES,
     "scope": values.SCOPE_NAMES,
     "verdict": VERDICT_NAMES,
-    "kind": ("", "address", "owner", "asset", "agent", "algo"),
+    "kind": ("", "address", "owner", "asset", "agent", "algo", "group"),
+    "act": values.CASE_ACT_NAMES,
     "restriction": ("", "ONLY_NEW", "ONLY_PARTIALLY_FILLED"),
 }
 _ORDER_FLAGS: Final = {
@@ -76,6 +77,8 @@ _KINDS: Final = {
     "reserved_asset": values.DEFINE_ASSET,
     "agent": values.DEFINE_AGENT,
     "algo": values.DEFINE_ALGO,
+    "owners": values.DEFINE_OWNER,
+    "group": values.DEFINE_GROUP,
 }
 _ENDPOINTS: Final = {int(endpoint): endpoint.name for endpoint in Endpoint}
 _ACCOUNTS: Final = frozenset(("account", "buy_account", "sell_account", "counter_account"))

@@ -202,6 +202,8 @@ class _Renderer:
             payload["data"] = failure.data
         if breach is not None:
             payload["ordergate"] = breach_object(self._call.desk.core.pipeline, breach)
+            if breach.case:
+                payload["ordergate"]["caseId"] = self._call.desk.ids.encode_case(breach.case)
         return self._response(outcome, failure.status, payload, extra)
 
     def _response(

@@ -156,6 +156,10 @@ ENTRIES: Final[dict[Reason, Entry]] = {
     R.ORDER_TO_TRADE_RATIO: Entry(
         _EXHAUSTED, "order-to-trade ratio {observed} is above {limit}", E8
     ),
+    R.OWNER_SELF_TRADE: Entry(
+        _STATE, "order would trade with an order of the same owner or of a linked one"
+    ),
+    R.CONDUCT_LIMIT: Entry(_STATE, "not taken while a conduct case is open", retryable=True),
     # The engine.
     R.ENGINE_UNKNOWN_ORDER: Entry(Code.NOT_FOUND, "no such order"),
     R.ENGINE_WOULD_TAKE: Entry(_STATE, "order would take liquidity", COUNT, True),

@@ -74,6 +74,8 @@ def _message(desk: Desk, outcome: Outcome, breach: Breach) -> wire.Refusal:
     limit = str(breach.limit) if disclosed else ""
     observed = str(breach.observed) if disclosed else ""
     detail = breach.detail if disclosed else ""
+    if breach.case:
+        detail = f"case {desk.ids.encode_case(breach.case)}"
     text = entry.text.format(
         limit=_told(limit, entry.unit),
         observed=_told(observed, entry.unit),

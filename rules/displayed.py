@@ -1,0 +1,84 @@
+"""How much stands in the book on each side of each symbol, as far as the gate is told.
+
+That is every order that came through the gate, and those of other channels that the engine's drop
+copy reports.
+"""
+
+from typing import Any, Final
+
+from rules.book import Book
+from rules.events import (
+    CommandResult,
+    EngineSession,
+    Event,
+    MarketOrder,
+    OrderEnded,
+    OrderReduced,
+    OrderTrade,
+)
+from rules.patterns import rests
+from rules.values import LIVE_STATUSES
+
+DISPLAYS: Final[tuple[type[Event], ...]] = (
+    CommandResult,
+    OrderTrade,
+    OrderEnded,
+    OrderReduced,
+    MarketOrder,
+    EngineSession,
+)
+"""The events that change what is displayed."""
+
+
+class Displayed:
+    """Totals by symbol and side; `follow` is called for each event of `DISPLAYS`, once."""
+
+    __slots__ = ("_orders", "_totals_e8")
+
+    def __init__(self) -> None:
+        self._totals_e8: dict[tuple[int, int], int] = {}
+        self._orders: dict[int, tuple[int, int, int]] = {}
+        """(symbol, side, what is left) of every order shown; outside orders below 0."""
+
+    def total_e8(self, symbol: int, side: int) -> int:
+        """Return what is displayed on one side of a symbol."""
+        return self._totals_e8.get((symbol, side), 0)
+
+    def own_e8(self, order_id: int) -> int:
+        """Return how much of it is one order's."""
+        shown = self._orders.get(order_id)
+        return shown[2] if shown is not None else 0
+
+    def follow(self, event: Any, book: Book) -> None:
+        """Take up what an event changed."""
+        kind = type(event)
+        if kind is MarketOrder:
+            live = event.status in LIVE_STATUSES
+            left_e8 = event.quantity_e8 - event.filled_e8 if live and event.price_e8 else 0
+            self._show(-event.order_id, event.symbol, event.side, left_e8)
+            return
+        for order_id in book.ended:
+            self._show(order_id, 0, 0, 0)
+        if kind is CommandResult or kind is OrderTrade or kind is OrderReduced:
+            order = book.orders.get(event.order_id)
+            if order is not None and order.live and rests(order):
+                self._show(order.order_id, order.symbol, order.side, order.remaining_e8)
+
+    def _show(self, order_id: int, symbol: int, side: int, left_e8: int) -> None:
+        shown = self._orders.get(order_id)
+        if shown is not None:
+            self._totals_e8[shown[0], shown[1]] -= shown[2]
+        if left_e8 > 0:
+            self._orders[order_id] = (symbol, side, left_e8)
+            self._totals_e8[symbol, side] = self._totals_e8.get((symbol, side), 0) + left_e8
+        elif shown is not None:
+            del self._orders[order_id]
+
+    def state(self) -> Any:
+        """Return every order shown as plain values; the totals follow from them."""
+        return [[order_id, *shown] for order_id, shown in self._orders.items()]
+
+    def restore(self, state: Any) -> None:
+        """Put back what `state` returned."""
+        for order_id, symbol, side, left_e8 in state:
+            self._show(order_id, symbol, side, left_e8)

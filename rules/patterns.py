@@ -1,0 +1,106 @@
+"""What the rules that look for patterns of conduct have in common."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from rules.book import Book, OpenOrder, SymbolFacts
+from rules.conduct_clauses import PatternClause
+from rules.decisions import Alert
+from rules.units import decimal_e8
+from rules.values import (
+    ACCOUNT_MARKET_MAKER,
+    BUY,
+    E8,
+    FOK,
+    IOC,
+    LIMIT,
+    LIMIT_MAKER,
+    MARKET,
+    notional_e8,
+)
+
+EVIDENCE_MAX: Final = 64
+"""Records one alert names."""
+
+
+def at_least(part: int, share_e8: int, whole: int) -> bool:
+    """Return whether `part` is the share of `whole` or more."""
+    return part * E8 >= share_e8 * whole
+
+
+def at_most(part: int, share_e8: int, whole: int) -> bool:
+    """Return whether `part` is the share of `whole` or less."""
+    return part * E8 <= share_e8 * whole
+
+
+def share_of(part: int, whole: int) -> int:
+    """Return part over whole in 1e-8, 0 of nothing."""
+    return part * E8 // whole if whole else 0
+
+
+def whose(key: int, book: Book) -> int:
+    """Return the interest a key acts for, 0 when it is unknown."""
+    account = book.accounts.get(book.account_of(key))
+    return book.conduct.interest_of(account.owner) if account is not None else 0
+
+
+def raised(count: int, clause: PatternClause, account: int, book: Book) -> int:
+    """Return a count as it is for an account: higher for a market maker."""
+    facts = book.accounts.get(account)
+    if facts is not None and facts.flags & ACCOUNT_MARKET_MAKER:
+        return count * clause.market_maker_factor
+    return count
+
+
+def small_notional_e8(factor: int, least_e8: int, facts: SymbolFacts) -> int:
+    """Return up to which notional an order of the symbol is small."""
+    filters = facts.filters
+    return max(factor * max(filters.min_notional_e8, filters.notional_min_e8), least_e8)
+
+
+def takes_now(terms: Any, facts: SymbolFacts) -> bool:
+    """Return whether an order would take liquidity at the best prices last reported."""
+    if terms.order_type == MARKET:
+        return True
+    if terms.order_type != LIMIT:
+        return False
+    if terms.side == BUY:
+        return bool(facts.ask_e8) and terms.price_e8 >= facts.ask_e8
+    return bool(facts.bid_e8) and terms.price_e8 <= facts.bid_e8
+
+
+def worth_e8(terms: Any, facts: SymbolFacts) -> int:
+    """Return the notional of an order, at the last price where it names none."""
+    if terms.quote_quantity_e8:
+        return int(terms.quote_quantity_e8)
+    price_e8 = terms.price_e8 or facts.last_e8 or facts.previous_close_e8
+    return notional_e8(price_e8, terms.quantity_e8)
+
+
+def rests(order: OpenOrder) -> bool:
+    """Return whether an order is of a kind that stands in the book."""
+    return order.order_type in (LIMIT, LIMIT_MAKER) and order.time_in_force not in (IOC, FOK)
+
+
+def last_price_e8(facts: SymbolFacts) -> int:
+    """Return the last price, the previous close before the first trade."""
+    return facts.last_e8 or facts.previous_close_e8
+
+
+def share_e8(text: str) -> int:
+    """Return a share of a clause in 1e-8; raises ValueError when it is none."""
+    return decimal_e8(text)
+
+
+def evidence(seqs: Iterable[int]) -> tuple[int, ...]:
+    """Return records as evidence: each once, the first half and the latest when there are many."""
+    found = tuple(dict.fromkeys(seqs))
+    if len(found) <= EVIDENCE_MAX:
+        return found
+    half = EVIDENCE_MAX // 2
+    return found[:half] + found[-half:]
+
+
+def tell(book: Book, alert: Alert) -> None:
+    """Put what was found where the pipeline files it."""
+    book.conduct.alerts.append(alert)
