@@ -85,6 +85,8 @@ class Outbox:
         self._deadline_ns = deadline_ns
         self._waiting: dict[int, _Waiting] = {}
         """By command id, the oldest first; all have the same time, so it is the first due too."""
+        self._expired: dict[int, _Waiting] = {}
+        """Those whose deadline is decided and not released yet."""
         self._sweeps: dict[BulkCancel, Sweep] = {}
         """Bulk cancels under way."""
         self._kills: dict[tuple[int, int], BulkCancel] = {}
@@ -106,7 +108,7 @@ class Outbox:
     @property
     def unanswered(self) -> int:
         """Number of commands without an answer."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._expired)
 
     def due(self, now_ns: int) -> Event | None:
         """Return the next event that time has brought, None when there is none.
@@ -121,6 +123,7 @@ class Outbox:
             oldest = next(iter(self._waiting.values()))
             due_ns = (oldest.sent_ns or oldest.now_ns) + self._deadline_ns
             if now_ns >= due_ns:
+                self._expired[oldest.seq] = self._waiting.pop(oldest.seq)
                 return Deadline(oldest.seq)
             self.due_ns = min(due_ns, self._kill_again_ns)
         else:
@@ -168,7 +171,7 @@ class Outbox:
     def _result(
         self, seq: int, now_ns: int, event: CommandResult, decision: Decision, reply: Reply | None
     ) -> None:
-        waiting = self._waiting.pop(event.command_id, None)
+        waiting = self._take(event.command_id)
         if waiting is None:
             return
         if waiting.sweep is not None:
@@ -184,7 +187,7 @@ class Outbox:
         self, seq: int, now_ns: int, event: Deadline, decision: Decision, reply: Reply | None
     ) -> None:
         """Tell the client that its command's fate is unknown."""
-        waiting = self._waiting.pop(event.command_id, None)
+        waiting = self._take(event.command_id)
         if waiting is None:
             return
         unknown = CommandResult(
@@ -204,6 +207,10 @@ class Outbox:
             self._tell(waiting, unknown, now_ns)
         if self._kills:
             self._catch(waiting)
+
+    def _take(self, command_id: int) -> _Waiting | None:
+        """Return who waits for a command, who then waits no more."""
+        return self._waiting.pop(command_id, None) or self._expired.pop(command_id, None)
 
     def _tell(self, waiting: _Waiting, result: CommandResult, now_ns: int) -> None:
         assert waiting.reply is not None
