@@ -4,6 +4,7 @@ import tomllib
 from importlib import resources
 from pathlib import Path
 
+from gateway.tariffs import shipped_tariffs
 from rules.clauses import WindowClause
 from rules.faults import Fault, FieldPath, located
 from rules.registry import RULES
@@ -83,7 +84,7 @@ def _window_faults(rulebook: Rulebook) -> list[Fault]:
 def _read(name_or_path: str) -> RulebookReading:
     texts = shipped_rulebooks()
     if name_or_path in texts:
-        return read_rulebook(name_or_path, texts)
+        return read_rulebook(name_or_path, texts, tariffs=shipped_tariffs())
     path = Path(name_or_path)
     if path.suffix != ".toml":
         known = ", ".join(texts)
@@ -100,7 +101,7 @@ def _read(name_or_path: str) -> RulebookReading:
         texts[wanted] = _text(file)
         files[wanted] = str(file)
         wanted = _extended(texts[wanted])
-    reading = read_rulebook(path.stem, texts, files)
+    reading = read_rulebook(path.stem, texts, files, shipped_tariffs())
     return reading._replace(faults=[*_name_faults(path, texts[path.stem]), *reading.faults])
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from rules import conduct_clauses as conduct
 from rules.clause_base import Clause, Mode
+from rules.fee_clauses import TariffFile
 from rules.texts import (
     Count,
     DecimalText,
@@ -263,6 +264,22 @@ class OrderToTradeClause(Clause, frozen=True, kw_only=True):
     """Above so many times a maximum only cancels pass; `1`: there is no slow step."""
 
 
+class CancelFeesClause(Clause, frozen=True, kw_only=True):
+    """Cancel-ratio fees and transaction taxes by tariffs (MiFID II Art. 48(9)).
+
+    In `shadow` everything is counted and shown, and nothing is posted.
+    """
+
+    tariffs: tuple[str, ...] = ()
+    """Tariffs by which owners are charged: shipped ones, or tables `[tariffs.<name>]`."""
+    market_maker_tariffs: tuple[str, ...] = ()
+    """Tariffs for what accounts of market makers do; empty: the same as for others."""
+    exempt_market_makers: bool = False
+    """Whether accounts of market makers are charged nothing."""
+    correction_days: Count = 3
+    """So many days after its day an annulled trade still changes a fee."""
+
+
 class RuleClauses(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The `[rules.*]` tables of a rulebook; an absent rule is off."""
 
@@ -296,12 +313,7 @@ class RuleClauses(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     balance: BalanceClause = BalanceClause()
     resting_time: RestingTimeClause = RestingTimeClause()
     order_to_trade: OrderToTradeClause = OrderToTradeClause()
-    owner_self_trade: conduct.OwnerSelfTradeClause = conduct.OwnerSelfTradeClause()
-    tape_painting: conduct.TapePaintingClause = conduct.TapePaintingClause()
-    fictitious_bids: conduct.FictitiousBidsClause = conduct.FictitiousBidsClause()
-    matched_trades: conduct.MatchedTradesClause = conduct.MatchedTradesClause()
-    target_ramp: conduct.TargetRampClause = conduct.TargetRampClause()
-    conduct_standing: conduct.ConductStandingClause = conduct.ConductStandingClause()
+    cancel_fees: CancelFeesClause = CancelFeesClause()
     owner_self_trade: conduct.OwnerSelfTradeClause = conduct.OwnerSelfTradeClause()
     tape_painting: conduct.TapePaintingClause = conduct.TapePaintingClause()
     fictitious_bids: conduct.FictitiousBidsClause = conduct.FictitiousBidsClause()
@@ -415,3 +427,5 @@ class RulebookFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """What each endpoint costs and needs; an absent one weighs 1 and needs nothing."""
     instruments: dict[str, InstrumentClause] = {}
     """Filters and limits by symbol, and what all start from in `default`."""
+    tariffs: dict[str, TariffFile] = {}
+    """Tariffs by name; a shipped one that a rule names is put here when the rulebook is read."""

@@ -117,6 +117,28 @@ class ReliefClause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Whether they are counted for each symbol or over all symbols of an owner."""
 
 
+class DistanceWeightClause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an order counts that is no further from the best price than this."""
+
+    within: DecimalText
+    """Distance from the best price of its side, as a share of it."""
+    weight: DecimalText
+    """What such an order counts."""
+
+
+class CountingClause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the gate counts what a published tariff leaves to whoever counts."""
+
+    exempt_within: SwitchableDecimalText = ""
+    """Entries and modifications so near the last price, as a share of it, are `exempt_orders`."""
+    fast: DurationText = "500ms"
+    """Changes of orders no older than this are `cancelled_fast` and `modified_fast`."""
+    weights: tuple[DistanceWeightClause, ...] = ()
+    """Weights of orders by distance, from the nearest on, for `weighted_orders`."""
+    beyond: DecimalText = "1"
+    """Weight of orders further away, and of those with no best price to measure from."""
+
+
 class TariffFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A tariff; exactly one of the models must be given."""
 
@@ -144,6 +166,8 @@ class TariffFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Whether the cap holds for each line or for all lines of an owner in the same period."""
     relief: ReliefClause = ReliefClause()
     """What is let off in each calendar month."""
+    counting: CountingClause = CountingClause()
+    """How the gate counts, where it does so itself."""
     slabs: SlabsClause | None = None
     """The model of slabs."""
     allowance: AllowanceClause | None = None

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from rules.book import Book
 from rules.booking import Booking
+from rules.conduct.cancel_fees import CancelFees
 from rules.conduct.resting_time import RestingTime
 from rules.decisions import (
     ACCEPTED,
@@ -36,6 +37,7 @@ from rules.events import (
     Cancel,
     CancelAll,
     Event,
+    PostFees,
     RefusedRequest,
     Request,
 )
@@ -87,6 +89,10 @@ class _Verdicts:
         self.until_ns = 0
 
 
+class StateError(ValueError):
+    """A stored state does not fit this version of the rules."""
+
+
 class Pipeline:
     """The rules in force over one book.
 
@@ -133,6 +139,9 @@ class Pipeline:
             decision = Decision(NOTED, cancels=order_ids, more=more)
             effective = decision if course is None else course
             self.booking.bulk_cancel(event, effective)
+        elif type(event) is PostFees:
+            decision = self._post_fees(now_ns)
+            effective = decision if course is None else course
         else:
             decision = effective = NOTED_DECISION
             self.booking.report(event, now_ns)
@@ -143,9 +152,47 @@ class Pipeline:
             return ladder.settle(event, decision, book.current_seq, now_ns)
         return decision
 
+    def _post_fees(self, now_ns: int) -> Decision:
+        """Return the decision with the next slice of fees that are due."""
+        fees = self._by_name.get(CancelFees.name)
+        if not isinstance(fees, CancelFees):
+            return NOTED_DECISION
+        postings, more = fees.postings(self.book, now_ns)
+        return Decision(NOTED, postings=postings, more=more)
+
+    def peek(self, event: Request, now_ns: int) -> Decision:
+        """Return what `apply` would decide of a request now; nothing is committed."""
+        return self._decide(event, self._plans[type(event)], now_ns)
+
     def rule(self, name: str) -> Rule | None:
         """Return a rule in enforce or shadow by its name, None when it is off or unknown."""
         return self._by_name.get(name)
+
+    def state(self) -> dict[str, Any]:
+        """Return everything later decisions depend on, as plain values for msgpack."""
+        return {
+            "settlement": self.booking.settlement.state(),
+            "rules": {rule.name: rule.state() for rule in self.rules},
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Put back what `state` returned; this pipeline must be new.
+
+        The rulebook may be another one. A rule the stored state does not know begins anew, and
+        the state of a rule that is no longer in force is passed over. Raises StateError when a
+        rule can't read its state.
+        """
+        self.booking.settlement.restore(state["settlement"], self.rulebook)
+        stored = state["rules"]
+        for rule in self.rules:
+            if stored.get(rule.name) is not None:
+                try:
+                    rule.restore(stored[rule.name])
+                except (ValueError, TypeError, LookupError) as error:
+                    raise StateError(
+                        f"the state of rule {rule.name} can't be read: "
+                        f"{type(error).__name__}: {error}"
+                    ) from error
 
     def usage(self, rule_name: str, scope: int, subject: int, now_ns: int) -> tuple[Usage, ...]:
         """Return the use of each limit one rule keeps for a subject, empty when it is off."""

@@ -9,8 +9,10 @@ from rules.access.account_standing import AccountStanding
 from rules.access.authentication import Authentication
 from rules.access.ban_ladder import BanLadder
 from rules.access.key_standing import KeyStanding
+from rules.access.overload import Overload
 from rules.access.permission import Permission
 from rules.access.recv_window import RecvWindow
+from rules.conduct.cancel_fees import CancelFees
 from rules.conduct.conduct_standing import ConductStanding
 from rules.conduct.fictitious_bids import FictitiousBids
 from rules.conduct.matched_trades import MatchedTrades
@@ -45,6 +47,7 @@ from rules.rulebook import Rulebook, RulebookError
 
 RULES: Final[tuple[type[Rule], ...]] = (
     BanLadder,
+    Overload,
     RawRequests,
     RequestWeight,
     Authentication,
@@ -74,6 +77,7 @@ RULES: Final[tuple[type[Rule], ...]] = (
     Balance,
     RestingTime,
     OrderToTrade,
+    CancelFees,
     OwnerSelfTrade,
     TapePainting,
     FictitiousBids,

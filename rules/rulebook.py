@@ -20,6 +20,8 @@ from rules.clauses import (
 )
 from rules.endpoints import ENDPOINT_BY_NAME, Endpoint
 from rules.faults import Fault, located, nearest, syntax_fault
+from rules.fees.models import MODELS
+from rules.fees.tariff import Tariff, tariff_faults
 from rules.instruments import EndpointEntry, Filters
 from rules.rulebook_checks import check_meaning, merged_instrument
 from rules.strict import UNUSABLE, StrictReader
@@ -76,6 +78,8 @@ class Rulebook:
         for name, clause in file.endpoints.items():
             self.entries[ENDPOINT_BY_NAME[name]] = EndpointEntry(clause)
         self._filters: dict[str, Filters] = {}
+        self.tariffs = {name: Tariff(name, tariff) for name, tariff in file.tariffs.items()}
+        """Tariffs in use, by name."""
 
     def entry(self, endpoint: int) -> EndpointEntry:
         """Return what `endpoint` costs and needs."""
@@ -110,12 +114,16 @@ def parse_rulebook(name: str, texts: Mapping[str, str]) -> Rulebook:
 
 
 def read_rulebook(
-    name: str, texts: Mapping[str, str], files: Mapping[str, str] | None = None
+    name: str,
+    texts: Mapping[str, str],
+    files: Mapping[str, str] | None = None,
+    tariffs: Mapping[str, str] | None = None,
 ) -> RulebookReading:
     """Read the rulebook `name` from `texts` (name → TOML), with what it extends.
 
     `files` gives the file of a rulebook where it is not the rulebook's name. What can't be used
-    is left out of the result, so that its rules can be built and checked all the same. Raises
+    is left out of the result, so that its rules can be built and checked all the same. `tariffs`
+    are texts of tariffs by name: those that a rule names become part of the rulebook. Raises
     RulebookError when a text is no TOML or the line of inheritance is broken.
     """
     tree: dict[str, Any] = {}
@@ -138,8 +146,23 @@ def read_rulebook(
         if message := _extends_fault(wanted, chain, texts):
             raise RulebookError(located([Fault(message, ("extends",))], sources[-1:]))
     tree["name"] = name
+    _add_tariffs(tree, tariffs or {})
     converted, faults = _convert(tree)
     return RulebookReading(Rulebook(converted), faults, sources)
+
+
+def _add_tariffs(tree: dict[str, Any], texts: Mapping[str, str]) -> None:
+    """Put the tariffs that a rule names into the tree, so that a rulebook is whole by itself."""
+    clause: Any = tree
+    for key in ("rules", "cancel_fees"):
+        clause = clause.get(key) if isinstance(clause, Mapping) else None
+    tables = tree.setdefault("tariffs", {})
+    if not isinstance(clause, Mapping) or not isinstance(tables, Mapping):
+        return
+    lists = [clause.get(key) for key in ("tariffs", "market_maker_tariffs")]
+    named = [name for names in lists if isinstance(names, list) for name in names]
+    wanted = {name: texts[name] for name in named if name in texts and name not in tables}
+    tree["tariffs"] = {**tables, **{name: tomllib.loads(text) for name, text in wanted.items()}}
 
 
 def _extends_fault(wanted: Any, chain: list[str], texts: Mapping[str, str]) -> str:
@@ -181,4 +204,11 @@ def _convert(tree: Mapping[str, Any]) -> tuple[RulebookFile, list[Fault]]:
         return RulebookFile(name="unusable"), reader.faults
     faults = reader.faults + check_meaning(file)
     known = {name: one for name, one in file.endpoints.items() if name in ENDPOINT_BY_NAME}
-    return msgspec.structs.replace(file, endpoints=known), faults
+    tariffs = {}
+    for name, tariff in file.tariffs.items():
+        given = [model for model in MODELS if getattr(tariff, model) is not None]
+        wrong = list(tariff_faults(name, tariff, given))
+        if not wrong:
+            tariffs[name] = tariff
+        faults += [one._replace(path=("tariffs", name, *one.path)) for one in wrong]
+    return msgspec.structs.replace(file, endpoints=known, tariffs=tariffs), faults

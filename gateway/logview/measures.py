@@ -17,7 +17,9 @@ _LONGEST_NS: Final = 366 * NS_PER_DAY
 
 
 def _unit_of_rule(reasons: tuple[Reason, ...]) -> int:
-    """Return the unit that most of a rule's reasons are told in."""
+    """Return the unit that most of a rule's reasons are told in; of one that never refuses COUNT."""
+    if not reasons:
+        return COUNT
     unit, times = Counter(ENTRIES[reason].unit for reason in reasons).most_common(1)[0]
     return unit if 2 * times > len(reasons) else COUNT
 

@@ -7,14 +7,17 @@ why the curve has no steps: it is avoided by waiting just longer than the half s
 
 from collections.abc import Collection, Iterator
 from itertools import pairwise
+from typing import Final
 
 from rules.faults import Fault
 from rules.fee_clauses import AgeCurveClause
-from rules.fees.assessment import Assessment, Share, setting_e8
-from rules.fees.counts import Counts, bucket_age_ns, bucket_columns
+from rules.fees.assessment import Assessment, Headroom, Share, setting_e8
+from rules.fees.counts import AGE_PREFIX, Counts, bucket_age_ns, bucket_columns
 from rules.texts import read_duration
 from rules.units import duration_text
 from rules.values import E8
+
+_STEPS: Final = 20
 
 
 def faults(clause: AgeCurveClause) -> Iterator[Fault]:
@@ -40,7 +43,17 @@ def faults(clause: AgeCurveClause) -> Iterator[Fault]:
 def columns(clause: AgeCurveClause) -> Collection[str]:
     """Return the column that must be there: the one that ends with the curve, for none younger
     than that may be left out. Finer columns are welcome."""
-    return [f"cancels_under_{duration_text(read_duration(clause.points[-1].age))}"]
+    return [f"{AGE_PREFIX}{duration_text(read_duration(clause.points[-1].age))}"]
+
+
+def metered(clause: AgeCurveClause) -> Collection[str]:
+    """Return the columns the gate counts itself: every piece of the curve in twenty steps."""
+    ages_ns = []
+    for younger, older in pairwise(clause.points):
+        start_ns = read_duration(younger.age)
+        length_ns = read_duration(older.age) - start_ns
+        ages_ns += [start_ns + length_ns * step // _STEPS for step in range(1, _STEPS + 1)]
+    return [f"{AGE_PREFIX}{duration_text(age_ns)}" for age_ns in dict.fromkeys(ages_ns) if age_ns]
 
 
 def assess(clause: AgeCurveClause, counts: Counts) -> Assessment:
@@ -58,6 +71,11 @@ def assess(clause: AgeCurveClause, counts: Counts) -> Assessment:
         shares.append(Share(label, number_e8 if fee_e8 else 0, fee_e8))
         start_ns = end_ns
     return Assessment(measured_e8, 0, tuple(shares))
+
+
+def headroom(_clause: AgeCurveClause, _counts: Counts) -> Headroom | None:
+    """Return None: each cancel has its own price."""
+    return None
 
 
 def _area(clause: AgeCurveClause, start_ns: int, end_ns: int) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 
 from rules.faults import Fault
 from rules.fee_clauses import AllowanceClause
-from rules.fees.assessment import Assessment, Share, column_faults, setting_e8, weights_e8
+from rules.fees.assessment import Assessment, Headroom, Share, column_faults, setting_e8, weights_e8
 from rules.fees.counts import Counts
 from rules.values import E8
 
@@ -34,3 +34,12 @@ def assess(clause: AllowanceClause, counts: Counts) -> Assessment:
     excess_e8 = max(measured_e8 - limit_e8, 0)
     share = Share("above the limit", excess_e8, excess_e8 * setting_e8(clause.fee) // E8)
     return Assessment(measured_e8, limit_e8, (share,))
+
+
+def headroom(clause: AllowanceClause, counts: Counts) -> Headroom | None:
+    """Return what may be added up to the limit, None above it."""
+    found = assess(clause, counts)
+    if found.measured_e8 > found.base_e8:
+        return None
+    label = f"{clause.fee} each above the limit"
+    return Headroom(label, found.base_e8, found.base_e8 - found.measured_e8)

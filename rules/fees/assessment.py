@@ -49,6 +49,17 @@ class Assessment(NamedTuple):
         return self.measured_e8 * E8 >= ratio_e8 * self.base_e8
 
 
+class Headroom(NamedTuple):
+    """How much more may be counted before it costs more; in 1e-8 units."""
+
+    next: str
+    """What begins then."""
+    at_e8: int
+    """The measure up to which nothing changes."""
+    left_e8: int
+    """What is left until there, if nothing else changes."""
+
+
 @lru_cache(maxsize=1024)
 def setting_e8(text: str) -> int:
     """Return a tariff's decimal in 1e-8 units; it is the same for every line, so it is kept."""

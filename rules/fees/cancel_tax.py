@@ -9,7 +9,15 @@ from collections.abc import Collection, Iterator
 
 from rules.faults import Fault
 from rules.fee_clauses import CancelTaxClause
-from rules.fees.assessment import E16, Assessment, Share, column_faults, setting_e8, weights_e8
+from rules.fees.assessment import (
+    E16,
+    Assessment,
+    Headroom,
+    Share,
+    column_faults,
+    setting_e8,
+    weights_e8,
+)
 from rules.fees.counts import AVERAGE_PRICE, Counts
 from rules.values import E8
 
@@ -44,3 +52,12 @@ def assess(clause: CancelTaxClause, counts: Counts) -> Assessment:
         tax_e8 = product_e56 // (volume_e16 * E16 * E16)
     share = Share(f"above {clause.share}", excess_e24 // E16, tax_e8)
     return Assessment(changed_e16 // E8, entered_e16 // E8, (share,))
+
+
+def headroom(clause: CancelTaxClause, counts: Counts) -> Headroom | None:
+    """Return what may be cancelled at what has been entered, None above the share."""
+    found = assess(clause, counts)
+    at_e8 = setting_e8(clause.share) * found.base_e8 // E8
+    if found.measured_e8 > at_e8:
+        return None
+    return Headroom(f"{clause.rate} of value", at_e8, at_e8 - found.measured_e8)

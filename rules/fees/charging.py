@@ -4,13 +4,11 @@ The order of the rows does not matter, and the same rows always give the same li
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from rules.fees.assessment import Assessment
 from rules.fees.counts import CountRow, Counts
-from rules.fees.tariff import Tariff
-
-MONTH_LENGTH: Final = len("2026-01")
+from rules.fees.tariff import MONTH_LENGTH, Tariff
 
 
 class Charge(NamedTuple):

@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterator
 
 from rules.faults import Fault
 from rules.fee_clauses import LumpClause
-from rules.fees.assessment import Assessment, Share, column_faults, setting_e8, weights_e8
+from rules.fees.assessment import Assessment, Headroom, Share, column_faults, setting_e8, weights_e8
 from rules.fees.counts import Counts
+from rules.values import E8
 
 
 def faults(clause: LumpClause) -> Iterator[Fault]:
@@ -36,3 +37,14 @@ def assess(clause: LumpClause, counts: Counts) -> Assessment:
     else:
         share = Share(label, 0, 0)
     return found._replace(shares=(share,))
+
+
+def headroom(clause: LumpClause, counts: Counts) -> Headroom | None:
+    """Return what may be added without the charge being due, None once it is."""
+    found = assess(clause, counts)
+    if found.exceeded:
+        return None
+    # Rounded up: the ratio is reached at the first unit that is not below it.
+    at_e8 = -(-setting_e8(clause.ratio) * found.base_e8 // E8)
+    at_e8 = max(at_e8, setting_e8(clause.minimum)) - 1
+    return Headroom(f"{clause.fee} once due", at_e8, at_e8 - found.measured_e8)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 
 from rules.faults import Fault
 from rules.fee_clauses import SellTaxClause
-from rules.fees.assessment import Assessment, Share, setting_e8
+from rules.fees.assessment import Assessment, Headroom, Share, setting_e8
 from rules.fees.counts import SOLD_VALUE, Counts
 from rules.values import E8
 
@@ -25,3 +25,8 @@ def assess(clause: SellTaxClause, counts: Counts) -> Assessment:
     value_e8 = counts.total_e8(SOLD_VALUE)
     tax_e8 = value_e8 * setting_e8(clause.rate) // E8
     return Assessment(value_e8, 0, (Share("sold", value_e8, tax_e8),))
+
+
+def headroom(_clause: SellTaxClause, _counts: Counts) -> Headroom | None:
+    """Return None: every sale is taxed."""
+    return None

@@ -10,7 +10,15 @@ from itertools import pairwise
 
 from rules.faults import Fault
 from rules.fee_clauses import SlabsClause
-from rules.fees.assessment import E16, Assessment, Share, column_faults, setting_e8, weights_e8
+from rules.fees.assessment import (
+    E16,
+    Assessment,
+    Headroom,
+    Share,
+    column_faults,
+    setting_e8,
+    weights_e8,
+)
 from rules.fees.counts import Counts
 from rules.values import E8
 
@@ -54,3 +62,18 @@ def assess(clause: SlabsClause, counts: Counts) -> Assessment:
         fee_e8 = excess_e16 * setting_e8(slab.fee) // E16
         shares.append(Share(labels[index], excess_e16 // E8, fee_e8))
     return Assessment(measured_e8, base_e8, tuple(shares))
+
+
+def headroom(clause: SlabsClause, counts: Counts) -> Headroom | None:
+    """Return what may be added within the slab that the count lies in, None in the last one."""
+    found = assess(clause, counts)
+    minimum_e8 = setting_e8(clause.minimum)
+    for slab in clause.slabs:
+        at_e8 = setting_e8(slab.above) * found.base_e8 // E8
+        if found.measured_e8 < minimum_e8:
+            # Below the minimum nothing is charged, whatever the ratio.
+            at_e8 = max(at_e8, minimum_e8 - 1)
+        if found.measured_e8 <= at_e8:
+            label = f"{slab.fee} each above {slab.above}"
+            return Headroom(label, at_e8, at_e8 - found.measured_e8)
+    return None

@@ -4,20 +4,24 @@ import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta, timezone
+from itertools import pairwise
 from typing import Any, Final
 
 from rules.faults import Fault, located, syntax_fault
 from rules.fee_clauses import TariffFile
-from rules.fees.assessment import Assessment
+from rules.fees.assessment import Assessment, Headroom
 from rules.fees.counts import Counts
 from rules.fees.models import MODELS
 from rules.strict import UNUSABLE, StrictReader
-from rules.texts import read_switchable_decimal
+from rules.texts import read_decimal, read_switchable_decimal
+from rules.values import NS_PER_DAY, NS_PER_MINUTE
 
 _OFFSET: Final = re.compile(r"([+-])([0-9]{2}):([0-5][0-9])")
 _OFFSET_MAX: Final = timedelta(hours=14)
 _CURRENCY: Final = re.compile(r"[A-Z0-9]{2,10}")
 _PLACES_MAX: Final = 8
+_EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
+MONTH_LENGTH: Final = len("2026-01")
 
 
 class TariffError(ValueError):
@@ -37,7 +41,10 @@ class Tariff:
         (self.model_name,) = models_of(file)
         self.clause: Any = getattr(file, self.model_name)
         self._model = MODELS[self.model_name]
-        self._zone = timezone(_offset(file.utc_offset))
+        offset = _offset(file.utc_offset)
+        self._zone = timezone(offset)
+        self.offset_ns = (offset // timedelta(minutes=1)) * NS_PER_MINUTE
+        """What the calendar's clock is ahead of UTC."""
         self.cap_e8 = read_switchable_decimal(file.cap) if file.cap else None
         self.not_from_e8 = read_switchable_decimal(file.relief.not_from)
 
@@ -46,9 +53,31 @@ class Tariff:
         """The columns of counts it needs, each once."""
         return list(dict.fromkeys(self._model.columns(self.clause)))
 
+    @property
+    def metered_columns(self) -> list[str]:
+        """The columns the gate counts for it, each once."""
+        return list(dict.fromkeys(self._model.metered(self.clause)))
+
     def assess(self, counts: Counts) -> Assessment:
         """Return the fee of one line before cap and relief."""
         return self._model.assess(self.clause, counts)
+
+    def headroom(self, counts: Counts) -> Headroom | None:
+        """Return how much more may be counted before it costs more, None where that has no end."""
+        return self._model.headroom(self.clause, counts)
+
+    def day_number(self, when_ns: int) -> int:
+        """Return the day of the tariff's calendar as a number of days since 1970-01-01."""
+        return (when_ns + self.offset_ns) // NS_PER_DAY
+
+    def day_starts_ns(self, day: int) -> int:
+        """Return when a numbered day begins."""
+        return day * NS_PER_DAY - self.offset_ns
+
+    def period(self, day: int) -> str:
+        """Return the period a numbered day lies in, as statements name it."""
+        text = date.fromordinal(_EPOCH_ORDINAL + day).isoformat()
+        return text[:MONTH_LENGTH] if self.file.period == "month" else text
 
     def day(self, when: date | datetime) -> date:
         """Return the day of the tariff's calendar on which `when` lies."""
@@ -70,7 +99,7 @@ def read_tariff(name: str, text: str, file: str = "") -> Tariff:
     faults = list(reader.faults)
     if read is not UNUSABLE:
         # A model that could not be read has been reported and is not missing.
-        faults += _faults(name, read, [model for model in MODELS if model in tree])
+        faults += tariff_faults(name, read, [model for model in MODELS if model in tree])
     if faults:
         raise TariffError(located(faults, [(place, text)]))
     return Tariff(name, read)
@@ -81,7 +110,7 @@ def models_of(file: TariffFile) -> list[str]:
     return [name for name in MODELS if getattr(file, name) is not None]
 
 
-def _faults(name: str, file: TariffFile, given: list[str]) -> Iterator[Fault]:
+def tariff_faults(name: str, file: TariffFile, given: list[str]) -> Iterator[Fault]:
     """Yield what is wrong with a tariff whose structure is right."""
     if file.name and file.name != name:
         message = f"`{file.name}` is not the file's name; write `{name}` or leave it out"
@@ -99,6 +128,7 @@ def _faults(name: str, file: TariffFile, given: list[str]) -> Iterator[Fault]:
     except ValueError as error:
         yield Fault(str(error), ("utc_offset",))
     yield from _relief_faults(file)
+    yield from _counting_faults(file)
     if len(given) != 1:
         found = f"there are {', '.join(given)}" if given else "there is none"
         yield Fault(f"one model is wanted of {', '.join(MODELS)}; {found}")
@@ -107,6 +137,13 @@ def _faults(name: str, file: TariffFile, given: list[str]) -> Iterator[Fault]:
             yield fault._replace(path=(model, *fault.path))
     if file.cancel_tax is not None and file.per != "symbol":
         yield Fault("prices of several symbols have no average; write symbol", ("per",))
+
+
+def _counting_faults(file: TariffFile) -> Iterator[Fault]:
+    for index, (nearer, further) in enumerate(pairwise(file.counting.weights), 1):
+        if read_decimal(further.within) <= read_decimal(nearer.within):
+            message = f"`{further.within}` is not beyond the weight before, `{nearer.within}`"
+            yield Fault(message, ("counting", "weights", index, "within"))
 
 
 def _relief_faults(file: TariffFile) -> Iterator[Fault]:

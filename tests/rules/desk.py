@@ -54,8 +54,10 @@ def fill(price_e8: int, quantity_e8: int, **changes: Any) -> Fill:
 class Desk:
     """Applies events one after another; the clock moves only when told to."""
 
-    def __init__(self, rules: dict[str, Any] | None = None) -> None:
-        self.pipeline = Pipeline(make_rulebook(rules or {}))
+    def __init__(
+        self, rules: dict[str, Any] | None = None, tariffs: dict[str, Any] | None = None
+    ) -> None:
+        self.pipeline = Pipeline(make_rulebook(rules or {}, tariffs))
         self.now_ns = NOW_NS
         self._engine_seq = 0
         for symbol, name in ((SYMBOL, "BTCUSDT"), (OTHER_SYMBOL, "BTCUSDC")):

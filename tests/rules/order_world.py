@@ -51,9 +51,12 @@ def e8(whole: int) -> int:
     return whole * E8
 
 
-def make_rulebook(rules: dict[str, Any] | None = None) -> Rulebook:
+def make_rulebook(
+    rules: dict[str, Any] | None = None, tariffs: dict[str, Any] | None = None
+) -> Rulebook:
     """Return a rulebook with these `[rules.*]` tables, by default market bounds enforced."""
-    tree = {"name": "test", "rules": ALL_ENFORCED if rules is None else rules}
+    rules = ALL_ENFORCED if rules is None else rules
+    tree = {"name": "test", "rules": rules, "tariffs": tariffs or {}}
     return Rulebook(convert(tree))
 
 

@@ -1,0 +1,323 @@
+"""Fees for cancelling, and taxes on trading, counted as the engine confirms what was asked.
+
+A new order counts when the engine took it, a modification or cancel when the engine carried it out
+as its client asked; an execution when it was made, and no more once it is annulled. So nothing is
+charged for what was refused, for a cancel that came too late, or for what the venue took off: a
+kill, a lost session, a halt, expiry, self-trade prevention, the rest of an IOC or FOK order. The age
+of an order is how long it could be executed. What other channels do is not counted.
+"""
+
+from typing import Any, ClassVar, Final
+
+from rules.book import Book, OpenOrder, SymbolFacts
+from rules.decisions import ACCEPTED, Decision, Posting, Usage, stored
+from rules.events import (
+    Amend,
+    CommandResult,
+    EngineSession,
+    Event,
+    Fill,
+    OrderEnded,
+    OrderTrade,
+    PostFees,
+    TradeBust,
+)
+from rules.fees.acts import ANNULLED, CANCELLED, ENTERED, MODIFIED, TRADED, Act, distance_e8
+from rules.fees.ledger import Entry, FeeLedger, MeterLine
+from rules.fees.tariff import Tariff
+from rules.rule import LIMIT, Rule
+from rules.rulebook import Rulebook
+from rules.values import (
+    ACCOUNT_MARKET_MAKER,
+    BUY,
+    CAUSE_CLIENT,
+    E8,
+    SELL,
+)
+
+SLICE_OWNERS: Final = 64
+"""Owners whose fees one event posts."""
+
+
+class CancelFees(Rule):
+    """Count what each owner does by the calendar of each tariff, and post what is due.
+
+    It never refuses. Source: Directive 2014/65/EU (MiFID II) Art. 48(9), RTS 10; each tariff names
+    its own. `trace`, unless None, is given (owner, symbol, time, act) of everything counted.
+    """
+
+    name: ClassVar[str] = "cancel_fees"
+    stage: ClassVar[int] = LIMIT
+    wants: ClassVar[tuple[type[Event], ...]] = ()
+    applies: ClassVar[tuple[type[Event], ...]] = (
+        Amend,
+        CommandResult,
+        OrderTrade,
+        OrderEnded,
+        TradeBust,
+        EngineSession,
+        PostFees,
+    )
+    source: ClassVar[str] = "Directive 2014/65/EU (MiFID II) Art. 48(9); each tariff names its own"
+    discloses: ClassVar[bool] = True
+
+    def __init__(self, rulebook: Rulebook) -> None:
+        clause = rulebook.clauses.cancel_fees
+        for name in (*clause.tariffs, *clause.market_maker_tariffs):
+            if name not in rulebook.tariffs:
+                raise ValueError(f"there is no tariff `{name}`; write a table [tariffs.{name}]")
+            _check_counting(rulebook.tariffs[name])
+        twice = [name for name in clause.market_maker_tariffs if name in clause.tariffs]
+        if twice:
+            raise ValueError(f"tariff `{twice[0]}` is for market makers and for others")
+        if len(dict.fromkeys(clause.tariffs)) < len(clause.tariffs):
+            raise ValueError("a tariff is named twice")
+        days = clause.correction_days
+        self._ledgers = tuple(FeeLedger(rulebook.tariffs[name], days) for name in clause.tariffs)
+        makers = tuple(
+            FeeLedger(rulebook.tariffs[name], days) for name in clause.market_maker_tariffs
+        )
+        self._of_makers = makers or self._ledgers
+        if clause.exempt_market_makers:
+            self._of_makers = ()
+        self.ledgers = (*self._ledgers, *makers)
+        """One for each tariff."""
+        self._posts = clause.mode == "enforce"
+        self._amends: dict[int, int] = {}
+        """Age of the order at each amend in flight, by command."""
+        self.trace: list[tuple[int, int, int, Act]] | None = None
+
+    # --- Counting -----------------------------------------------------------------------------
+
+    def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
+        """Count what the engine reports, or book the postings of a decision."""
+        kind = type(event)
+        if kind is PostFees:
+            # Before the calendar moves on: the same owners are meant as were when it was decided.
+            self._book(decision, book)
+        for ledger in self.ledgers:
+            ledger.roll(now_ns)
+        if kind is CommandResult:
+            if not event.unknown:
+                self._result(event, book, now_ns)
+        elif kind is OrderTrade:
+            self._fills(book.order_of(event.order_id), (event.fill,), book, now_ns)
+        elif kind is Amend:
+            order = book.orders.get(decision.order_id)
+            if decision.verdict == ACCEPTED and order is not None and order.live_ns:
+                self._amends[book.current_seq] = book.matchable_age_ns(order, now_ns)
+        elif kind is OrderEnded:
+            if event.cause == CAUSE_CLIENT:
+                filled_e8 = event.filled_e8 + event.prevented_e8
+                self._cancelled(book.order_of(event.order_id), filled_e8, book, now_ns)
+        elif kind is TradeBust:
+            self._annulled(event, book, now_ns)
+        elif kind is EngineSession and not book.orders:
+            self._amends.clear()
+
+    def _result(self, result: CommandResult, book: Book, now_ns: int) -> None:
+        order = book.order_of(result.order_id)
+        age_ns = self._amends.pop(result.command_id, -1)
+        if order is not None and result.accepted:
+            if order.command_id == result.command_id:
+                if result.replaced_refusal is None:
+                    self._entered(order, result, book, now_ns)
+            elif age_ns >= 0:
+                left_e8 = order.quantity_e8 - order.filled_e8
+                left_e8 += sum(fill.quantity_e8 for fill in result.fills)
+                self._note(
+                    order, book, now_ns,
+                    Act(
+                        MODIFIED, left_e8, order.price_e8, age_ns,
+                        last_distance_e8=_from_last(order.price_e8, book.symbols[order.symbol]),
+                    ),
+                )  # fmt: skip
+        self._fills(order, result.fills, book, now_ns)
+        for ended in result.ended:
+            gone = book.order_of(ended.order_id)
+            # The gate itself cancels in bulk only: a command about one order is its client's.
+            if gone is not None and (result.order_id or gone.cancel_cause == CAUSE_CLIENT):
+                self._cancelled(gone, ended.filled_e8, book, now_ns)
+
+    def _entered(self, order: OpenOrder, result: CommandResult, book: Book, now_ns: int) -> None:
+        facts = book.symbols[order.symbol]
+        quantity_e8 = order.quantity_e8 + result.prevented_e8 if order.quantity_e8 else 0
+        price_e8 = order.price_e8
+        filled_e8 = sum(fill.quantity_e8 for fill in result.fills)
+        quantity_e8 = quantity_e8 or filled_e8
+        if not price_e8 and filled_e8:
+            price_e8 = sum(fill.quote_e8 for fill in result.fills) * E8 // filled_e8
+        act = Act(
+            ENTERED,
+            quantity_e8,
+            price_e8,
+            best_distance_e8=_behind_best(order, facts),
+            last_distance_e8=_from_last(order.price_e8, facts),
+        )
+        self._note(order, book, now_ns, act)
+
+    def _fills(
+        self, order: OpenOrder | None, fills: tuple[Fill, ...], book: Book, now_ns: int
+    ) -> None:
+        if order is None:
+            return
+        for fill in fills:
+            act = Act(
+                TRADED, fill.quantity_e8, fill.price_e8, maker=fill.maker, sold=order.side == SELL
+            )
+            self._note(order, book, now_ns, act)
+
+    def _cancelled(self, order: OpenOrder | None, filled_e8: int, book: Book, now_ns: int) -> None:
+        if order is None:
+            return
+        left_e8 = max(order.quantity_e8 - filled_e8, 0)
+        age_ns = book.matchable_age_ns(order, now_ns) if order.live_ns else 0
+        self._note(order, book, now_ns, Act(CANCELLED, left_e8, order.price_e8, age_ns))
+
+    def _annulled(self, event: TradeBust, book: Book, now_ns: int) -> None:
+        """Take an annulled trade back from both sides, on the day on which it was made."""
+        for account, side in ((event.buy_account, BUY), (event.sell_account, SELL)):
+            facts = book.accounts.get(account)
+            if facts is not None:
+                act = Act(
+                    ANNULLED,
+                    event.quantity_e8,
+                    event.price_e8,
+                    maker=event.maker_side == side,
+                    sold=side == SELL,
+                )
+                at_ns = event.traded_ns or now_ns
+                self._count(facts.owner, facts.flags, event.symbol, min(at_ns, now_ns), act)
+
+    def _note(self, order: OpenOrder, book: Book, now_ns: int, act: Act) -> None:
+        account = book.accounts.get(order.account)
+        flags = account.flags if account is not None else 0
+        self._count(order.owner, flags, order.symbol, now_ns, act)
+
+    def _count(self, owner: int, flags: int, symbol: int, at_ns: int, act: Act) -> None:
+        for ledger in self._of_makers if flags & ACCOUNT_MARKET_MAKER else self._ledgers:
+            ledger.add(owner, symbol, at_ns, act)
+        if self.trace is not None:
+            self.trace.append((owner, symbol, at_ns, act))
+
+    # --- Posting ------------------------------------------------------------------------------
+
+    def due(self, now_ns: int) -> bool:
+        """Tell whether fees are to be posted at `now_ns`."""
+        return self._posts and any(ledger.backlog(now_ns) for ledger in self.ledgers)
+
+    def postings(self, book: Book, now_ns: int) -> tuple[tuple[Posting, ...], bool]:
+        """Return the next slice of postings, and whether there is more to be looked at."""
+        if not self._posts:
+            return (), False
+        names = _names(book)
+        numbers = {name: number for number, name in names.items()}
+        backlog = sum(ledger.backlog(now_ns) for ledger in self.ledgers)
+        for ledger in self.ledgers:
+            owners = ledger.queued(SLICE_OWNERS)
+            if owners:
+                found = [
+                    _posting(entry, numbers)
+                    for owner in owners
+                    for entry in ledger.entries(owner, names, now_ns)
+                ]
+                return tuple(found), backlog > len(owners)
+        # The calendar has moved on without an event: the next slice finds its owners.
+        return (), backlog > 0
+
+    def _book(self, decision: Decision, book: Book) -> None:
+        if not self._posts:
+            return
+        names = _names(book)
+        ledgers = {ledger.tariff.name: ledger for ledger in self.ledgers}
+        for posting in decision.postings:
+            ledger = ledgers.get(posting.tariff)
+            if ledger is not None:
+                ledger.take(_entry(posting, names))
+        for ledger in self.ledgers:
+            owners = ledger.queued(SLICE_OWNERS)
+            if owners:
+                ledger.done(owners)
+                return
+
+    # --- Looking ------------------------------------------------------------------------------
+
+    def meter(self, owner: int, book: Book, now_ns: int) -> list[MeterLine]:
+        """Return how each fee of an owner stands in the running period."""
+        names = _names(book)
+        return [line for ledger in self.ledgers for line in ledger.meter(owner, names, now_ns)]
+
+    def usage(self, scope: int, subject: int, book: Book, now_ns: int) -> tuple[Usage, ...]:
+        """Return nothing: a fee has no limit; `meter` shows how it stands."""
+        return ()
+
+    def state(self) -> Any:
+        """Return counts and postings of every tariff, and what is in flight."""
+        return {
+            "ledgers": [[ledger.tariff.name, ledger.state()] for ledger in self.ledgers],
+            "amends": dict(self._amends),
+        }
+
+    def restore(self, state: Any) -> None:
+        """Put back what `state` returned; tariffs that are no longer in use are passed over."""
+        stored_ledgers = dict(state["ledgers"])
+        for ledger in self.ledgers:
+            if ledger.tariff.name in stored_ledgers:
+                ledger.restore(stored_ledgers[ledger.tariff.name])
+        self._amends = dict(state["amends"])
+
+
+def _check_counting(tariff: Tariff) -> None:
+    """Raise ValueError when a tariff does not say how to count what it needs."""
+    counting = tariff.file.counting
+    if "weighted_orders" in tariff.columns and not counting.weights:
+        raise ValueError(f"tariff `{tariff.name}` has no counting.weights for weighted_orders")
+    if "exempt_orders" in tariff.columns and not counting.exempt_within:
+        raise ValueError(f"tariff `{tariff.name}` has no counting.exempt_within for exempt_orders")
+
+
+def _names(book: Book) -> dict[int, str]:
+    return {number: facts.name for number, facts in book.symbols.items()}
+
+
+def _posting(entry: Entry, numbers: dict[str, int]) -> Posting:
+    return Posting(
+        entry.identity,
+        entry.tariff,
+        entry.owner,
+        numbers.get(entry.symbol, 0),
+        entry.period,
+        stored(entry.amount_e8),
+        entry.currency,
+        entry.reverses,
+    )
+
+
+def _entry(posting: Posting, names: dict[int, str]) -> Entry:
+    return Entry(
+        posting.identity,
+        posting.tariff,
+        posting.owner,
+        names.get(posting.symbol, ""),
+        posting.period,
+        int(posting.amount_e8),
+        posting.currency,
+        posting.reverses,
+    )
+
+
+def _behind_best(order: OpenOrder, facts: SymbolFacts) -> int:
+    """Return how far an order is behind the best price of its side, 0 where it is at or before it."""
+    best_e8 = facts.bid_e8 if order.side == BUY else facts.ask_e8
+    reference_e8 = best_e8 or facts.last_e8
+    if order.price_e8 and reference_e8:
+        better = order.price_e8 >= reference_e8
+        if order.side != BUY:
+            better = order.price_e8 <= reference_e8
+        if better:
+            return 0
+    return distance_e8(order.price_e8, reference_e8)
+
+
+def _from_last(price_e8: int, facts: SymbolFacts) -> int:
+    return distance_e8(price_e8, facts.last_e8)
