@@ -23,6 +23,7 @@ from rules.events import (
     Replace,
     TradeBust,
 )
+from rules.holds import Holds
 from rules.pending import AMEND, BULK_CANCEL, CANCEL, PLACE, REPLACE, PendingCommand
 from rules.reasons import Reason
 from rules.terms import stop_price_e8
@@ -42,7 +43,6 @@ from rules.values import (
     SCOPE_SYMBOL,
     SCOPE_VENUE,
     notional_e8,
-    notional_up_e8,
 )
 
 
@@ -55,6 +55,7 @@ class Settlement:
         self.overtaken: dict[int, OpenOrder] = {}
         """Orders whose end was reported before the answer to their placement, which may have
         fills of its own; by command id."""
+        self._holds = Holds()
         self._valuation = valuation
 
     # --- What was accepted ------------------------------------------------------------------
@@ -139,10 +140,10 @@ class Settlement:
         """Reserve what an amend adds and expect the engine's answer."""
         quantity_e8 = event.quantity_e8 or order.quantity_e8
         price_e8 = event.price_e8 or order.price_e8
-        self.pending[self.book.current_seq] = PendingCommand(
-            AMEND, (order.order_id,), 0, quantity_e8, price_e8
-        )
-        self._hold(order, max(order.reserved_e8, _holds_e8(order, quantity_e8, price_e8)))
+        amend = PendingCommand(AMEND, (order.order_id,), 0, quantity_e8, price_e8)
+        self.pending[self.book.current_seq] = amend
+        self._holds.expect(self.book.current_seq, amend)
+        self._hold(order, self._holds.needs_e8(order))
 
     def to_cancel(self, scope: int, subject: int, symbol: int) -> Iterator[OpenOrder]:
         """Yield the scope's open orders that are not being cancelled yet, oldest first."""
@@ -211,7 +212,7 @@ class Settlement:
         if event.status not in LIVE_STATUSES:
             self._end(order, event.status)
         elif event.prevented_e8:
-            self._hold(order, _holds_e8(order, order.quantity_e8, order.price_e8))
+            self._hold(order, self._holds.needs_e8(order))
 
     def _cancelled(self, event: CommandResult, pending: PendingCommand) -> None:
         """End what a cancel or replace ended; what it did not end may be cancelled again."""
@@ -236,6 +237,7 @@ class Settlement:
         order = self.book.orders.get(pending.order_ids[0])
         if order is None:
             return
+        self._holds.answered(order.order_id, event.command_id)
         if event.accepted:
             worse_for_others = (
                 pending.price_e8 != order.price_e8 or pending.quantity_e8 > order.quantity_e8
@@ -248,7 +250,7 @@ class Settlement:
                 order.halted_at_live_ns = self.book.symbols[order.symbol].unmatchable_ns(now_ns)
             if event.status in LIVE_STATUSES:
                 order.quantity_e8 -= min(event.prevented_e8, order.quantity_e8)
-        self._hold(order, _holds_e8(order, order.quantity_e8, order.price_e8))
+        self._hold(order, self._holds.needs_e8(order))
         self._fills(order, event.fills, now_ns)
         if event.accepted:
             if event.status in LIVE_STATUSES:
@@ -279,7 +281,7 @@ class Settlement:
         order = self.book.orders.get(event.order_id)
         if order is not None:
             order.quantity_e8 = event.quantity_e8
-            self._hold(order, _holds_e8(order, order.quantity_e8, order.price_e8))
+            self._hold(order, self._holds.needs_e8(order))
 
     def bust(self, event: TradeBust) -> None:
         """Take an annulled trade's price and quantity back from both sides."""
@@ -385,7 +387,7 @@ class Settlement:
         if fill.commission_e8:
             self.credit(order.account, fill.commission_asset, -fill.commission_e8)
         if order.reserved_e8:
-            self._hold(order, _holds_e8(order, order.quantity_e8, order.price_e8, spent_e8))
+            self._hold(order, self._holds.needs_e8(order, spent_e8))
 
     def _end(self, order: OpenOrder, status: int) -> None:
         book = self.book
@@ -394,6 +396,7 @@ class Settlement:
         if order.reserved_e8:
             self._hold(order, 0)
         order_id, account = order.order_id, order.account
+        self._holds.ended(order_id)
         if order.live_ns == 0 and order.command_id in self.pending:
             self.overtaken[order.command_id] = order
         del book.orders[order_id]
@@ -408,19 +411,6 @@ class Settlement:
         del by_symbol[order_id]
         if not by_symbol:
             del book.orders_by_account_symbol[account, order.symbol]
-
-
-def _holds_e8(order: OpenOrder, quantity_e8: int, price_e8: int, spent_e8: int = 0) -> int:
-    """Return what the rest of an order could still spend, at a quantity and price."""
-    if quantity_e8 == 0:
-        return max(order.reserved_e8 - spent_e8, 0)
-    rest_e8 = max(quantity_e8 - order.filled_e8, 0)
-    if order.side != BUY:
-        return rest_e8
-    worst_e8 = price_e8 or order.price_limit_e8
-    if worst_e8 == 0:
-        return max(order.reserved_e8 - spent_e8, 0)
-    return notional_up_e8(worst_e8, rest_e8)
 
 
 def _in_scope(order: OpenOrder, scope: int, subject: int) -> bool:

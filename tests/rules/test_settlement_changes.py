@@ -23,6 +23,7 @@ from tests.rules.order_world import (
     QUOTE,
     amend,
     e8,
+    market,
     replace,
 )
 
@@ -75,6 +76,43 @@ def test_an_amend_counts_what_was_filled_meanwhile() -> None:
     desk.trade(order, fill(e8(100), e8(4)))
     desk.answer(command_id, order.order_id, PARTIALLY_FILLED)
     assert desk.reserved_e8() == e8(1600)
+
+
+def test_a_fill_leaves_what_an_amend_in_flight_needs() -> None:
+    """What the amend added stays held when the order trades before the amend is answered."""
+    desk = Desk()
+    order = desk.rest()
+    desk.send(amend(order_id=order.order_id, quantity_e8=e8(20)))
+    desk.trade(order, fill(e8(100), e8(4)))
+    assert desk.reserved_e8() == e8(1600)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_an_answered_amend_leaves_what_another_needs(*, refused: bool) -> None:
+    """Of two amends in flight, the answer to one does not give back what the other added."""
+    desk = Desk()
+    order = desk.rest()
+    desk.send(amend(order_id=order.order_id, quantity_e8=e8(20)))
+    first = desk.book.current_seq
+    desk.send(amend(order_id=order.order_id, quantity_e8=e8(9)))
+    second = desk.book.current_seq
+    if refused:
+        desk.refuse(second, Reason.ENGINE_UNAVAILABLE)
+    else:
+        desk.answer(second, order.order_id)
+    assert desk.reserved_e8() == e8(2000)
+    desk.refuse(first, Reason.ENGINE_UNAVAILABLE)
+    assert desk.reserved_e8() == e8(1000 if refused else 900)
+
+
+def test_an_amend_of_an_order_by_quote_amount_holds_nothing_more() -> None:
+    """Such an order never rests: the engine refuses the amend, and nothing stays behind."""
+    desk = Desk()
+    order = desk.place(market(quote_quantity_e8=e8(300)))
+    desk.send(amend(order_id=order.order_id, quantity_e8=e8(20)))
+    assert desk.reserved_e8() == e8(300)
+    desk.refuse(desk.book.current_seq, Reason.ENGINE_UNKNOWN_ORDER)
+    assert desk.reserved_e8() == e8(300)
 
 
 def test_an_amend_that_trades_to_the_end_ends_the_order() -> None:
