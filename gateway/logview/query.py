@@ -189,29 +189,49 @@ def reason_of(text: str) -> Reason | None:
     return Reason.__members__.get(text.upper())
 
 
+class Scan:
+    """All records of one run, each with what it is about when a query asks for it.
+
+    The run is read from its beginning, for the names, to the last record that can match.
+    """
+
+    def __init__(self, run: Run, query: Query) -> None:
+        self.run = run
+        self.subjects = Subjects()
+        self._query = query
+        self._matcher = Matcher(query, self.subjects)
+
+    def __iter__(self) -> Iterator[tuple[Record, Subject | None]]:
+        """Yield (record, subject), None for a subject where the record is not asked for.
+
+        When a record is given out it has been followed. Raises JournalError.
+        """
+        to_ns = self._query.to_ns
+        match, follow = self._matcher.match, self.subjects.follow
+        for record in read_run(self.run.path):
+            if to_ns and record.now_ns >= to_ns:
+                return
+            if type(record.event) in DEFINITIONS:
+                # A definition is among the first that its name finds.
+                follow(record)
+                self._matcher.learn()
+                yield record, match(record)
+            else:
+                subject = match(record)
+                follow(record)
+                yield record, subject
+
+
 def find(
     run: Run, query: Query, progress: Progress | None = None, done: int = 0
 ) -> Iterator[Found]:
     """Yield the records of one run that match, in order.
 
-    The run is read from its beginning, for the names; reading ends at the last record that can
-    match. `done` is how many records were read before this run. Raises JournalError.
+    `done` is how many records were read before this run. Raises JournalError.
     """
-    subjects = Subjects()
-    names = Names(subjects.directory)
-    matcher = Matcher(query, subjects)
-    match, follow = matcher.match, subjects.follow
-    for record in read_run(run.path):
-        if query.to_ns and record.now_ns >= query.to_ns:
-            return
-        if type(record.event) in DEFINITIONS:
-            # A definition is among the first that its name finds.
-            follow(record)
-            matcher.learn()
-            subject = match(record)
-        else:
-            subject = match(record)
-            follow(record)
+    scan = Scan(run, query)
+    names = Names(scan.subjects.directory)
+    for record, subject in scan:
         done += 1
         if progress is not None:
             progress(done)
