@@ -28,8 +28,9 @@ class DataLock:
     Raises DataLockedError when another process, or another gate of this one, holds it.
     """
 
-    def __init__(self, data: Path) -> None:
-        self._file = (data / LOCK_NAME).open("ab")
+    def __init__(self, data: Path, name: str = LOCK_NAME) -> None:
+        """Take the lock, or the one called `name`: other work on the directory has its own."""
+        self._file = (data / name).open("ab")
         try:
             _lock(self._file)
         except OSError:

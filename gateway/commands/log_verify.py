@@ -1,4 +1,4 @@
-"""`ordergate log verify`: is the record whole?"""
+"""`ordergate log verify`: is the record whole, and whose is it?"""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,11 +6,13 @@ from typing import Annotated
 import msgspec
 import typer
 
-from gateway.commands.common import console, errors, print_json
+from gateway.commands.common import console, errors, fail, print_json
 from gateway.commands.log_options import DataOption, JsonOption, RunOption
 from gateway.commands.progress import bytes_progress
+from gateway.journal import JournalError
 from gateway.journal.manifest import DATA_DIRECTORY, run_directories
-from gateway.journal.verify import EXIT_UNREADABLE, Verification, verify_run
+from gateway.journal.seal import PublicKey, read_public_key
+from gateway.journal.verify import EXIT_CORRUPT, EXIT_UNREADABLE, Verification, verify_run
 
 
 def add_to(log: typer.Typer) -> None:
@@ -22,43 +24,60 @@ def verify(
     data: DataOption = Path(DATA_DIRECTORY),
     run_id: RunOption = "",
     all_runs: Annotated[bool, typer.Option("--all", help="Every run, not only the last.")] = False,
+    public_key: Annotated[
+        list[Path] | None,
+        typer.Option(help="PEM file closed segments must be signed by; may be repeated."),
+    ] = None,
+    require_signatures: Annotated[
+        bool, typer.Option("--require-signatures", help="A closed segment without one is corrupt.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check every byte of the record: exit 0 clean, 1 corrupt, 2 unreadable."""
+    keys = _public_keys(public_key or [])
+    if require_signatures and not keys:
+        fail("--require-signatures needs a --public-key to check them with")
     chosen = [data / run_id] if run_id else run_directories(data)[0 if all_runs else -1 :]
     if not chosen:
         chosen = [data]
     results = []
     for path in chosen:
-        total = sum(file.stat().st_size for file in path.glob("*.seg"))
+        total = sum(file.stat().st_size for file in path.glob("*.seg*"))
         with bytes_progress(f"verifying {path.name}", total, quiet=as_json) as progress:
-            results.append(verify_run(path, progress))
+            results.append(verify_run(path, progress, keys, require_signatures))
     codes = {result.exit_code for result in results}
-    code = 1 if 1 in codes else max(codes)
+    code = EXIT_CORRUPT if EXIT_CORRUPT in codes else max(codes)
     if as_json:
         reports = [msgspec.to_builtins(r) | {"exit_code": r.exit_code} for r in results]
         print_json(reports if all_runs else reports[0])
     else:
         for result in results:
-            _print_verification(result)
+            print_verification(result)
     raise typer.Exit(code)
 
 
-def _print_verification(result: Verification) -> None:
-    console.print(
+def print_verification(result: Verification) -> None:
+    """Print what was found of a run, and what to do about it."""
+    _say(
         f"run {result.run} ({result.status}): {result.records} records "
         f"({result.first_seq} to {result.last_seq}) in {result.segments} segments "
-        f"({result.sealed} sealed), {result.checkpoints} checkpoints, {result.bytes} bytes",
-        markup=False,
-        soft_wrap=True,
+        f"({result.sealed} sealed), {result.checkpoints} checkpoints, {result.bytes} bytes"
     )
+    if result.reserve:
+        _say(f"from record {result.reserve_first_seq} on in the reserve: {result.reserve}")
+    for text in result.deleted:
+        _say(f"deleted: {text}")
+    if result.signed or result.signatures_checked:
+        checked = "checked" if result.signatures_checked else "not checked; give --public-key"
+        _say(f"signed: {result.signed} closed segments ({checked}), not: {len(result.unsigned)}")
+        for file in result.unsigned if result.signatures_checked else ():
+            _say(f"unsigned: {file}")
     if result.torn_bytes:
-        console.print(
+        _say(
             f"torn end: {result.torn_bytes} bytes at byte {result.torn_offset} of "
             f"{result.torn_file}. An append was cut short there and never acknowledged; nothing "
-            "before it is affected and nothing needs to be done.",
-            markup=False,
-            soft_wrap=True,
+            "before it is affected. The next start cuts it and keeps a copy; to do it now: "
+            f"ordergate record repair {result.run} --data {Path(result.path).parent}"
         )
     for finding in result.findings:
         errors.print(
@@ -66,13 +85,44 @@ def _print_verification(result: Verification) -> None:
             markup=False,
             soft_wrap=True,
         )
-    if result.exit_code == EXIT_UNREADABLE:
-        errors.print("unreadable: check that the path, its rights and this version are right")
-    elif result.findings:
-        errors.print(
-            "corrupt: keep the directory as it is, copy it elsewhere before anything else, and "
-            "do not start the gateway on it; records before the byte named can be read",
-            soft_wrap=True,
-        )
-    else:
+    for line in _instructions(result):
+        errors.print(line, markup=False, soft_wrap=True)
+    if not result.findings:
         console.print("clean")
+
+
+def _instructions(result: Verification) -> list[str]:
+    """Return what to do about what was found."""
+    if result.exit_code == EXIT_UNREADABLE:
+        return ["unreadable: check that the path, its rights, its key and this version are right"]
+    if not result.findings:
+        return []
+    data = Path(result.path).parent
+    lines = [
+        "corrupt: the gate does not start on this run. What to do:",
+        f"  1. copy all of it elsewhere before anything else: cp -a {result.path} COPY",
+        "  2. put a good copy of each file named above in its place, if there is one, and verify",
+        "  3. else read what can be read, every record before the first byte named:",
+        f"     ordergate log export --data {result.path} ...",
+        "  4. then set the run aside:",
+        f"     ordergate record quarantine {result.run} --data {data} --reason ...",
+        "  5. start: it goes on from the run before; compare orders and balances with the engine",
+    ]
+    if result.durability == "process" and result.status == "running":
+        lines.append(
+            "If power failed or the operating system crashed while the run went on: with `process` "
+            "durability nothing was promised about that. Bytes the disk never got are missing, and "
+            "what was answered to clients may be among them; `disk` durability keeps it."
+        )
+    return lines
+
+
+def _public_keys(paths: list[Path]) -> tuple[PublicKey, ...]:
+    try:
+        return tuple(read_public_key(path) for path in paths)
+    except JournalError as error:
+        fail(str(error))
+
+
+def _say(text: str) -> None:
+    console.print(text, markup=False, soft_wrap=True)

@@ -69,6 +69,11 @@ class StoredSignature(NamedTuple):
     signed_by: str
     signature: bytes
 
+    @property
+    def signature_text(self) -> str:
+        """The signature in base64."""
+        return base64.b64encode(self.signature).decode()
+
 
 def public_key(key: Ed25519PublicKey) -> PublicKey:
     """Return a public key with its id."""
@@ -235,9 +240,7 @@ def sign_run(directory: Path, manifest: Manifest, key: SealKey) -> list[SealedSe
                 signed.append(entry)
             elif not entry.signature:
                 entry = msgspec.structs.replace(
-                    entry,
-                    signed_by=stored.signed_by,
-                    signature=base64.b64encode(stored.signature).decode(),
+                    entry, signed_by=stored.signed_by, signature=stored.signature_text
                 )
         except FileNotFoundError:
             pass  # deleted by retention before it was ever signed

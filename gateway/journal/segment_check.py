@@ -21,6 +21,7 @@ from gateway.journal.segment import segment_name
 from gateway.journal.source import Source
 from gateway.journal.tail import examine_tail
 from gateway.journal.verification import Finding, Kind, Progress, Verification
+from rules.values import INT63_MAX
 
 _CHUNK_BYTES: Final = 1 << 20
 
@@ -58,6 +59,8 @@ class SegmentCheck:
         self.followed = followed
         self.progress = progress
         self.entry: SealedSegment | None = manifest.sealed(number)
+        self.end_seq = INT63_MAX
+        """First record that does not count any more: a reserve has it."""
         self.first_seq = 0
         self.next_seq = 0
         """Record expected next, 0 before the header."""
@@ -118,6 +121,8 @@ class SegmentCheck:
         if offset == 0 or isinstance(content, Header):
             self._header(offset, content)
         elif isinstance(content, Record):
+            if self.next_seq >= self.end_seq:
+                raise _Stop
             if content.seq != self.next_seq:
                 self._stop(
                     "corrupt", offset, f"record {content.seq} where {self.next_seq} should be"
@@ -204,6 +209,8 @@ class SegmentCheck:
 
     def _end(self, source: Source, offset: int) -> None:
         """Judge what stands at `offset`, where the valid frames or the sealed part end."""
+        if self.next_seq >= self.end_seq:
+            return
         if self.digest:
             self._after_seal(source, offset)
         elif self.entry is not None:

@@ -40,7 +40,11 @@ class Verification(msgspec.Struct, kw_only=True):
     """Length of a torn end: an append that was never acknowledged."""
     torn_file: str = ""
     torn_offset: int = 0
+    path: str = ""
     durability: str = ""
+    reserve: str = ""
+    """Directory that continues the run, empty when none does."""
+    reserve_first_seq: int = 0
     signed: int = 0
     """Closed segments with an Ed25519 signature; it was checked if a public key was given."""
     unsigned: list[str] = msgspec.field(default_factory=list)

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from gateway.journal.errors import JournalError, JournalUnreadableError
-from gateway.journal.manifest import MANIFEST_NAME, Manifest, SealedSegment, read_manifest
+from gateway.journal.manifest import MANIFEST_NAME, SealedSegment, read_manifest
 from gateway.journal.reader import segment_begun
+from gateway.journal.reserve import begun_seq, find_reserve
 from gateway.journal.seal import (
     PublicKey,
     StoredSignature,
@@ -25,6 +26,7 @@ from gateway.journal.verification import (
     Progress,
     Verification,
 )
+from rules.values import INT63_MAX
 
 __all__ = [
     "EXIT_CLEAN",
@@ -38,21 +40,41 @@ __all__ = [
 
 
 def verify_run(
-    path: Path, progress: Progress | None = None, public_keys: tuple[PublicKey, ...] = ()
+    path: Path,
+    progress: Progress | None = None,
+    public_keys: tuple[PublicKey, ...] = (),
+    require_signatures: bool = False,
 ) -> Verification:
     """Check every byte of the run in `path`; never raises for what it finds there.
 
     Each segment is checked to its first fault; the checks of the next one go on from its header.
-    With public keys the signatures of closed segments are checked too.
+    With public keys the signatures of closed segments are checked too. Where a reserve continues
+    the run, the run's own segments count to the reserve's first record.
     """
+    result = Verification(
+        run=path.name,
+        status="unknown",
+        path=str(path),
+        signatures_checked=bool(public_keys),
+    )
+    end_seq = INT63_MAX
     try:
-        manifest = read_manifest(path)
-        present = segment_numbers(path)
-        tombstone = read_tombstone(path)
+        reserve = find_reserve(path)
+        if reserve is not None:
+            result.reserve = str(reserve)
+            result.reserve_first_seq = end_seq = begun_seq(reserve)
+        checks = [_RunCheck(path, result, progress, public_keys, end_seq)]
+        if reserve is not None:
+            checks.append(_RunCheck(reserve, result, progress, public_keys, INT63_MAX))
+        result.run, result.status = checks[0].manifest.run_id, checks[0].manifest.status
+        result.durability = checks[0].manifest.durability
+        for check in checks:
+            check.run()
     except (JournalError, OSError) as error:
-        finding = Finding("unreadable", str(path / MANIFEST_NAME), 0, str(error))
-        return Verification(run=path.name, status="unknown", findings=[finding])
-    return _RunCheck(path, manifest, tombstone, progress, public_keys).run(present)
+        result.findings.append(Finding("unreadable", str(path / MANIFEST_NAME), 0, str(error)))
+    for file in result.unsigned if require_signatures else ():
+        result.findings.append(Finding("corrupt", file, 0, "the closed segment is not signed"))
+    return result
 
 
 class _RunCheck:
@@ -61,36 +83,37 @@ class _RunCheck:
     def __init__(
         self,
         path: Path,
-        manifest: Manifest,
-        tombstone: Tombstone | None,
+        result: Verification,
         progress: Progress | None,
         public_keys: tuple[PublicKey, ...],
+        end_seq: int,
     ) -> None:
         self.path = path
-        self.manifest = manifest
-        self.tombstone = tombstone or Tombstone(run_id=manifest.run_id)
+        self.manifest = read_manifest(path)
+        self.present = segment_numbers(path)
+        self.tombstone = read_tombstone(path) or Tombstone(run_id=self.manifest.run_id)
+        self.result = result
         self.progress = progress
         self.public_keys = public_keys
-        self.result = Verification(
-            run=manifest.run_id,
-            status=manifest.status,
-            durability=manifest.durability,
-            signatures_checked=bool(public_keys),
-        )
+        self.end_seq = end_seq
+        """First record of the reserve that continues the run: from there on nothing counts here."""
 
-    def run(self, present: list[int]) -> Verification:
+    def run(self) -> None:
         """Check all segments, those there, those listed and those deleted."""
-        result = self.result
+        result, present = self.result, self.present
         listed = [segment.number for segment in self.manifest.segments]
         gone = [s.number for deletion in self.tombstone.deletions for s in deletion.segments]
         begun = (n for n in reversed(present) if segment_begun(self.path / segment_name(n)))
         last_begun = next(begun, 0)
         link: Link | None = None
         for number in range(1, max([0, *present, *listed, *gone]) + 1):
+            if link is not None and link.next_seq >= self.end_seq:
+                return
             file = self.path / segment_name(number)
             check = SegmentCheck(
                 file, number, self.manifest, link, result, number < last_begun, self.progress
             )
+            check.end_seq = self.end_seq
             if number in present:
                 check.run()
                 if check.digest:
@@ -103,7 +126,13 @@ class _RunCheck:
             link = Link(check.next_seq, check.digest)
         if not present and not listed:
             self._report("unreadable", self.path, "there is a manifest but no segment")
-        return result
+        if self.end_seq < INT63_MAX and link is not None and 0 < link.next_seq < self.end_seq:
+            self._report(
+                "corrupt",
+                self.path,
+                f"records {link.next_seq} to {self.end_seq - 1} are missing: the reserve goes on "
+                f"with {self.end_seq}",
+            )
 
     def _deleted(self, file: Path, number: int, link: Link | None) -> Link | None:
         """Return what a deleted segment leaves to go on from, None when it was not deleted."""
