@@ -290,6 +290,19 @@ class Book:
         self.engine_epoch = 0
         self.engine_seq = 0
 
+    def add_order(self, order: OpenOrder) -> None:
+        """Take an order up among the open ones; its client order id is entered apart."""
+        order_id, account = order.order_id, order.account
+        self.orders[order_id] = order
+        by_account = self.orders_by_account.get(account)
+        if by_account is None:
+            by_account = self.orders_by_account[account] = {}
+        by_account[order_id] = order
+        by_symbol = self.orders_by_account_symbol.get((account, order.symbol))
+        if by_symbol is None:
+            by_symbol = self.orders_by_account_symbol[account, order.symbol] = {}
+        by_symbol[order_id] = order
+
     def account_of(self, key: int) -> int:
         """Return the account a key belongs to, 0 when the key is unknown."""
         facts = self.keys.get(key)

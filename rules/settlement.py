@@ -6,8 +6,17 @@ and everything is a function of the event and the book.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 from rules.book import Balance, Book, OpenOrder
+from rules.book_state import (
+    book_state,
+    order_state,
+    pending_state,
+    restore_book,
+    restored_order,
+    restored_pending,
+)
 from rules.events import (
     Amend,
     BalanceAdjusted,
@@ -26,6 +35,7 @@ from rules.events import (
 from rules.holds import Holds
 from rules.pending import AMEND, BULK_CANCEL, CANCEL, PLACE, REPLACE, PendingCommand
 from rules.reasons import Reason
+from rules.rulebook import Rulebook
 from rules.terms import stop_price_e8
 from rules.valuation import Valuation
 from rules.values import (
@@ -57,6 +67,27 @@ class Settlement:
         fills of its own; by command id."""
         self._holds = Holds()
         self._valuation = valuation
+
+    def state(self) -> dict[str, Any]:
+        """Return the book and what is in flight as plain values."""
+        return {
+            "book": book_state(self.book),
+            "pending": pending_state(self.pending),
+            "overtaken": [
+                [command_id, order_state(order)] for command_id, order in self.overtaken.items()
+            ],
+        }
+
+    def restore(self, state: dict[str, Any], rulebook: Rulebook) -> None:
+        """Put back what `state` returned into an empty book."""
+        restore_book(self.book, state["book"], rulebook)
+        self.pending = restored_pending(state["pending"])
+        for command_id, command in self.pending.items():
+            if command.kind == AMEND and command.order_ids[0] in self.book.orders:
+                self._holds.expect(command_id, command)
+        self.overtaken = {
+            command_id: restored_order(values) for command_id, values in state["overtaken"]
+        }
 
     # --- What was accepted ------------------------------------------------------------------
 
@@ -103,16 +134,8 @@ class Settlement:
         )
         order.reserved_asset = asset
         book.next_order_id = max(book.next_order_id, order_id + 1)
-        book.orders[order_id] = order
+        book.add_order(order)
         book.client_ids[account, client_order_id] = order
-        by_account = book.orders_by_account.get(account)
-        if by_account is None:
-            by_account = book.orders_by_account[account] = {}
-        by_account[order_id] = order
-        by_symbol = book.orders_by_account_symbol.get((account, event.symbol))
-        if by_symbol is None:
-            by_symbol = book.orders_by_account_symbol[account, event.symbol] = {}
-        by_symbol[order_id] = order
         if amount_e8 > 0:
             self._hold(order, amount_e8)
         return order
