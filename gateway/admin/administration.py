@@ -23,7 +23,7 @@ from gateway.outcome import Outcome
 from gateway.usages import account_subjects, shown
 from rules.book import OpenOrder
 from rules.decisions import Usage
-from rules.events import ClearBan, Event, SetState, SetSymbolState
+from rules.events import ClearBan, Event, RecordRead, SetState, SetSymbolState
 from rules.units import decimal_text
 from rules.values import (
     DEFINE_ADDRESS,
@@ -46,6 +46,8 @@ from rules.values import (
 
 NOTE_MAX: Final = 256
 """Characters of a reason or an actor's name."""
+READ_QUERY_MAX: Final = 4_096
+"""Characters of a query that is recorded as read."""
 BAN_SECONDS_MAX: Final = 366 * 24 * 3_600
 LIMIT_LINES_MAX: Final = 1_000
 """Lines of a listing of everybody's limits."""
@@ -124,6 +126,21 @@ class Administration:
         if request.seconds:
             until_ns = self._core.now_ns() + request.seconds * NS_PER_SECOND
         return await self._act(ClearBan(address, until_ns, request.actor))
+
+    async def record_read(self, request: messages.RecordReadRequest) -> messages.ActAnswer:
+        """Record that somebody reads the record; raises OperatorError, also when it is lost."""
+        for name, text, longest in (
+            ("actor", request.actor, NOTE_MAX),
+            ("query", request.query, READ_QUERY_MAX),
+        ):
+            if not 0 < len(text.strip()) <= longest:
+                raise OperatorError(
+                    f"`{name}` has {len(text)} characters; a text of 1 to {longest} is needed"
+                )
+        answer = await self._act(RecordRead(request.actor, request.query))
+        if self._journal is not None and self._journal.fault:
+            raise OperatorError(f"the record is lost: {self._journal.fault}")
+        return answer
 
     async def _act(self, event: Event) -> messages.ActAnswer:
         outcome = await self._decided(event)

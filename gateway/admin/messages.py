@@ -83,6 +83,13 @@ class AdvanceRequest(Message, frozen=True, kw_only=True, forbid_unknown_fields=T
     seconds: int
 
 
+class RecordReadRequest(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Somebody is about to read the record: who, and what is asked."""
+
+    actor: str
+    query: str
+
+
 class ErrorAnswer(msgspec.Struct, frozen=True):
     """Why a request of an operator was not carried out."""
 

@@ -24,6 +24,7 @@ from gateway.telemetry import EXPOSITION_TYPE, Telemetry
 from rules.values import NS_PER_SECOND
 
 TOKEN_FILE: Final = "admin.token"  # noqa: S105 (a file name)
+URL_FILE: Final = "admin.url"
 ADVANCE_SECONDS_MAX: Final = 366 * 24 * 3_600
 _BODY_MAX: Final = 65_536
 _JSON: Final = "application/json"
@@ -58,7 +59,8 @@ class AdminEdge:
 
     `advance` moves a manual clock by nanoseconds and is None where time is real;
     `find_decision` returns one recorded decision by its id, None when there is none;
-    `origins` are web origins that are let in besides the port's own.
+    `origins` are web origins that are let in besides the port's own. In `home`, unless it is None,
+    the file `admin.url` says where the port is for as long as it listens.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class AdminEdge:
         find_decision: Callable[[str], Any | None],
         advance: Callable[[int], None] | None = None,
         origins: Iterable[str] = (),
+        home: Path | None = None,
     ) -> None:
         self._token = token.encode()
         self._administration = administration
@@ -78,6 +81,7 @@ class AdminEdge:
         self._find_decision = find_decision
         self._advance = advance
         self._origins = set(origins)
+        self._url_file = home / URL_FILE if home is not None else None
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str, port: int) -> int:
@@ -90,11 +94,15 @@ class AdminEdge:
         bound: int = self._runner.addresses[0][1]
         for name in ("127.0.0.1", "localhost", "[::1]"):
             self._origins.add(f"http://{name}:{bound}")
+        if self._url_file is not None:
+            self._url_file.write_text(url_of(host, bound) + "\n", encoding="ascii")
         return bound
 
     async def close(self) -> None:
         """Stop listening and close all connections."""
         if self._runner is not None:
+            if self._url_file is not None:
+                self._url_file.unlink(missing_ok=True)
             await self._runner.cleanup()
             self._runner = None
 
@@ -110,6 +118,7 @@ class AdminEdge:
             web.post("/admin/v1/release", self._release),
             web.post("/admin/v1/symbol-state", self._symbol_state),
             web.post("/admin/v1/ban", self._ban),
+            web.post("/admin/v1/record/reads", self._record_read),
             web.get("/admin/v1/keys", self._list_keys),
             web.post("/admin/v1/keys", self._create_key),
             web.post("/admin/v1/keys/revoke", self._revoke_key),
@@ -192,6 +201,10 @@ class AdminEdge:
     async def _ban(self, request: web.Request) -> web.Response:
         return _json(await self._administration.ban(await _read(request, messages.BanRequest)))
 
+    async def _record_read(self, request: web.Request) -> web.Response:
+        asked = await _read(request, messages.RecordReadRequest)
+        return _json(await self._administration.record_read(asked))
+
     async def _list_keys(self, request: web.Request) -> web.Response:
         return _json(self._keys.list())
 
@@ -212,6 +225,12 @@ class AdminEdge:
             )
         self._advance(asked.seconds * NS_PER_SECOND)
         return _json(messages.ClockAnswer(now_ns=self._administration.now_ns()))
+
+
+def url_of(host: str, port: int) -> str:
+    """Return where a program on this machine finds a port; that on all addresses, on loopback."""
+    reached = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
 
 
 async def _read(request: web.Request, kind: type[_MessageT]) -> _MessageT:

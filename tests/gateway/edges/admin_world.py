@@ -182,6 +182,7 @@ class AdminWorld:
             self.telemetry,
             self._find_decision,
             self._advance if manual_clock else None,
+            home=directory,
         )
         for event in (
             Define(DEFINE_ASSET, 1, "BTC"),

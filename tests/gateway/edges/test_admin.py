@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.edges.admin import ADVANCE_SECONDS_MAX, make_token
-from rules.events import ClearBan, SetState, SetSymbolState
+from gateway.edges.admin import ADVANCE_SECONDS_MAX, make_token, url_of
+from rules.events import ClearBan, RecordRead, SetState, SetSymbolState
 from rules.values import (
     NS_PER_SECOND,
     SCOPE_ACCOUNT,
@@ -31,6 +31,7 @@ PATHS = (
     ("POST", "/admin/v1/kill"),
     ("POST", "/admin/v1/release"),
     ("POST", "/admin/v1/symbol-state"),
+    ("POST", "/admin/v1/record/reads"),
     ("POST", "/admin/v1/ban"),
     ("POST", "/admin/v1/keys"),
     ("POST", "/admin/v1/keys/revoke"),
@@ -209,6 +210,41 @@ def test_symbol_state(tmp_path: Path) -> None:
             assert answer.status == 404
 
     run(scenario())
+
+
+def test_reads_are_recorded(tmp_path: Path) -> None:
+    """Whoever reads the record is in it; nobody is told so when the record is lost."""
+
+    async def scenario() -> None:
+        async with serving(tmp_path) as world:
+            read = {"actor": "auditor", "query": "log query --owner x"}
+            assert (await world.ask("POST", "/admin/v1/record/reads", read)).status == 200
+            assert world.core.events[-1] == RecordRead("auditor", "log query --owner x")
+            for wrong in ({"actor": ""}, {"query": " "}, {"query": "x" * 4_097}):
+                answer = await world.ask("POST", "/admin/v1/record/reads", read | wrong)
+                assert answer.status == 400
+            longest = read | {"query": "x" * 4_096}
+            assert (await world.ask("POST", "/admin/v1/record/reads", longest)).status == 200
+            world.core.journal.fault = "no room"
+            answer = await world.ask("POST", "/admin/v1/record/reads", read)
+            assert answer.status == 400
+            assert "no room" in answer.body["error"]
+
+    run(scenario())
+
+
+def test_where_the_port_is(tmp_path: Path) -> None:
+    """While the port listens, a file beside the token says where; afterwards it is gone."""
+
+    async def scenario() -> None:
+        async with serving(tmp_path) as world:
+            place = tmp_path / "admin.url"
+            assert place.read_text() == f"http://127.0.0.1:{world.port}\n"
+        assert not place.exists()
+
+    run(scenario())
+    assert url_of("0.0.0.0", 9) == "http://127.0.0.1:9"
+    assert url_of("::", 9) == "http://[::1]:9"
 
 
 def test_ban_and_lift(tmp_path: Path) -> None:
