@@ -233,7 +233,10 @@ class RequestReader:
                 self._parser.feed_data(data)
             except HttpParserUpgrade as upgrade:
                 # An upgrade is passed over: the connection goes on as it was.
-                data = b"" if self.ended else data[upgrade.args[0] :]
+                data = data[upgrade.args[0] :]
+                if self.ended:
+                    self.excess = bool(data)
+                    return
             else:
                 return
 

@@ -115,13 +115,13 @@ def serving_with(make: Callable[..., RestEdge | HttpEdge]) -> Serving:
 
     @asynccontextmanager
     async def serving(
-        core: RecordingCore, **options: Any
+        core: RecordingCore, dialect: type[EchoDialect] = EchoDialect, **options: Any
     ) -> AsyncIterator[tuple[EchoDialect, int, RestEdge | HttpEdge]]:
-        dialect = EchoDialect(core)
-        edge = make(core, dialect, **options)
+        spoken = dialect(core)
+        edge = make(core, spoken, **options)
         port = await edge.start("127.0.0.1", 0)
         try:
-            yield dialect, port, edge
+            yield spoken, port, edge
         finally:
             await edge.close()
 
