@@ -60,7 +60,7 @@ def repair(
     if cut is not None:
         console.print(
             f"cut {cut.torn_bytes} bytes at byte {cut.offset} of {cut.segment}; a copy is in "
-            f"{cut.kept}",
+            f"{', '.join(map(str, cut.kept))}",
             markup=False,
             soft_wrap=True,
         )
@@ -80,7 +80,7 @@ def _torn(cut: TornTail) -> dict[str, Any]:
         "offset": cut.offset,
         "bytes": cut.torn_bytes,
         "records": cut.records,
-        "kept": str(cut.kept),
+        "kept": [str(path) for path in cut.kept],
     }
 
 

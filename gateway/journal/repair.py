@@ -22,7 +22,7 @@ from gateway.journal.durable import (
 from gateway.journal.errors import JournalCorruptError, JournalError, JournalUnreadableError
 from gateway.journal.frame import Header, Record, Seal, control_payload, decode_payload, framed
 from gateway.journal.manifest import Run, SealedSegment, run_directories, write_manifest
-from gateway.journal.reader import SegmentReader
+from gateway.journal.reader import SegmentReader, segment_begun, segment_confirmed
 from gateway.journal.segment import PREPARED_NAME, segment_name, segment_numbers
 from gateway.journal.tail import examine_tail, frames_within
 from gateway.journal.verification import Verification
@@ -30,6 +30,8 @@ from gateway.journal.verification import Verification
 QUARANTINE_NAME: Final = "quarantine"
 """Directory of the data directory that damaged runs are moved to."""
 NOTE_NAME: Final = "quarantine.json"
+TORN_MARK: Final = ".torn-"
+"""Follows the name of a segment in the name of what was cut from it; then comes the offset."""
 
 
 class TornTail(NamedTuple):
@@ -39,10 +41,11 @@ class TornTail(NamedTuple):
     offset: int
     """Where it began; the segment ends here now."""
     torn_bytes: int
+    """Bytes cut, those of later segments included."""
     records: int
     """Whole records in it, of a batch that no sync had confirmed; nobody was told of them."""
-    kept: Path
-    """The file the cut bytes are kept in."""
+    kept: tuple[Path, ...]
+    """The files the cut bytes are kept in."""
 
 
 class _Walk(NamedTuple):
@@ -62,28 +65,49 @@ class _Walk(NamedTuple):
 def cut_torn_tail(run: Run) -> TornTail | None:
     """Cut the torn end of a run, None when it has none; what is cut is kept beside the segment.
 
-    A crash at any step leaves the end as it was or cut. Raises JournalCorruptError when it is
-    damage and not a torn end, JournalUnreadableError, and OSError.
+    With `disk` durability a torn end may go on in segments that were begun and never confirmed;
+    they are set aside whole. A crash at any step leaves an end that the next call cuts. Raises
+    JournalCorruptError when it is damage and not a torn end, JournalUnreadableError, and OSError.
     """
-    numbers = segment_numbers(run.path)
-    if not numbers or run.manifest.sealed(numbers[-1]) is not None:
-        return None
-    path = run.path / segment_name(numbers[-1])
-    walk = _walk(path)
-    if walk.seal is not None:
-        return None
-    tail = examine_tail(path, walk.end, max(walk.last_seq + 1, 1), run.manifest.durability)
+    for number in segment_numbers(run.path):
+        if run.manifest.sealed(number) is None:
+            path = run.path / segment_name(number)
+            walk = _walk(path)
+            if walk.seal is None:
+                return _cut_at(run, path, walk)
+    return None
+
+
+def _cut_at(run: Run, path: Path, walk: _Walk) -> TornTail | None:
+    """Cut what follows the valid frames of the first segment that has no seal."""
+    durability = run.manifest.durability
+    later = [run.path / segment_name(n) for n in segment_numbers(run.path)]
+    later = [file for file in later if file > path and segment_begun(file)]
+    if later and (durability == "process" or any(map(segment_confirmed, later))):
+        raise JournalCorruptError(path, walk.end, "a frame is damaged, and another segment follows")
+    tail = examine_tail(path, walk.end, max(walk.last_seq + 1, 1), durability)
     if tail.proof_offset is not None:
         raise JournalCorruptError(
             path, walk.end, f"a frame is damaged; valid ones go on at byte {tail.proof_offset}"
         )
-    if not tail.torn_bytes:
+    torn_bytes, records = tail.torn_bytes, tail.records
+    kept = []
+    for file in reversed(later):
+        found = examine_tail(file, 0, 1, durability)
+        torn_bytes, records = torn_bytes + found.torn_bytes, records + found.records
+        aside = file.with_name(f"{file.name}{TORN_MARK}0")
+        file.rename(aside)
+        sync_directory(run.path)
+        kept.append(aside)
+    if tail.torn_bytes:
+        aside = path.with_name(f"{path.name}{TORN_MARK}{walk.end}")
+        with open_segment(path) as source:
+            put_in_place(write_new(aside, (source.read_at(walk.end, tail.torn_bytes),)), aside)
+        _cut(path, walk.end)
+        kept.append(aside)
+    if not kept:
         return None
-    kept = path.with_name(f"{path.name}.torn-{walk.end}")
-    with open_segment(path) as source:
-        put_in_place(write_new(kept, (source.read_at(walk.end, tail.torn_bytes),)), kept)
-    _cut(path, walk.end)
-    return TornTail(path, walk.end, tail.torn_bytes, tail.records, kept)
+    return TornTail(path, walk.end, torn_bytes, records, tuple(reversed(kept)))
 
 
 def close_abandoned(run: Run) -> list[SealedSegment]:
