@@ -61,11 +61,15 @@ def allows(case: Case, act: int) -> bool:
 
 
 class Ladder:
-    """Files alerts and moves measures; `due_ns` is when the next one goes down."""
+    """Files alerts and moves measures.
+
+    `due_ns` is when the next measure goes down; beyond `cases_max` decided cases are forgotten.
+    """
 
     def __init__(self, facts: ConductFacts, rulebook: Rulebook) -> None:
         clause = rulebook.clauses.conduct_standing
         self.due_ns = INT63_MAX
+        self.cases_max = CASES_MAX
         self._facts = facts
         self._moves = clause.mode != "off"
         self._decay_ns = duration_ns(clause.decay)
@@ -114,7 +118,7 @@ class Ladder:
                 number += 1
             case = Case(number, alert, now_ns)
             facts.cases[number] = facts.open_cases[identity] = case
-            if len(facts.cases) > CASES_MAX:
+            if len(facts.cases) > self.cases_max:
                 self._forget_oldest()
         case.add(alert, now_ns)
         if self._moves and not alert.shadow:

@@ -34,9 +34,9 @@ class MarketMoves:
             direction = BUY if middle > anchor else SELL
             self._moves[facts.symbol, direction] = (now_ns, seq)
 
-    def time(self, symbol: int, direction: int) -> int:
-        """Return when the market last moved up (BUY) or down (SELL), 0 for never."""
-        return self._moves.get((symbol, direction), (0, 0))[0]
+    def last(self, symbol: int, direction: int) -> tuple[int, int]:
+        """Return (time, record) of the last move up (BUY) or down (SELL), zeros for none."""
+        return self._moves.get((symbol, direction), (0, 0))
 
     def state(self) -> Any:
         """Return everything as plain values."""

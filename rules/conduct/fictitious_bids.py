@@ -283,8 +283,8 @@ class FictitiousBids(Rule):
         baiter.ended.append((now_ns, lure.seq, book.current_seq, int(fled)))
         if fled:
             # A market that falls comes nearer to a bid, one that rises to an offer.
-            came_ns = self._moves.time(lure.symbol, SELL if lure.side == BUY else BUY)
-            if came_ns >= lure.since_ns and now_ns - came_ns <= self._flight_ns:
+            came_ns, came = self._moves.last(lure.symbol, SELL if lure.side == BUY else BUY)
+            if came > lure.seq and now_ns - came_ns <= self._flight_ns:
                 baiter.fled = []
                 baiter.flights.append((now_ns, lure.since_ns, lure.seq, book.current_seq))
             else:
