@@ -29,11 +29,13 @@ from gateway.edges.http.spin import Spinner
 from gateway.edges.rest_choice import make_rest_edge
 from gateway.engine.embedded import EmbeddedEngine
 from gateway.engine.remote import RemoteEngine
-from gateway.journal import JournalError, JournalWriter, start_run
+from gateway.journal import JournalError
+from gateway.journal.disk import REAL_DISK, Disk
 from gateway.logview.rendering import Names, record_tree
 from gateway.logview.subjects import Subjects
 from gateway.population import populate
 from gateway.recent_decisions import RecentDecisions
+from gateway.recording import Recording
 from gateway.rulebooks import load_rulebook
 from gateway.stub.exchange import MatchingExchange
 from gateway.stub.market import DemoMarket
@@ -65,10 +67,11 @@ class Gate:
     must stop, `stop` takes everything down so that nothing that was answered is lost.
     """
 
-    def __init__(self, config: Config, clock: Clock | None = None) -> None:
-        """Take the configuration; `clock` is used instead of the one it names (a test's own)."""
+    def __init__(self, config: Config, clock: Clock | None = None, disk: Disk = REAL_DISK) -> None:
+        """Take the configuration; a test gives a clock of its own, or a disk for the record."""
         self.config = config
         self._given_clock = clock
+        self._disk = disk
         self.ports: dict[str, int] = {}
         self.fault = ""
         self._stopping = asyncio.Event()
@@ -129,6 +132,7 @@ class Gate:
             await self._wait_for_engine(self.engine)
         # Everything that is taken over is recorded now: the next run may start from this one.
         self.core.submit(RunBegan(before.run, before.next_order_id))
+        self._closers.append(self.core.flush)
         self._timers()
         if config.demo_market:
             self.market = DemoMarket(self.core, self.core.directory, self.engine, config.seed)
@@ -136,6 +140,7 @@ class Gate:
             self._every(MARKET_STEP_SECONDS, lambda: self.market.step(self.core.now_ns()))
         self.views.klines.warm()
         self._open_gauges()
+        self.recording.secure(self.core)
         await self._open_edges(data)
         # What lives as long as the gate need not be looked at by every collection.
         gc.collect()
@@ -146,14 +151,15 @@ class Gate:
         keystore_path = data / KEYSTORE_FILE
         self.keystore = KeyStore(keystore_path, find_sealing_key(keystore_path, os.environ))
         self._closers.append(self.keystore.close)
-        self.journal = start_run(
-            data,
+        self.recording = Recording(
+            config,
             self.rulebook,
             self.clock.now_ns(),
-            config.record.segment_bytes,
-            config.record.durability,
+            asyncio.get_running_loop().call_soon_threadsafe,
+            disk=self._disk,
         )
-        self._closers.append(self.journal.close)
+        self.journal = self.recording.journal
+        self._closers.append(self.recording.close)
         # Sequence numbers begin anew with every run; with the run in them, ids don't.
         self.decision_ids = DecisionIds(_decision_key(data), self.journal.directory.name)
 
@@ -228,9 +234,14 @@ class Gate:
             lambda: core.outbox.unanswered,
         )
         self.telemetry.gauge(
+            "record_lost",
+            "1 when the record is lost, else 0",
+            lambda: int(bool(core.record_fault)),
+        )
+        self.telemetry.gauge(
             "record_lag",
             "events decided and not recorded",
-            lambda: core.seq - self.journal.recorded_seq,
+            lambda: core.seq - self.recording.recorded_seq,
         )
         self.telemetry.gauge(
             "contained_faults",
@@ -254,7 +265,7 @@ class Gate:
         dialect = BinanceDialect(
             core, self.views, authenticator, self.decision_ids, self.decisions.find
         )
-        administration = Administration(core, self.decision_ids, _Record(core, self.journal))
+        administration = Administration(core, self.decision_ids, self.recording)
         self.admin_token = make_token(data)
         clock = self.clock
         admin = AdminEdge(
@@ -264,6 +275,7 @@ class Gate:
             self.telemetry,
             self._find_decision,
             clock.advance if isinstance(clock, ManualClock) else None,
+            home=data,
         )
         rest = make_rest_edge(config, core, [dialect], clock.receive_ns, addresses, self.telemetry)
         edges: list[tuple[str, int, Any]] = [
@@ -381,29 +393,6 @@ class Gate:
         self.engine.close()
         if isinstance(self.engine, RemoteEngine):
             await self.engine.wait_closed()
-
-
-class _Record:
-    """The record as operators see it: lost when either the core or the journal says so."""
-
-    def __init__(self, core: Core, journal: JournalWriter) -> None:
-        self._core = core
-        self._journal = journal
-
-    @property
-    def directory(self) -> Path:
-        """Where it is."""
-        return self._journal.directory
-
-    @property
-    def recorded_seq(self) -> int:
-        """The last event that is recorded."""
-        return self._journal.recorded_seq
-
-    @property
-    def fault(self) -> str:
-        """Why it can't be written, empty when it can."""
-        return self._core.record_fault or self._journal.fault
 
 
 def _clock(config: Config) -> Clock:

@@ -51,8 +51,19 @@ class RecordConfig(Section, frozen=True, kw_only=True):
     """Directory of the record and the key store; a relative one is below where `serve` starts."""
     segment_bytes: int = 64 * 1024 * 1024
     """Size of a segment of the record."""
-    durability: Literal["process"] = "process"
-    """`process`: a record is with the kernel before anything leaves."""
+    durability: Literal["auto", "process", "disk"] = "auto"
+    """`disk`: a record is on the disk before anything leaves; `process`: with the kernel, which
+    survives the end of the gate and not of the machine. `auto`: `disk`, with `demo_market`
+    `process`."""
+    stall: DurationText = "2s"
+    """With `disk`, a record the disk has not confirmed after this is lost, and new orders are
+    refused."""
+    reserve: str = "auto"
+    """Directory of the reserve, where cancels, stops and engine reports are recorded when the
+    record is lost; best on a disk of its own. `auto`: beside `data`, with `-reserve` after its
+    name, where durability is `disk`. Empty: none."""
+    reserve_bytes: int = 256 * 1024 * 1024
+    """Room of the reserve, made at the start; queries may use half of it."""
 
 
 class InstrumentConfig(Section, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 import re
 from datetime import datetime
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -32,6 +33,8 @@ _LATEST_SECONDS: Final = INT63_MAX // NS_PER_SECOND
 _PORT_MAX: Final = 65_535
 _COMMISSION_STEP_E8: Final = 100
 """Commissions are recorded in whole millionths."""
+RESERVE_BYTES_MIN: Final = 1 << 20
+"""Below this a reserve would not hold the cancels of a busy second."""
 
 
 def check_listen(listen: ListenConfig, path: FieldPath) -> list[Fault]:
@@ -71,10 +74,20 @@ def check_engine(engine: EngineConfig, path: FieldPath) -> list[Fault]:
 
 def check_record(record: RecordConfig, path: FieldPath) -> list[Fault]:
     """Return what is wrong with how the record is kept."""
-    if record.segment_bytes >= SEGMENT_BYTES_MIN:
-        return []
-    message = f"{record.segment_bytes} is too small; write {SEGMENT_BYTES_MIN} or more"
-    return [Fault(message, (*path, "segment_bytes"))]
+    faults = []
+    for name, least in (
+        ("segment_bytes", SEGMENT_BYTES_MIN),
+        ("reserve_bytes", RESERVE_BYTES_MIN),
+    ):
+        size = getattr(record, name)
+        if size < least:
+            faults.append(Fault(f"{size} is too small; write {least} or more", (*path, name)))
+    if read_duration(record.stall) <= 0:
+        faults.append(Fault(f"`{record.stall}` is no time to wait; write 2s", (*path, "stall")))
+    if record.reserve and Path(record.reserve).absolute() == record.data.absolute():
+        message = f"`{record.reserve}` is the data directory; give the reserve a path of its own"
+        faults.append(Fault(message, (*path, "reserve")))
+    return faults
 
 
 def check_telemetry(telemetry: TelemetryConfig, path: FieldPath) -> list[Fault]:

@@ -20,6 +20,7 @@ from gateway.config import (
     ListenConfig,
     RecordConfig,
 )
+from gateway.journal.disk import REAL_DISK, Disk
 
 FUNDS = {"BTC": "1000", "USDT": "100000000"}
 
@@ -34,7 +35,7 @@ def config(data: Path, **changes: Any) -> Config:
     settings: dict[str, Any] = {
         "rulebook": "bench",
         "listen": ListenConfig(rest_port=0, grpc_port=0, admin_port=0),
-        "record": RecordConfig(data=data, segment_bytes=1 << 20),
+        "record": RecordConfig(data=data, segment_bytes=1 << 20, durability="process"),
         "instruments": (
             InstrumentConfig(name="BTCUSDT", base="BTC", quote="USDT", previous_close="60000"),
         ),
@@ -53,9 +54,9 @@ def config(data: Path, **changes: Any) -> Config:
 
 
 @asynccontextmanager
-async def running(configured: Config) -> AsyncIterator[Gate]:
-    """Run a gate."""
-    gate = Gate(configured)
+async def running(configured: Config, disk: Disk = REAL_DISK) -> AsyncIterator[Gate]:
+    """Run a gate; its record is written to `disk`."""
+    gate = Gate(configured, disk=disk)
     try:
         await gate.start()
         yield gate

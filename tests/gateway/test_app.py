@@ -11,12 +11,13 @@ import pytest
 
 from gateway.app import Gate, StartError
 from gateway.config import Config, EngineConfig, KeyConfig, ListenConfig, RecordConfig
-from gateway.journal import JournalFullError, latest_run, read_run
+from gateway.journal import latest_run, read_run
 from gateway.journal.manifest import read_manifest
 from gateway.journal.verify import verify_run
 from gateway.replay import replay
 from rules.events import RunBegan
 from tests.gateway.gate_world import FUNDS, Client, config, name_of, running
+from tests.gateway.journal.faulty_disk import FaultyDisk
 
 
 def test_an_order_over_rest_and_its_record(tmp_path: Path) -> None:
@@ -67,14 +68,11 @@ def test_a_lost_record_over_rest(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     """New orders get 503 and -1008, cancels pass, and the gate says it is not healthy."""
 
     async def scenario() -> None:
-        async with running(config(tmp_path)) as gate:
+        disk = FaultyDisk()
+        async with running(config(tmp_path), disk) as gate:
             alice = Client(gate)
             placed = await alice.place()
-
-            def full(*_: object) -> None:
-                raise JournalFullError("no room for a segment")
-
-            gate.journal.append = full  # type: ignore[method-assign]
+            disk.store_error = OSError(28, "No space left on device")
             refused = await alice.place()
             assert (refused.status, refused.body["code"]) == (503, -1008)
             (cancelled,) = (await alice.cancel_all()).body
@@ -83,7 +81,7 @@ def test_a_lost_record_over_rest(tmp_path: Path, caplog: pytest.LogCaptureFixtur
             token = (tmp_path / "admin.token").read_text().strip()
             status, body = await admin(gate, "/admin/v1/status", token)
             assert status == 200
-            assert "no room" in body["journal_fault"]
+            assert "No space left" in body["journal_fault"]
             health, _ = await admin(gate, "/healthz", token)
             assert health == 503
 

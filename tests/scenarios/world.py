@@ -217,7 +217,7 @@ def config_of(scenario: Scenario, channel: str, folder: Path) -> Config:
             grpc_port=0 if channel == "grpc" else -1,
             admin_port=-1,
         ),
-        record=RecordConfig(data=folder / "data", segment_bytes=1 << 20),
+        record=RecordConfig(data=folder / "data", segment_bytes=1 << 20, durability="process"),
         instruments=(
             InstrumentConfig(
                 name="BTCUSDT", base="BTC", quote="USDT", previous_close=scenario.previous_close
