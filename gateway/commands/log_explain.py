@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.commands.common import console, errors, fail, print_json
-from gateway.commands.log_options import DataOption, JsonOption, RunOption, open_source
+from gateway.commands.log_options import DataOption, JsonOption, RunOption, open_recorded
+from gateway.commands.log_recording import ActorOption
 from gateway.commands.progress import records_progress
 from gateway.journal import JournalError
 from gateway.journal.manifest import DATA_DIRECTORY
@@ -31,13 +32,15 @@ def add_to(log: typer.Typer) -> None:
 
 
 def explain_command(
+    context: typer.Context,
     decision: Annotated[str, typer.Argument(help="Decision id or sequence number.")],
     data: DataOption = Path(DATA_DIRECTORY),
     run_id: RunOption = "",
+    actor: ActorOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Show what every rule said of one decision, with limits, observed values and the facts."""
-    source = open_source(data, run_id)
+    source = open_recorded(context, data, run_id, actor)
     try:
         run, seq = source.locate(decision)
         with records_progress("replaying", seq, quiet=as_json) as progress:

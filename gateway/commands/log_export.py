@@ -19,9 +19,10 @@ from gateway.commands.log_options import (
     RunOption,
     filtered,
     finish,
-    open_source,
+    open_recorded,
     reading,
 )
+from gateway.commands.log_recording import ActorOption
 from gateway.journal.manifest import DATA_DIRECTORY
 from gateway.logview.exporting import FORMATS, SUMMARY_NAME, ExportError, ExportSummary, export
 from gateway.logview.masking import KEY_BYTES_MIN, PSEUDONYM, Mask, MaskError, mask_rules
@@ -53,6 +54,7 @@ def add_to(log: typer.Typer) -> None:
 
 @filtered
 def export_command(
+    context: typer.Context,
     output: Annotated[Path, typer.Option("--output", "-o", help="Directory for the files.")],
     data: DataOption = Path(DATA_DIRECTORY),
     run_id: RunOption = "",
@@ -69,6 +71,7 @@ def export_command(
     mask: MaskOption,
     mask_key: MaskKeyOption = "",
     force: Annotated[bool, typer.Option(help="Replace files that are there.")] = False,
+    actor: ActorOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Write the records that match as flat tables, with export.json to say what they are.
@@ -85,7 +88,7 @@ def export_command(
     present = [name for name in names if (output / name).exists()]
     if present and not force:
         fail(f"{output} has {', '.join(present)} already; name another directory, or --force")
-    source = open_source(data, run_id)
+    source = open_recorded(context, data, run_id, actor)
     chosen = mask_of(mask, mask_key)
     try:
         with reading(source, quiet=as_json) as progress:
@@ -101,6 +104,7 @@ def export_command(
 
 @filtered
 def sql_command(
+    context: typer.Context,
     sql: Annotated[str, typer.Argument(help="A SELECT over decisions, breaches, orders, trades.")],
     data: DataOption = Path(DATA_DIRECTORY),
     run_id: RunOption = "",
@@ -108,6 +112,7 @@ def sql_command(
     wanted: Query,
     mask: MaskOption,
     mask_key: MaskKeyOption = "",
+    actor: ActorOption = "",
     as_json: JsonLinesOption = False,
 ) -> None:
     """Answer a SQL query (DuckDB) over the records that match, read only.
@@ -119,7 +124,7 @@ def sql_command(
         from gateway.logview.sql import SqlError, answered
     except ImportError as error:
         fail(f"SQL needs {error.name}, which is not installed; pip install 'ordergate[export]'")
-    source = open_source(data, run_id)
+    source = open_recorded(context, data, run_id, actor)
     chosen = mask_of(mask, mask_key)
     try:
         with reading(source, quiet=as_json) as progress:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, TypeAlias, TypeVar
 import typer
 
 from gateway.commands.common import EXIT_DIFFERENCE, errors, fail
+from gateway.commands.log_recording import record_read
 from gateway.commands.progress import reading_progress
 from gateway.journal import JournalError
 from gateway.logview.query import Progress, Query
@@ -101,6 +102,16 @@ def open_source(data: Path, run_id: str = "") -> Source:
         return source_of(data, run_id)
     except JournalError as error:
         fail(str(error))
+
+
+def open_recorded(context: typer.Context, data: Path, run_id: str, actor: str) -> Source:
+    """Return the runs to read, once it is recorded who reads them and what is asked.
+
+    Ends the command where there are none, or where that can't be recorded.
+    """
+    source = open_source(data, run_id)
+    record_read(context, source, actor)
+    return source
 
 
 @contextmanager

@@ -17,9 +17,10 @@ from gateway.commands.log_options import (
     RunOption,
     filtered,
     finish,
-    open_source,
+    open_recorded,
     reading,
 )
+from gateway.commands.log_recording import ActorOption
 from gateway.journal import JournalError
 from gateway.journal.manifest import DATA_DIRECTORY, MANIFEST_NAME
 from gateway.logview.query import Found, Query, search
@@ -38,10 +39,12 @@ def add_to(log: typer.Typer) -> None:
 
 
 def tail(
+    context: typer.Context,
     data: DataOption = Path(DATA_DIRECTORY),
     run_id: RunOption = "",
     count: Annotated[int, typer.Option("--lines", "-n", min=0, help="Records to show.")] = 20,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new ones.")] = False,
+    actor: ActorOption = "",
     as_json: JsonLinesOption = False,
 ) -> None:
     """Show the last records of the newest run, and with -f those that are added.
@@ -49,7 +52,7 @@ def tail(
     With a data directory -f goes on into the next run, until Ctrl-C; with the directory of a run,
     or --run, it ends with that run.
     """
-    source = open_source(data, run_id)
+    source = open_recorded(context, data, run_id, actor)
     printer = _Printer(source, as_json)
     try:
         follower = Follower(source, not run_id and not (data / MANIFEST_NAME).is_file())
@@ -77,6 +80,7 @@ def tail(
 
 @filtered
 def query(
+    context: typer.Context,
     data: DataOption = Path(DATA_DIRECTORY),
     run_id: RunOption = "",
     *,
@@ -84,13 +88,14 @@ def query(
     decision: Annotated[str, typer.Option(help="Decision id or sequence number.")] = "",
     limit: Annotated[int, typer.Option(help="Stop after this many; 0: all.", min=0)] = 0,
     counts: Annotated[bool, typer.Option("--count", help="Print only how many there are.")] = False,
+    actor: ActorOption = "",
     as_json: JsonLinesOption = False,
 ) -> None:
     """Show the records of all runs that match all the filters given.
 
     Exit code 1 when a part of the record could not be read.
     """
-    source = open_source(data, run_id)
+    source = open_recorded(context, data, run_id, actor)
     if decision:
         try:
             run, seq = source.locate(decision)

@@ -1,0 +1,94 @@
+"""Who reads the record is itself recorded, before anything is read."""
+
+import getpass
+import os
+import sys
+from typing import Annotated, Any, Final, TypeAlias
+
+import typer
+
+from gateway.admin.client import AdminClient, AdminError
+from gateway.admin.messages import ActAnswer, RecordReadRequest
+from gateway.clock import SystemClock
+from gateway.commands.common import fail
+from gateway.logview.reads import ReadsError, append_read
+from gateway.logview.sources import Source
+
+ActorOption: TypeAlias = Annotated[
+    str, typer.Option(help="Who reads, or for whom; recorded beside the user of this machine.")
+]
+
+_QUERY_CHARACTERS_MAX: Final = 4_096
+_ACTOR_CHARACTERS_MAX: Final = 256
+_TOKEN_FILE: Final = "admin.token"  # noqa: S105 (a file name)
+_URL_FILE: Final = "admin.url"
+
+
+def record_read(context: typer.Context, source: Source, actor: str) -> None:
+    """Record the command that is about to read a source, and who gave it.
+
+    A gate that runs on the data directory writes it into its record; without one it goes into the
+    journal of reads. Ends the command when neither is possible.
+    """
+    who = _shortened(_who(actor), _ACTOR_CHARACTERS_MAX)
+    asked = _shortened(_asked(context), _QUERY_CHARACTERS_MAX)
+    if _told_the_gate(source, who, asked):
+        return
+    try:
+        append_read(source.data, SystemClock().now_ns(), who, asked)
+    except ReadsError as error:
+        fail(str(error))
+
+
+def _told_the_gate(source: Source, actor: str, query: str) -> bool:
+    """Tell the gate that runs on the data directory; False when none does.
+
+    The token is made anew at each start, so what answers to it is the gate of this directory.
+    """
+    try:
+        url = (source.data / _URL_FILE).read_text(encoding="ascii").strip()
+        token = (source.data / _TOKEN_FILE).read_text(encoding="ascii").strip()
+        request = RecordReadRequest(actor=actor, query=query)
+        AdminClient(url, token).post("/admin/v1/record/reads", request, ActAnswer)
+    except (OSError, ValueError, AdminError):
+        return False
+    return True
+
+
+def _who(actor: str) -> str:
+    """Return who reads: the user of this machine, and the name that was given."""
+    user = _user()
+    return f"{actor} ({user})" if actor and actor != user else user
+
+
+def _user() -> str:
+    """Return the user the process runs as; not what the environment says, which anybody sets."""
+    if sys.platform == "win32":
+        return getpass.getuser()
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"
+
+
+def _asked(context: typer.Context) -> str:
+    """Return the command with the parameters that were given."""
+    told = [context.command_path.partition(" ")[2] or context.command_path]
+    for name, value in context.params.items():
+        source = context.get_parameter_source(name)
+        if source is not None and source.name != "DEFAULT":
+            told.append(f"{name}={_value(value)}")
+    return " ".join(told)
+
+
+def _value(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _shortened(text: str, longest: int) -> str:
+    if len(text) <= longest:
+        return text
+    end = f" … ({len(text)} characters)"
+    return text[: longest - len(end)] + end
