@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from rules import conduct_clauses as conduct
+from rules import ratio_clauses as ratios
 from rules.clause_base import Clause, Mode
 from rules.fee_clauses import TariffFile
 from rules.texts import (
@@ -313,6 +314,10 @@ class RuleClauses(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     balance: BalanceClause = BalanceClause()
     resting_time: RestingTimeClause = RestingTimeClause()
     order_to_trade: OrderToTradeClause = OrderToTradeClause()
+    unfilled_ratio: ratios.UnfilledRatioClause = ratios.UnfilledRatioClause()
+    invalid_cancel_ratio: ratios.InvalidCancelRatioClause = ratios.InvalidCancelRatioClause()
+    expired_ratio: ratios.ExpiredRatioClause = ratios.ExpiredRatioClause()
+    dust_ratio: ratios.DustRatioClause = ratios.DustRatioClause()
     cancel_fees: CancelFeesClause = CancelFeesClause()
     owner_self_trade: conduct.OwnerSelfTradeClause = conduct.OwnerSelfTradeClause()
     tape_painting: conduct.TapePaintingClause = conduct.TapePaintingClause()

@@ -108,6 +108,7 @@ class Reason(IntEnum):
     # 6xxx: conduct.
     MINIMUM_RESTING_TIME = 6001
     ORDER_TO_TRADE_RATIO = 6002
+    TRADING_INDICATOR = 6003
     OWNER_SELF_TRADE = 6101
     CONDUCT_LIMIT = 6102
 

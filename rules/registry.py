@@ -14,13 +14,17 @@ from rules.access.permission import Permission
 from rules.access.recv_window import RecvWindow
 from rules.conduct.cancel_fees import CancelFees
 from rules.conduct.conduct_standing import ConductStanding
+from rules.conduct.dust_ratio import DustRatio
+from rules.conduct.expired_ratio import ExpiredRatio
 from rules.conduct.fictitious_bids import FictitiousBids
+from rules.conduct.invalid_cancel_ratio import InvalidCancelRatio
 from rules.conduct.matched_trades import MatchedTrades
 from rules.conduct.order_to_trade import OrderToTrade
 from rules.conduct.owner_self_trade import OwnerSelfTrade
 from rules.conduct.resting_time import RestingTime
 from rules.conduct.tape_painting import TapePainting
 from rules.conduct.target_ramp import TargetRamp
+from rules.conduct.unfilled_ratio import UnfilledRatio
 from rules.exposure.balance import Balance
 from rules.exposure.duplicate_client_order_id import DuplicateClientOrderId
 from rules.exposure.known_order import KnownOrder
@@ -77,6 +81,10 @@ RULES: Final[tuple[type[Rule], ...]] = (
     Balance,
     RestingTime,
     OrderToTrade,
+    UnfilledRatio,
+    InvalidCancelRatio,
+    ExpiredRatio,
+    DustRatio,
     CancelFees,
     OwnerSelfTrade,
     TapePainting,

@@ -18,7 +18,7 @@ the engine: nobody but the client's own cancel counts.
 import re
 from typing import Any, ClassVar, Final, NamedTuple
 
-from rules.book import Book
+from rules.book import AccountFacts, Book
 from rules.clauses import OrderToTradeClause
 from rules.decisions import Breach, Decision, Explanation, Usage
 from rules.events import Amend, Event, Place, Replace
@@ -107,10 +107,11 @@ class OrderToTrade(Rule):
         """Refuse a new order or modification while a ratio of its owner is above the maximum."""
         if not self._judges:
             return None
-        owner, flags = _owner_of(event.key, book)
+        account = book.accounts.get(book.account_of(event.key))
+        owner = account.owner if account is not None else 0
         if self._windows.find(owner, event.symbol) is None:
             return None
-        standings = self.standings(owner, event.symbol, flags, now_ns)
+        standings = self.standings(owner, event.symbol, account, now_ns)
         refused = [one for one in standings if self._retry_ns(one, owner, event.symbol, now_ns)]
         if not refused:
             return None
@@ -129,10 +130,11 @@ class OrderToTrade(Rule):
 
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return maximum and ratio in 1e-8, by number and by volume."""
-        owner, flags = _owner_of(event.key, book)
+        account = book.accounts.get(book.account_of(event.key))
+        owner = account.owner if account is not None else 0
         return tuple(
             self._explanation(one, not self._retry_ns(one, owner, event.symbol, now_ns))
-            for one in self.standings(owner, event.symbol, flags, now_ns)
+            for one in self.standings(owner, event.symbol, account, now_ns)
         )
 
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
@@ -161,19 +163,22 @@ class OrderToTrade(Rule):
                 form.label,
                 True,
             )
-            for form, one in zip(self._forms, self.standings(owner, symbol, 0, now_ns), strict=True)
+            for form, one in zip(
+                self._forms, self.standings(owner, symbol, None, now_ns), strict=True
+            )
             if one.ratio_e8 is not None
         )
 
     def standings(
-        self, owner: int, symbol: int, flags: int, now_ns: int
+        self, owner: int, symbol: int, account: AccountFacts | None, now_ns: int
     ) -> tuple[RatioStanding, ...]:
-        """Return how each ratio stands; `flags` are the account's, for a market maker's maximum."""
+        """Return how each ratio stands by the maximum of one of the owner's accounts."""
         session = self._windows.session_counts(owner, symbol, now_ns)
         rolling = None
         if self._windows.steps:
             rolling = self._windows.rolling_counts(owner, symbol, now_ns)
-        factor = self._market_maker_factor if flags & ACCOUNT_MARKET_MAKER else 1
+        maker = account is not None and account.flags & ACCOUNT_MARKET_MAKER
+        factor = self._market_maker_factor if maker else 1
         return tuple(
             self._standing(
                 form, rolling if form.rolling else session, factor,
@@ -288,12 +293,6 @@ class OrderToTrade(Rule):
     def restore(self, state: Any) -> None:
         """Put back what `state` returned."""
         self._messages.restore(state)
-
-
-def _owner_of(key: int, book: Book) -> tuple[int, int]:
-    """Return owner and account flags of a key, zeros when it is unknown."""
-    account = book.accounts.get(book.account_of(key))
-    return (account.owner, account.flags) if account is not None else (0, 0)
 
 
 def _session_offset_ns(clause: OrderToTradeClause) -> int:

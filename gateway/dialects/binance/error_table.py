@@ -286,6 +286,13 @@ ENTRIES: Final[dict[Reason, Entry]] = {
         E8,
         "As ORDER_SIZE.",
     ),
+    R.TRADING_INDICATOR: Entry(
+        400,
+        -4400,
+        "Trading Quantitative Rules violated, orders are restricted until {until_ms}.",
+        E8,
+        "-4400 is TRADING_QUANTITATIVE_RULE of Binance Futures; the spot venue has no code for it.",
+    ),
     R.OWNER_SELF_TRADE: Entry(
         400,
         ORDER_REJECTED,

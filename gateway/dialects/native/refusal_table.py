@@ -156,6 +156,7 @@ ENTRIES: Final[dict[Reason, Entry]] = {
     R.ORDER_TO_TRADE_RATIO: Entry(
         _EXHAUSTED, "order-to-trade ratio {observed} is above {limit}", E8
     ),
+    R.TRADING_INDICATOR: Entry(_EXHAUSTED, "share {observed} of orders has reached {limit}", E8),
     R.OWNER_SELF_TRADE: Entry(
         _STATE, "order would trade with an order of the same owner or of a linked one"
     ),

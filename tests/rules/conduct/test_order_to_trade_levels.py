@@ -72,7 +72,7 @@ def check(desk: Desk) -> Breach | None:
 
 def levels(desk: Desk) -> list[int]:
     """Return the level of each ratio."""
-    return [one.level for one in desk.rule.standings(OWNER, SYMBOL, 0, desk.now_ns)]
+    return [one.level for one in desk.rule.standings(OWNER, SYMBOL, None, desk.now_ns)]
 
 
 def bust(desk: Desk, quantity_e8: int, traded_ns: int, sell_account: int = 0) -> None:
@@ -223,7 +223,7 @@ def test_the_rolling_window_moves_on_by_steps(desk_for: DeskFor) -> None:
     assert check(desk) is not None
     desk.now_ns = verdict.retry_ns
     assert check(desk) is None
-    session, _, rolling, _ = desk.rule.standings(OWNER, SYMBOL, 0, desk.now_ns)
+    session, _, rolling, _ = desk.rule.standings(OWNER, SYMBOL, None, desk.now_ns)
     assert (session.counted, rolling.counted) == (6, 3)
 
 
@@ -234,10 +234,10 @@ def test_the_window_goes_on_over_the_session_boundary(desk_for: DeskFor) -> None
     desk.place()
     desk.now_ns += 1
     desk.place()
-    session, _, rolling, _ = desk.rule.standings(OWNER, SYMBOL, 0, desk.now_ns)
+    session, _, rolling, _ = desk.rule.standings(OWNER, SYMBOL, None, desk.now_ns)
     assert (session.counted, rolling.counted) == (1, 2)
     desk.now_ns += NS_PER_MINUTE
-    assert desk.rule.standings(OWNER, SYMBOL, 0, desk.now_ns)[2].ratio_e8 is None
+    assert desk.rule.standings(OWNER, SYMBOL, None, desk.now_ns)[2].ratio_e8 is None
 
 
 def test_too_little_in_the_window_is_not_judged(desk_for: DeskFor) -> None:
