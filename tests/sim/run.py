@@ -1,0 +1,157 @@
+"""Running one seed, saying what went wrong and how to see it again, and shortening it."""
+
+from collections import Counter
+from collections.abc import Callable, Collection
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Final, NamedTuple
+
+from gateway.journal import find_run
+from gateway.journal.verify import verify_run
+from gateway.replay import replay
+from tests.sim.acts import act, break_engine, pass_time
+from tests.sim.requests import draw_request
+from tests.sim.swarm import Swarm, draw_swarm
+from tests.sim.world import World, quick_starts, scratch
+
+STEPS: Final = 400
+LAST_EVENTS: Final = 15
+"""Events a failure shows, unless told otherwise."""
+
+
+class Failure(NamedTuple):
+    """What a seed has found."""
+
+    seed: int
+    steps: int
+    step: int
+    message: str
+    events: tuple[str, ...]
+    only: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        events = "\n  ".join(self.events)
+        only = f" --only {','.join(map(str, self.only))}" if self.only else ""
+        return (
+            f"seed {self.seed}, step {self.step}: {self.message}\nlast events:\n  {events}\n"
+            f"again: python -m tests.sim --seed {self.seed} --steps {self.steps}{only}"
+        )
+
+
+def run_seed(
+    seed: int,
+    steps: int = STEPS,
+    coverage: Counter[str] | None = None,
+    only: Collection[int] = (),
+    last_events: int = LAST_EVENTS,
+) -> Failure | None:
+    """Simulate one seed; return what went wrong, None when nothing did.
+
+    With `only` the other steps are left out; each step draws from a generator of its own, so that
+    those left over still do much the same.
+    """
+    met: Counter[str] = Counter()
+    swarm = draw_swarm(Random(f"{seed}"))
+    chosen = frozenset(only) or range(steps)
+    step = 0
+    with quick_starts(swarm.slice_orders), TemporaryDirectory(dir=scratch()) as folder:
+        world = World(swarm, Random(f"{seed} start"), Path(folder), met)
+        try:
+            for step in range(steps):
+                if step in chosen:
+                    world.random = Random(f"{seed} {step}")
+                    _step(world, swarm)
+                    world.check()
+                if world.referee.violations:
+                    break
+            else:
+                _end(world)
+        except Exception as error:
+            import traceback
+
+            place = traceback.format_exc(limit=-6)
+            world.referee.violations.append(f"{type(error).__name__}: {error}\n{place}")
+        events = tuple(world.referee.events[-last_events:])
+        violations = world.referee.violations
+    if coverage is not None:
+        coverage.update(met)
+    if violations:
+        return Failure(seed, steps, step, violations[0], events, tuple(sorted(only)))
+    return None
+
+
+def _step(world: World, swarm: Swarm) -> None:
+    """Do one thing."""
+    kind = _draw(world.random, swarm.kinds)
+    if kind == "request":
+        wanted = _draw(world.random, swarm.requests)
+        world.coverage[f"request {wanted}"] += 1
+        if wanted == "burst":
+            world.core.together(lambda: _burst(world))
+        else:
+            world.ask(draw_request(world, wanted))
+    elif kind == "engine":
+        world.progress()
+    elif kind == "time":
+        wanted = _draw(world.random, swarm.times)
+        world.coverage[f"time {wanted}"] += 1
+        pass_time(world, wanted)
+    elif kind == "act":
+        wanted = _draw(world.random, swarm.acts)
+        world.coverage[f"act {wanted}"] += 1
+        act(world, wanted)
+    else:
+        wanted = _draw(world.random, swarm.faults)
+        if break_engine(world, wanted):
+            world.coverage[f"fault {wanted}"] += 1
+
+
+def _burst(world: World) -> None:
+    """Let several requests come before the first of them is decided."""
+    for _ in range(world.random.randint(2, 12)):
+        kind = world.random.choice(("place", "place", "market", "cancel", "query", "amend"))
+        world.ask(draw_request(world, kind))
+
+
+def _end(world: World) -> None:
+    """Come to rest, end the run and read it again."""
+    referee = world.referee
+    world.come_to_rest()
+    world.check_at_rest()
+    world.close()
+    left = referee.uncounted()
+    referee.check(not left, f"{left} refusals were answered and are in no record")
+    run = find_run(world.journal.directory)
+    verified = verify_run(run.path)
+    referee.check(verified.exit_code == 0, f"verify: {verified}")
+    report = replay(run)
+    referee.check(report.difference is None, f"replay: {report.difference}")
+    safe = referee.record.through()
+    referee.check(safe == world.core.seq == report.records, f"{safe} records of {world.core.seq}")
+    referee.violations.extend(referee.record.faults)
+
+
+def _draw(random: Random, weights: dict[str, int]) -> str:
+    names = [name for name, weight in weights.items() if weight]
+    return random.choices(names, [weights[name] for name in names])[0]
+
+
+def minimized(failure: Failure, say: Callable[[str], None] = lambda _: None) -> Failure:
+    """Return the failure with as few steps as leaving out halves, quarters and so on finds."""
+    kept = list(failure.only) or list(range(failure.step + 1))
+    size = max(1, len(kept) // 2)
+    while True:
+        place = 0
+        while place < len(kept):
+            tried = kept[:place] + kept[place + size :]
+            steps, last = failure.step + 1, len(failure.events)
+            found = run_seed(failure.seed, steps, None, tried, last) if tried else None
+            if found is not None:
+                kept, failure = tried, found
+                say(f"{len(kept)} steps")
+            else:
+                place += size
+        if size == 1:
+            return failure
+        size //= 2

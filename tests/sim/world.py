@@ -1,0 +1,327 @@
+"""One simulated venue: the whole core on a virtual clock, in one thread, with a real record."""
+
+import functools
+import shutil
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+from unittest import mock
+
+import rules.booking
+from gateway.clock import SystemClock
+from gateway.core import Core
+from gateway.engine.embedded import EmbeddedEngine
+from gateway.engine.faults import Faults
+from gateway.engine.port import Command, DepthSnapshot, PublicTrade
+from gateway.journal import manifest as journal_manifest
+from gateway.journal.manifest import make_run_directory, new_manifest
+from gateway.journal.segment import SegmentSupply
+from gateway.journal.writer import JournalWriter
+from gateway.outcome import Outcome
+from gateway.stub.exchange import MatchingExchange
+from rules.decisions import Decision
+from rules.events import Event, Report, RunBegan
+from rules.values import NS_PER_MS, NS_PER_SECOND
+from tests.sim.frames import SafeRecord, with_the_kernel
+from tests.sim.link import EngineProcess, LinkedEngine
+from tests.sim.participants import ASSETS, START_NS, definitions, fund
+from tests.sim.referee import Asked, Referee
+from tests.sim.swarm import EMBEDDED, LINKED, LOSSY, LOSSY_EMBEDDED, Swarm
+
+DEADLINE_NS: Final = 900 * NS_PER_MS
+DELAY_NS: Final = 300 * NS_PER_MS
+OUTAGE_NS: Final = 700 * NS_PER_MS
+_QUIET_ROUNDS: Final = 12
+
+
+class VirtualTime:
+    """The machine's clocks: one that only goes on, and one that can be set."""
+
+    def __init__(self) -> None:
+        self.elapsed_ns = 0
+        self.set_ns = 0
+        """How far the system clock was set away."""
+
+    def monotonic_ns(self) -> int:
+        """Return the monotonic clock."""
+        return self.elapsed_ns
+
+    def utc_ns(self) -> int:
+        """Return the system clock."""
+        return START_NS + self.elapsed_ns + self.set_ns
+
+    def step(self, by_ns: int) -> None:
+        """Set the system clock forward or back."""
+        self.set_ns += by_ns
+
+
+class WatchedEngine(EmbeddedEngine):
+    """The embedded engine with somebody at its door."""
+
+    watch: Callable[[Command], None]
+
+    def send(self, command: Command) -> None:
+        """Carry out one command."""
+        self.watch(command)
+        super().send(command)
+
+
+class WatchedLink(LinkedEngine):
+    """The linked engine with somebody at its door."""
+
+    watch: Callable[[Command], None]
+
+    def send(self, command: Command) -> None:
+        """Put a command on its way."""
+        self.watch(command)
+        super().send(command)
+
+
+class Nobody:
+    """Takes market data and does nothing with it."""
+
+    def on_trade(self, trade: PublicTrade) -> None:
+        """Take one public trade."""
+
+    def on_depth(self, depth: DepthSnapshot) -> None:
+        """Take the newest depth of a symbol."""
+
+
+class World:
+    """Everything of one simulation. `random` is set anew for each step."""
+
+    def __init__(self, swarm: Swarm, random: Random, folder: Path, coverage: Counter[str]) -> None:
+        self.swarm = swarm
+        self.random = random
+        self.folder = folder
+        self.coverage = coverage
+        self.deadline_ns = DEADLINE_NS
+        self.time = VirtualTime()
+        self.exchange = MatchingExchange()
+        self.process = EngineProcess(self.exchange)
+        self.referee = Referee(swarm.rulebook, DEADLINE_NS, coverage)
+        self.asked: list[Asked] = []
+        self.sessions: list[int] = []
+        self.last_session = 0
+        self.turns: deque[Callable[[], None]] = deque()
+        """What the core has put off until others had their turn."""
+        lossy = LOSSY if swarm.engine == LINKED else LOSSY_EMBEDDED
+        self.lossy = not lossy.isdisjoint(swarm.faults)
+        self._slewed_ns = 0
+        self._start()
+
+    # --- Composition --------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        swarm = self.swarm
+        self.clock = SystemClock(self.time.monotonic_ns, self.time.utc_ns)
+        self.journal = self._journal()
+        self._watch_record()
+        self.link: WatchedLink | None = None
+        self.embedded_faults = Faults(0, {}, DELAY_NS, OUTAGE_NS)
+        if swarm.engine == EMBEDDED:
+            self.engine: WatchedEngine | WatchedLink = WatchedEngine(
+                self.exchange, self.clock.now_ns, self.embedded_faults, self._lot_step_e8
+            )
+        else:
+            self.engine = self.link = WatchedLink(
+                self.process, self.clock.now_ns, self._lot_step_e8
+            )
+        self.engine.watch = self.referee.sent
+        self.core = Core(swarm.rulebook, self.clock, self.journal, self.engine, DEADLINE_NS)
+        self.core.outbox.later = self.turns.append
+        self._watch_decisions()
+        self.engine.start(self.core.submit, Nobody())
+        for event in definitions(self.clock.now_ns()):
+            self.core.submit(event)
+        fund(self.engine.deposit)
+        self.core.submit(RunBegan("", 1))
+        self.settle()
+
+    def _journal(self) -> JournalWriter:
+        swarm = self.swarm
+        directory = make_run_directory(self.folder, self.clock.now_ns())
+        manifest = new_manifest(
+            directory.name, swarm.rulebook, self.clock.now_ns(), swarm.segment_bytes
+        )
+        self.referee.record = SafeRecord(directory, with_the_kernel)
+        supply = SegmentSupply(directory, swarm.segment_bytes, threaded=False)
+        return JournalWriter(directory, manifest, supply)
+
+    def _lot_step_e8(self, symbol_name: str) -> int:
+        return self.swarm.rulebook.filters(symbol_name).step_e8 or 1
+
+    def _watch_record(self) -> None:
+        """Let the referee hear of every record."""
+        referee, append = self.referee, self.journal.append
+
+        def watched(seq: int, now_ns: int, event: Event, decision: Decision) -> None:
+            append(seq, now_ns, event, decision)
+            referee.recorded(seq, now_ns, event, decision)
+
+        journal: Any = self.journal
+        journal.append = watched
+
+    def _watch_decisions(self) -> None:
+        """Let the referee hear of every decision."""
+        referee, apply = self.referee, self.core.pipeline.apply
+
+        def watched(
+            event: Event, now_ns: int, course: Decision | None = None, seq: int = 0
+        ) -> Decision:
+            decision = apply(event, now_ns, course, seq)
+            referee.decide(seq, event, decision, now_ns)
+            return decision
+
+        pipeline: Any = self.core.pipeline
+        pipeline.apply = watched
+        referee.now_ns = self.clock.now_ns
+
+    # --- What happens -------------------------------------------------------------------------
+
+    def ask(self, event: Event) -> None:
+        """Submit a request or an operator's act that is to be answered."""
+        asked = Asked(len(self.asked), event)
+        self.asked.append(asked)
+
+        def reply(outcome: Outcome) -> None:
+            self.referee.answered(asked, outcome)
+
+        self.core.submit(event, reply)
+
+    def pass_ns(self, by_ns: int) -> None:
+        """Let time pass, with everything the gate does regularly."""
+        self.time.elapsed_ns += by_ns
+        if self.time.elapsed_ns - self._slewed_ns >= NS_PER_SECOND:
+            self._slewed_ns = self.time.elapsed_ns
+            self.clock.slew()
+            if self.clock.step_ns:
+                self.coverage["clock step seen"] += 1
+        self.core.tick()
+        self.core.together(lambda: self.engine.poll(self.core.now_ns()))
+
+    def engine_says(self, reports: tuple[Report, ...]) -> None:
+        """Hand on reports that no command of the gate has caused."""
+        if isinstance(self.engine, WatchedLink):
+            self.engine.say(*reports)
+        else:
+            self.engine._report(reports)
+
+    def progress(self) -> None:
+        """Let the engine, its link, or what was put off get on by a random bit."""
+        random, link = self.random, self.link
+        if self.turns and random.random() < 0.5:
+            self.turns.popleft()()
+        if link is None:
+            return
+        if not link.connected:
+            if random.random() < 0.4:
+                link.connect()
+            return
+        link.carry(random.randint(0, 4))
+        link.deliver(random.randint(0, 6))
+
+    def settle(self) -> None:
+        """Let everything that is on its way arrive."""
+        link = self.link
+        for _ in range(200):
+            while self.turns:
+                self.turns.popleft()()
+            if link is None:
+                return
+            link.connect()
+            link.carry(1_000)
+            link.deliver(1_000)
+            if not (link.to_engine or link.to_gate or self.turns):
+                return
+
+    def come_to_rest(self) -> None:
+        """Let the engine be there and everything be tried again until nothing changes."""
+        self.embedded_faults._forced.clear()
+        for _ in range(_QUIET_ROUNDS):
+            self.settle()
+            self.pass_ns(NS_PER_SECOND)
+        self.settle()
+
+    # --- What must hold -----------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Hold what must be true between two steps."""
+        core, referee = self.core, self.referee
+        referee.check(core.pipeline.faults == 0, f"a rule raised: {core.pipeline.last_fault}")
+        referee.check(core.outbox.faults == 0, "an answer could not be handed over")
+        referee.check(core.listener_faults == 0, "a listener raised")
+        referee.check(core.seq == referee.decided_seq, f"seq {core.seq} of {referee.decided_seq}")
+        referee.compare(core.book)
+        ledger = self.exchange.ledger
+        for asset in ASSETS:
+            total_e8, supply_e8 = ledger.total_e8(asset), ledger.supply_e8(asset)
+            referee.check(total_e8 == supply_e8, f"asset {asset}: {total_e8} of {supply_e8}")
+
+    def check_at_rest(self) -> None:
+        """Hold what must be true once everything has been answered."""
+        referee, book = self.referee, self.core.book
+        for asked in self.asked:
+            referee.check(len(asked.outcomes) == 1, f"{asked.event} was never answered")
+        referee.check(self.core.outbox.unanswered == 0, "commands stay unanswered")
+        resting = {order.order_id for order in self.exchange.open_orders()}
+        left = [order for order in referee.killed_orders() if not self.lossy or order in resting]
+        referee.check(not left, f"orders {left} of KILLED scopes are open")
+        self.check()
+        if not self.lossy:
+            self._check_engine(book)
+
+    def _check_engine(self, book: Any) -> None:
+        """Hold the book against the engine's own: nothing was lost on the way for good."""
+        there = {
+            order.order_id: (order.price_e8, order.quantity_e8, order.filled_e8)
+            for order in self.exchange.open_orders()
+            if not order.channel
+        }
+        mine = {
+            order.order_id: (order.price_e8, order.quantity_e8, order.filled_e8)
+            for order in book.orders.values()
+        }
+        self.referee.check(mine == there, f"the book has {mine}, the engine {there}")
+
+    def close(self) -> None:
+        """End the gate."""
+        self.engine.close()
+        self.journal.close()
+
+
+@contextmanager
+def quick_starts(slice_orders: int) -> Iterator[None]:
+    """Make starts cheap and slices small: what the code is need not be read for every seed."""
+    digest = _code_digest()
+    versions = _package_versions()
+    with (
+        mock.patch.object(journal_manifest, "code_digest", return_value=digest),
+        mock.patch.object(journal_manifest, "package_versions", return_value=versions),
+        mock.patch.object(rules.booking, "SLICE", slice_orders),
+    ):
+        yield
+
+
+@functools.cache
+def _code_digest() -> str:
+    return journal_manifest.code_digest()
+
+
+@functools.cache
+def _package_versions() -> dict[str, str]:
+    return journal_manifest.package_versions()
+
+
+def scratch() -> Path:
+    """Return a folder for records: memory where there is some."""
+    memory = Path("/dev/shm")
+    return memory if memory.is_dir() else Path()
+
+
+def remove(folder: Path) -> None:
+    """Remove a simulation's files."""
+    shutil.rmtree(folder, ignore_errors=True)
