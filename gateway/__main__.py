@@ -5,6 +5,7 @@ import sys
 import typer
 
 from gateway.commands import (
+    cases,
     check,
     demo,
     engine,
@@ -34,6 +35,7 @@ _COMMANDS = (
     record,
     replay,
     kill,
+    cases,
     status,
     keys,
     load,

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from gateway.addresses import PeerAddresses
 from gateway.admin.administration import Administration
+from gateway.admin.cases import CaseAdministration
 from gateway.admin.key_registry import KeyRegistry
 from gateway.auth.authenticator import Authenticator
 from gateway.auth.keystore import KeyStore, KeyStoreError, find_sealing_key
@@ -31,6 +32,7 @@ from gateway.engine.embedded import EmbeddedEngine
 from gateway.engine.remote import RemoteEngine
 from gateway.journal import JournalError
 from gateway.journal.disk import REAL_DISK, Disk
+from gateway.ladder_acts import LadderActs
 from gateway.logview.rendering import Names, record_tree
 from gateway.logview.subjects import Subjects
 from gateway.population import populate
@@ -118,16 +120,19 @@ class Gate:
         self.telemetry = Telemetry(config.telemetry.otlp_endpoint)
         self._closers.append(self.telemetry.close)
         self.decisions = RecentDecisions(self.journal)
+        self.ladder_acts = LadderActs(self.core.book, self.core.submit)
         self.core.listeners = (
             self.views.on_record,
             self.telemetry.on_record,
             self.decisions.on_record,
+            self.ladder_acts.on_record,
         )
         self.core.outbox.later = asyncio.get_running_loop().call_soon
         self.engine.start(self.core.submit, self.views.market)
         self._closers.append(self._close_engine)
         self._begin_with(before)
         populate(self.core, self.engine, self.keystore, config)
+        self.ladder_acts.catch_up()
         if isinstance(self.engine, RemoteEngine):
             await self._wait_for_engine(self.engine)
         # Everything that is taken over is recorded now: the next run may start from this one.
@@ -183,7 +188,14 @@ class Gate:
 
         address = self.config.engine.address
         if not address:
-            return EmbeddedEngine(MatchingExchange(), self.clock.now_ns, lot_step_e8=lot_step_e8)
+            # Lures are measured by the ten best levels.
+            levels = 10 if self.rulebook.clauses.fictitious_bids.mode != "off" else 0
+            return EmbeddedEngine(
+                MatchingExchange(),
+                self.clock.now_ns,
+                lot_step_e8=lot_step_e8,
+                levels=levels,
+            )
         return RemoteEngine(
             address,
             self.directory,
@@ -276,6 +288,7 @@ class Gate:
             self._find_decision,
             clock.advance if isinstance(clock, ManualClock) else None,
             home=data,
+            cases=CaseAdministration(core, self.decision_ids),
         )
         rest = make_rest_edge(config, core, [dialect], clock.receive_ns, addresses, self.telemetry)
         edges: list[tuple[str, int, Any]] = [

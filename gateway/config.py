@@ -100,6 +100,17 @@ class AccountConfig(Section, frozen=True, kw_only=True):
     """Amounts to deposit by asset, as decimal text, when the account is first opened."""
 
 
+class OwnerGroupConfig(Section, frozen=True, kw_only=True):
+    """Owners who are judged together by the conduct rules, whatever accounts and keys they use."""
+
+    name: str
+    """1 to 64 printable characters."""
+    owners: tuple[str, ...]
+    """Names of owners; each belongs to one group at most."""
+    note: str = ""
+    """What the link rests on: one address, one device, one source of funds."""
+
+
 class KeyConfig(Section, frozen=True, kw_only=True):
     """An API key whose secret or public key is given in the configuration or in a bulk file."""
 
@@ -143,6 +154,8 @@ class Config(Section, frozen=True, kw_only=True):
     """What is traded."""
     accounts: tuple[AccountConfig, ...] = ()
     """Accounts, with their funds."""
+    owner_groups: tuple[OwnerGroupConfig, ...] = ()
+    """Owners who are judged together. Who is no longer listed leaves the group."""
     keys: tuple[KeyConfig, ...] = ()
     """API keys."""
     bulk: tuple[Path, ...] = ()

@@ -7,15 +7,22 @@ from itertools import count
 import msgspec
 
 from gateway.auth.keystore import KeyStore, NewKey
-from gateway.config import AccountConfig, Config, InstrumentConfig, KeyConfig
+from gateway.config import (
+    AccountConfig,
+    Config,
+    InstrumentConfig,
+    KeyConfig,
+    OwnerGroupConfig,
+)
 from gateway.core import Core
 from gateway.engine.port import EnginePort
-from rules.events import DefineAccount, DefineKey, DefineSymbol
+from rules.events import DefineAccount, DefineKey, DefineSymbol, LinkOwners
 from rules.units import decimal_e8
 from rules.values import (
     ACCOUNT_HIGH_FREQUENCY,
     ACCOUNT_MARKET_MAKER,
     DEFINE_ASSET,
+    DEFINE_GROUP,
     DEFINE_OWNER,
     E8,
     NS_PER_SECOND,
@@ -23,6 +30,8 @@ from rules.values import (
     SYMBOL_TRADING,
 )
 
+ACTOR = "configuration"
+"""Who links owners that the configuration names."""
 _PPM = 1_000_000
 _PERMISSIONS = {name: bit for bit, name in PERMISSION_NAMES.items()}
 
@@ -40,6 +49,7 @@ def populate(core: Core, engine: EnginePort, keystore: KeyStore, config: Config)
     numbers = count(max(directory.accounts_by_number, default=0) + 1)
     for account in config.accounts:
         _account(core, engine, account, numbers)
+    _owner_groups(core, config.owner_groups)
     numbers = count(max(directory.keys_by_number, default=0) + 1)
     keystore.put_many(NewKey(key.name, key.kind, key.secret.encode()) for key in config.keys)
     for key in config.keys:
@@ -90,6 +100,28 @@ def _account(
                 decimal_e8(amount),
                 "opening balance",
             )
+
+
+def _owner_groups(core: Core, groups: tuple[OwnerGroupConfig, ...]) -> None:
+    """Link the owners of each group, and let those go that are no longer listed in it."""
+    directory = core.directory
+    facts = core.book.conduct
+    listed: dict[str, str] = {}
+    for group in groups:
+        number = directory.number(DEFINE_GROUP, group.name)
+        owners = [directory.number(DEFINE_OWNER, owner) for owner in group.owners]
+        for owner in group.owners:
+            if listed.setdefault(owner, group.name) != group.name:
+                raise ValueError(
+                    f"owner `{owner}` is in groups `{listed[owner]}` and `{group.name}`; "
+                    "an owner is in one group at most"
+                )
+        for member in facts.owners_by_group.get(number, ()):
+            if member not in owners:
+                core.submit(LinkOwners(member, 0, "no longer listed", ACTOR))
+        for member in owners:
+            if facts.groups.get(member) != number:
+                core.submit(LinkOwners(member, number, group.note, ACTOR))
 
 
 def _key(core: Core, key: KeyConfig, numbers: Iterator[int]) -> None:

@@ -172,6 +172,7 @@ class Pipeline:
         """Return everything later decisions depend on, as plain values for msgpack."""
         return {
             "settlement": self.booking.settlement.state(),
+            "conduct": self.book.conduct.state(),
             "rules": {rule.name: rule.state() for rule in self.rules},
         }
 
@@ -183,6 +184,9 @@ class Pipeline:
         rule can't read its state.
         """
         self.booking.settlement.restore(state["settlement"], self.rulebook)
+        if "conduct" in state:
+            self.book.conduct.restore(state["conduct"])
+            self.ladder.follow()
         stored = state["rules"]
         for rule in self.rules:
             if stored.get(rule.name) is not None:

@@ -16,8 +16,9 @@ from typing import Any, Final, TypeVar
 import msgspec
 from aiohttp import web
 
-from gateway.admin import messages
+from gateway.admin import case_messages, messages
 from gateway.admin.administration import Administration
+from gateway.admin.cases import CaseAdministration
 from gateway.admin.key_registry import KeyRegistry
 from gateway.admin.surface import OperatorError, UnknownSubjectError
 from gateway.telemetry import EXPOSITION_TYPE, Telemetry
@@ -73,10 +74,12 @@ class AdminEdge:
         advance: Callable[[int], None] | None = None,
         origins: Iterable[str] = (),
         home: Path | None = None,
+        cases: CaseAdministration | None = None,
     ) -> None:
         self._token = token.encode()
         self._administration = administration
         self._keys = keys
+        self._cases = cases
         self._telemetry = telemetry
         self._find_decision = find_decision
         self._advance = advance
@@ -108,6 +111,7 @@ class AdminEdge:
 
     def _routes(self) -> list[web.RouteDef]:
         return [
+            *(self._case_routes(self._cases) if self._cases is not None else ()),
             web.get("/healthz", self._health),
             web.get("/metrics", self._metrics),
             web.get("/admin/v1/status", self._status),
@@ -124,6 +128,30 @@ class AdminEdge:
             web.post("/admin/v1/keys/revoke", self._revoke_key),
             web.post("/admin/v1/clock/advance", self._advance_clock),
         ]
+
+    def _case_routes(self, cases: CaseAdministration) -> tuple[web.RouteDef, ...]:
+        async def listed(request: web.Request) -> web.Response:
+            return _json(cases.cases(**_query(request, ("state", "owner", "rule"))))
+
+        async def one(request: web.Request) -> web.Response:
+            return _json(cases.case(request.match_info["case"]))
+
+        async def act(request: web.Request) -> web.Response:
+            return _json(await cases.act(await _read(request, case_messages.CaseActRequest)))
+
+        async def groups(_request: web.Request) -> web.Response:
+            return _json(cases.groups())
+
+        async def link(request: web.Request) -> web.Response:
+            return _json(await cases.link(await _read(request, case_messages.LinkRequest)))
+
+        return (
+            web.get("/admin/v1/cases", listed),
+            web.get("/admin/v1/cases/{case}", one),
+            web.post("/admin/v1/cases", act),
+            web.get("/admin/v1/owner-groups", groups),
+            web.post("/admin/v1/owner-groups", link),
+        )
 
     # --- Who may speak ------------------------------------------------------------------------
 

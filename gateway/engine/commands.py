@@ -78,6 +78,6 @@ def _place(
         decision.price_limit_e8,
         event.stp_mode or book.symbols[event.symbol].filters.default_stp_mode,
         event.client_order_id or decision.client_order_id,
-        0,
+        book.conduct.groups.get(decision.owner, 0),
         valid_until_ns,
     )

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from rules.reasons import Reason
-from rules.rulebook import RulebookError
 from rules.registry import build_rules
+from rules.rulebook import RulebookError
 from rules.values import BUY, MARKET, NS_PER_SECOND, SELL
 from tests.rules.conduct.conduct_world import (
     MAKER,

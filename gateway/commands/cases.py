@@ -1,0 +1,226 @@
+"""`ordergate cases`: what conduct rules found, what was said about it, and what is decided."""
+
+import datetime
+import getpass
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.table import Table
+
+from gateway.admin.case_messages import (
+    CaseActRequest,
+    CaseAnswer,
+    CasesAnswer,
+    GroupsAnswer,
+    LinkRequest,
+)
+from gateway.admin.client import (
+    DEFAULT_TOKEN_FILE,
+    DEFAULT_URL,
+    AdminOption,
+    TokenFileOption,
+    connect,
+    get_or_fail,
+    post_or_fail,
+)
+from gateway.admin.messages import ActAnswer
+from gateway.commands.common import cell, console, print_json
+from rules.values import NS_PER_SECOND
+
+_PATH: Final = "/admin/v1/cases"
+_GROUPS: Final = "/admin/v1/owner-groups"
+
+CaseArgument = Annotated[str, typer.Argument(help="Id as clients are told it, or number.")]
+NoteOption = Annotated[str, typer.Option(help="Why; it goes into the record.")]
+ActorOption = Annotated[
+    str, typer.Option(help="Who; it goes into the record. Default: your login name.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="The answer as JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    cases = typer.Typer(no_args_is_help=True, help="Conduct cases: list, show, decide; groups.")
+    cases.command("list")(list_command)
+    cases.command("show")(show_command)
+    for act in (explain_command, confirm_command, dismiss_command, appeal_command, clear_command):
+        cases.command(act.__name__.removesuffix("_command"))(act)
+    cases.command("groups")(groups_command)
+    cases.command("link")(link_command)
+    app.add_typer(cases, name="cases")
+
+
+def list_command(
+    state: Annotated[str, typer.Option(help="One of open, explained, confirmed, dismissed.")] = "",
+    owner: Annotated[str, typer.Option(help="Cases this owner took part in.")] = "",
+    rule: Annotated[str, typer.Option(help="Cases of this rule.")] = "",
+    admin: AdminOption = DEFAULT_URL,
+    token_file: TokenFileOption = DEFAULT_TOKEN_FILE,
+    json: JsonOption = False,
+) -> None:
+    """List cases, the latest first."""
+    client = connect(admin, token_file)
+    answer = get_or_fail(client, _PATH, CasesAnswer, state=state, owner=owner, rule=rule)
+    if json:
+        print_json(answer)
+        return
+    table = Table(title=f"{len(answer.cases)} cases", title_justify="left")
+    for name in ("case", "state", "rule", "who", "symbol", "measure", "opened"):
+        table.add_column(name, no_wrap=True)
+    for name in ("severity", "alerts"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for case in answer.cases:
+        table.add_row(
+            case.case,
+            f"{case.state}{' (shadow)' if case.shadow else ''}",
+            case.rule,
+            cell(case.interest),
+            cell(case.symbol),
+            case.step,
+            _time(case.opened_ns),
+            str(case.severity),
+            str(case.alerts),
+        )
+    console.print(table)
+
+
+def show_command(
+    case: CaseArgument,
+    admin: AdminOption = DEFAULT_URL,
+    token_file: TokenFileOption = DEFAULT_TOKEN_FILE,
+    json: JsonOption = False,
+) -> None:
+    """Show one case: what was measured, the decisions that make it, what was said and decided.
+
+    `ordergate log explain` shows each of the decisions.
+    """
+    answer = get_or_fail(connect(admin, token_file), f"{_PATH}/{case}", CaseAnswer)
+    if json:
+        print_json(answer)
+        return
+    line = answer.line
+    table = Table(title=f"case {line.case} ({line.number})", title_justify="left")
+    table.add_column("what")
+    table.add_column("is")
+    table.add_row("state", f"{line.state}{' after an appeal' if line.appealed else ''}")
+    table.add_row("rule", f"{line.rule}{' (in shadow)' if line.shadow else ''}")
+    table.add_row("who", cell(f"{line.interest} ({', '.join(line.owners)})"))
+    table.add_row("symbol", cell(line.symbol))
+    table.add_row("severity, alerts", f"{line.severity}, {line.alerts}")
+    table.add_row("began, opened, last", ", ".join(
+        _time(one) for one in (answer.since_ns, line.opened_ns, line.last_ns)
+    ))  # fmt: skip
+    table.add_section()
+    for name, value in answer.figures.items():
+        table.add_row(name.replace("_", " "), value)
+    table.add_section()
+    for measure in answer.measures:
+        until = f" until {_time(measure.until_ns)}" if measure.until_ns else ""
+        table.add_row(f"measure {measure.symbol or 'in all symbols'}", f"{measure.step}{until}")
+    for note in answer.notes:
+        table.add_row(f"{note.act}, {_time(note.now_ns)}", cell(f"{note.actor}: {note.text}"))
+    table.add_row("possible now", ", ".join(answer.may))
+    console.print(table)
+    console.print("evidence, as record numbers:", markup=False)
+    console.print(" ".join(map(str, answer.evidence)), markup=False, soft_wrap=True)
+
+
+def explain_command(
+    case: CaseArgument,
+    note: NoteOption,
+    actor: ActorOption = "",
+    admin: AdminOption = DEFAULT_URL,
+    token_file: TokenFileOption = DEFAULT_TOKEN_FILE,
+) -> None:
+    """Write down what the client says about an open case; measures stay."""
+    _act("explain", case, note, actor, admin, token_file)
+
+
+def confirm_command(
+    case: CaseArgument,
+    note: NoteOption,
+    actor: ActorOption = "",
+    admin: AdminOption = DEFAULT_URL,
+    token_file: TokenFileOption = DEFAULT_TOKEN_FILE,
+) -> None:
+    """Decide that a case is what it looks like; measures run their course."""
+    _act("confirm", case, note, actor, admin, token_file)
+
+
+def dismiss_command(
+    case: CaseArgument,
+    note: NoteOption,
+    actor: ActorOption = "",
+    admin: AdminOption = DEFAULT_URL,
+    token_file: TokenFileOption = DEFAULT_TOKEN_FILE,
+) -> None:
+    """Decide that a case is nothing; the measures it led to end at once."""
+    _act("dismiss", case, note, actor, admin, token_file)
+
+
+def appeal_command(
+    case: CaseArgument,
+    note: NoteOption,
+    actor: ActorOption = "",
+    admin: AdminOption = DEFAULT_URL,
+    token_file: TokenFileOption = DEFAULT_TOKEN_FILE,
+) -> None:
+    """Open a confirmed case again because the client appeals; once a case."""
+    _act("appeal", case, note, actor, admin, token_file)
+
+
+def clear_command(
+    case: CaseArgument,
+    note: NoteOption,
+    actor: ActorOption = "",
+    admin: AdminOption = DEFAULT_URL,
+    token_file: TokenFileOption = DEFAULT_TOKEN_FILE,
+) -> None:
+    """End the measures a case led to without deciding it."""
+    _act("clear", case, note, actor, admin, token_file)
+
+
+def groups_command(
+    admin: AdminOption = DEFAULT_URL,
+    token_file: TokenFileOption = DEFAULT_TOKEN_FILE,
+    json: JsonOption = False,
+) -> None:
+    """List owners who are judged together."""
+    answer = get_or_fail(connect(admin, token_file), _GROUPS, GroupsAnswer)
+    if json:
+        print_json(answer)
+        return
+    for name, owners in answer.groups.items():
+        console.print(f"{name}: {', '.join(owners)}", markup=False, soft_wrap=True)
+
+
+def link_command(
+    owner: Annotated[str, typer.Argument(help="Name of the owner.")],
+    note: NoteOption,
+    group: Annotated[str, typer.Argument(metavar="[GROUP]", help="Empty: alone.")] = "",
+    actor: ActorOption = "",
+    admin: AdminOption = DEFAULT_URL,
+    token_file: TokenFileOption = DEFAULT_TOKEN_FILE,
+) -> None:
+    """Judge an owner together with the others of a group from here on, or alone again."""
+    message = LinkRequest(owner=owner, group=group, note=note, actor=actor or getpass.getuser())
+    answer = post_or_fail(connect(admin, token_file), _GROUPS, message, ActAnswer)
+    console.print(f"decision {answer.decision_id}", markup=False)
+
+
+def _act(act: str, case: str, note: str, actor: str, admin: str, token_file: Path) -> None:
+    message = CaseActRequest(
+        case=case,
+        act=act,  # type: ignore[arg-type]  # one of the five commands
+        note=note,
+        actor=actor or getpass.getuser(),
+    )
+    client = connect(admin, token_file)
+    answer = post_or_fail(client, _PATH, message, ActAnswer)
+    console.print(f"{act}: decision {answer.decision_id}", markup=False)
+
+
+def _time(now_ns: int) -> str:
+    moment = datetime.datetime.fromtimestamp(now_ns // NS_PER_SECOND, datetime.UTC)
+    return moment.strftime("%Y-%m-%d %H:%M:%S")
