@@ -138,6 +138,7 @@ class Gate:
         # Everything that is taken over is recorded now: the next run may start from this one.
         self.core.submit(RunBegan(before.run, before.next_order_id))
         self._closers.append(self.core.flush)
+        self._closers.append(self.core.close)
         self._timers()
         if config.demo_market:
             self.market = DemoMarket(self.core, self.core.directory, self.engine, config.seed)

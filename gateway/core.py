@@ -21,6 +21,7 @@ from gateway.journal.errors import JournalError
 from gateway.outbox import Outbox
 from gateway.outcome import Outcome, Reply
 from gateway.record import STALL_NS, Held, Record, Recorder, Reserve, described
+from gateway.refusals import RECORDED_ALL, Refusals
 from rules.book import Book
 from rules.decisions import ACCEPTED, REFUSED, Breach, Decision
 from rules.events import (
@@ -35,6 +36,7 @@ from rules.events import (
     Place,
     Query,
     Reference,
+    RefusedAggregate,
     RefusedRequest,
     Replace,
 )
@@ -48,7 +50,7 @@ Listener: TypeAlias = Callable[[int, int, Event, Decision], None]
 
 _RISK: Final = frozenset((Place, Replace, Amend))
 """Requests that can add risk: refused while the record is lost."""
-_DISPENSABLE: Final = frozenset((Query, RefusedRequest, Reference))
+_DISPENSABLE: Final = frozenset((Query, RefusedRequest, RefusedAggregate, Reference))
 """What is passed over once the reserve is half full, so that cancels and reports always fit."""
 _COMMANDED: Final = frozenset((Place, Replace, Amend, Cancel))
 """Requests that become one command."""
@@ -78,6 +80,7 @@ class Core:
         engine: EnginePort,
         deadline_ns: int,
         directory: Directory | None = None,
+        recorded_refusals: int = RECORDED_ALL,
     ) -> None:
         self.rulebook = rulebook
         self.pipeline = Pipeline(rulebook)
@@ -88,6 +91,9 @@ class Core:
         self.seq = 0
         self.stopped = ""
         self.outbox = Outbox(self.book, engine, self.submit, deadline_ns)
+        self.refusals = Refusals(
+            self.pipeline, self._process, self.outbox.answer, recorded_refusals
+        )
         self._clock = clock
         self._record = Record(recorder)
         self._withheld: dict[int, Held] = {}
@@ -162,8 +168,13 @@ class Core:
             return
         if self._record.held:
             self._look_after_record()
-        if self.now_ns() >= self.outbox.due_ns:
+        if self.now_ns() >= min(self.outbox.due_ns, self.refusals.due_ns):
             self._drain()
+
+    def close(self) -> None:
+        """Record what is only counted so far; called before the record is closed."""
+        if not self.stopped:
+            self._attend(lambda: self.refusals.flush(self.now_ns()))
 
     def flush(self) -> None:
         """Wait until everything that was decided is recorded and has left."""
@@ -180,6 +191,7 @@ class Core:
     def _drain(self) -> None:
         self._draining = True
         queue, outbox, clock_ns = self._queue, self.outbox, self._clock.now_ns
+        refusals = self.refusals
         if self._record.waits:
             self._since_ns = self._clock.receive_ns()
         try:
@@ -188,9 +200,12 @@ class Core:
                 if now_ns >= outbox.due_ns:
                     while (due := outbox.due(now_ns)) is not None:
                         self._process(due, None, now_ns)
+                if now_ns >= refusals.due_ns:
+                    refusals.flush(now_ns)
                 if queue:
                     event, reply = queue.popleft()
-                    self._process(event, reply, now_ns)
+                    if not (refusals.watching and refusals.answers(event, reply, now_ns)):
+                        self._process(event, reply, now_ns)
                 if not queue:
                     break
         except BaseException as error:
@@ -228,6 +243,8 @@ class Core:
         seq = self.seq + 1
         decision = self.pipeline.apply(event, now_ns, None, seq)
         self.seq = seq
+        if decision.verdict == REFUSED:
+            self.refusals.note(seq, now_ns, event, decision)
         if kind in _DEFINITIONS:
             # Not something that leaves: the next request may need the number already.
             self.directory.on_event(event)

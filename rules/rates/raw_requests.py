@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from rules.book import Book
 from rules.decisions import Decision, Explanation, Usage, Verdict
-from rules.events import REQUESTS, Event, RefusedAggregate
+from rules.events import REQUESTS, Event, RefusedAggregate, Request
 from rules.reasons import Reason
 from rules.rule import ACCESS, Rule
 from rules.rulebook import Rulebook
@@ -41,13 +41,15 @@ class RawRequests(Rule):
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Count the request, or all those that an aggregated record stands for."""
         if type(event) is RefusedAggregate:
-            count = event.count
-        elif self._entries[event.endpoint].gate:
-            return
-        else:
-            count = 1
-        for window, _ in self._limits:
-            window.add(event.ip, count, now_ns)
+            self._add(event, now_ns)
+        elif not self._entries[event.endpoint].gate:
+            for window, _ in self._limits:
+                window.add(event.ip, 1, now_ns)
+
+    def admits_after(self, event: Request, pending: int, now_ns: int) -> bool:
+        """Return whether `check` would admit `event` had `pending` more requests been counted."""
+        gate = self._entries[event.endpoint].gate
+        return gate or admits(self._limits, event.ip, pending + 1, now_ns)
 
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return limit and number of requests, this one included, of each window."""
@@ -69,3 +71,11 @@ class RawRequests(Rule):
     def restore(self, state: Any) -> None:
         """Put back what `state` returned."""
         self._windows.restore(state)
+
+    def _add(self, aggregate: RefusedAggregate, now_ns: int) -> None:
+        """Count what was refused in the window of its arrival, as if it had been recorded then."""
+        for share in aggregate.shares:
+            count = sum(number for _, number in share.reasons) - share.gate_count
+            if count:
+                for window, _ in self._limits:
+                    window.add_late(share.ip, count, aggregate.last_ns, now_ns)

@@ -4,7 +4,15 @@ from typing import Any, ClassVar, Final
 
 from rules.book import Book
 from rules.decisions import ACCEPTED, REFUSED, Decision, Explanation, Usage, Verdict
-from rules.events import ORDER_REQUESTS, REQUESTS, CommandResult, Event
+from rules.events import (
+    ORDER_REQUESTS,
+    REQUESTS,
+    CommandResult,
+    Event,
+    RefusedAggregate,
+    Request,
+)
+from rules.instruments import EndpointEntry
 from rules.reasons import RATE_LIMIT_REASONS, Reason
 from rules.recent import Recent
 from rules.rule import ACCESS, Rule
@@ -33,7 +41,7 @@ class RequestWeight(Rule):
     stage: ClassVar[int] = ACCESS
     reasons: ClassVar[tuple[Reason, ...]] = (Reason.REQUEST_WEIGHT_LIMIT,)
     wants: ClassVar[tuple[type[Event], ...]] = REQUESTS
-    applies: ClassVar[tuple[type[Event], ...]] = (*REQUESTS, CommandResult)
+    applies: ClassVar[tuple[type[Event], ...]] = (*REQUESTS, RefusedAggregate, CommandResult)
     source: ClassVar[str] = "Binance Spot API, rest-api.md, IP Limits; changelog 2026-04-02"
 
     def __init__(self, rulebook: Rulebook) -> None:
@@ -62,11 +70,13 @@ class RequestWeight(Rule):
         if type(event) is CommandResult:
             self._settle(event, now_ns)
             return
+        if type(event) is RefusedAggregate:
+            self._add(event, now_ns)
+            return
         entry = self._entries[event.endpoint]
         limits = self._gate_limits if entry.gate else self._limits
         if decision.verdict == REFUSED:
-            if not decision.breaches or decision.breaches[0].reason not in RATE_LIMIT_REASONS:
-                _charge(limits, event.ip, entry.weight_for(event.size), now_ns)
+            _charge(limits, event.ip, refused_weight(event, decision, entry), now_ns)
             return
         weight = entry.weight_success_for(event.size)
         _charge(limits, event.ip, weight, now_ns)
@@ -74,6 +84,14 @@ class RequestWeight(Rule):
             difference = entry.weight_for(event.size) - weight
             if difference > 0:
                 self._pending.put(book.current_seq, (event.ip, now_ns, difference), now_ns)
+
+    def admits_after(self, event: Request, weight: int, gate_weight: int, now_ns: int) -> bool:
+        """Return whether `check` would admit `event` had so much more weight been charged."""
+        entry = self._entries[event.endpoint]
+        amount = entry.weight_success_for(event.size)
+        if entry.gate:
+            return admits(self._gate_limits, event.ip, gate_weight + amount, now_ns)
+        return admits(self._limits, event.ip, weight + amount, now_ns)
 
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return limit and used weight, this request's on success included, of each window."""
@@ -102,6 +120,17 @@ class RequestWeight(Rule):
         self._gate_windows.restore(gate_windows)
         self._pending.restore(pending)
 
+    def _add(self, aggregate: RefusedAggregate, now_ns: int) -> None:
+        """Charge what was refused in the window of its arrival, as if it had been recorded then."""
+        for share in aggregate.shares:
+            for limits, weight in (
+                (self._limits, share.weight),
+                (self._gate_limits, share.gate_weight),
+            ):
+                if weight:
+                    for window, _ in limits:
+                        window.add_late(share.ip, weight, aggregate.last_ns, now_ns)
+
     def _settle(self, result: CommandResult, now_ns: int) -> None:
         if result.unknown:
             return
@@ -111,6 +140,13 @@ class RequestWeight(Rule):
         ip, arrived_ns, difference = pending
         for window, _ in self._limits:
             window.add_late(ip, difference, arrived_ns, now_ns)
+
+
+def refused_weight(event: Request, decision: Decision, entry: EndpointEntry) -> int:
+    """Return what a refused request costs: its weight on failure, nothing at a rate limit."""
+    if decision.breaches and decision.breaches[0].reason in RATE_LIMIT_REASONS:
+        return 0
+    return entry.weight_for(event.size)
 
 
 def _charge(limits: Limits, ip: int, weight: int, now_ns: int) -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from rules.book import Book
 from rules.endpoints import Endpoint
-from rules.events import Event, RefusedAggregate
+from rules.events import Event, RefusedAggregate, RefusedShare
 from rules.rates.raw_requests import RawRequests
 from rules.reasons import Reason
 from rules.values import NS_PER_MINUTE, NS_PER_SECOND, SCOPE_ACCOUNT, SCOPE_IP
@@ -86,15 +86,40 @@ def test_the_gates_own_routes_neither_count_nor_are_limited() -> None:
 
 
 def test_an_aggregated_record_counts_all_it_stands_for() -> None:
-    """Refusals that share one record are requests like any other."""
+    """Refusals that share one record are requests like any other, except for the gate's routes."""
     rule = make_rule()
-    rule.apply(
-        RefusedAggregate(IP, Reason.ADDRESS_BANNED, 7, MINUTE_NS, MINUTE_NS),
-        accepted(),
-        BOOK,
-        MINUTE_NS,
+    shares = (
+        RefusedShare(IP, ((Reason.KEY_MISSING, 4), (Reason.ADDRESS_BANNED, 3)), gate_count=2),
+        RefusedShare(OTHER_IP, ((Reason.KEY_MISSING, 1),), gate_count=1),
     )
-    assert used(rule) == [7]
+    aggregate = RefusedAggregate(0, Reason.KEY_MISSING, 8, MINUTE_NS, MINUTE_NS, shares)
+    rule.apply(aggregate, accepted(), BOOK, MINUTE_NS)
+    assert used(rule) == [5]
+    assert used(rule, ip=OTHER_IP) == [0]
+
+
+def test_an_aggregated_record_counts_in_the_window_of_its_requests() -> None:
+    """When it is recorded late, a window that has begun since takes nothing of it."""
+    rule = make_rule()
+    shares = (RefusedShare(IP, ((Reason.KEY_MISSING, 4),)),)
+    end_ns = MINUTE_NS + NS_PER_MINUTE
+    for arrived_ns, now_ns, counted in (
+        (end_ns - 1, end_ns - 1, 4),
+        (end_ns - 1, end_ns, 0),
+        (end_ns, end_ns, 4),
+    ):
+        aggregate = RefusedAggregate(IP, Reason.KEY_MISSING, 4, arrived_ns, arrived_ns, shares)
+        rule.apply(aggregate, accepted(), BOOK, now_ns)
+        assert used(rule, now_ns=now_ns) == [counted]
+
+
+@pytest.mark.parametrize(("pending", "passes"), [(1, True), (2, False)])
+def test_whether_a_request_would_pass_after_others(pending: int, passes: bool) -> None:
+    """What is not counted yet is looked at as if it were; the gate's own routes always pass."""
+    rule = make_rule()
+    rule.apply(query(), accepted(), BOOK, MINUTE_NS)
+    assert rule.admits_after(query(), pending, MINUTE_NS) is passes
+    assert rule.admits_after(GATE, pending, MINUTE_NS)
 
 
 def test_several_windows_at_once() -> None:

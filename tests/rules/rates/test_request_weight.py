@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rules.book import Book
 from rules.decisions import DEFERRED, Decision
 from rules.endpoints import Endpoint
-from rules.events import CancelAll, Request
+from rules.events import CancelAll, RefusedAggregate, RefusedShare, Request
 from rules.rates.request_weight import RequestWeight
 from rules.reasons import RATE_LIMIT_REASONS, Reason
 from rules.values import NS_PER_MINUTE, NS_PER_SECOND, SCOPE_ACCOUNT, SCOPE_IP
@@ -209,6 +209,31 @@ def test_the_gates_own_routes_have_their_own_budget() -> None:
         ("GATE-1M", 6, 6),
     ]
     assert gate.rule.usage(SCOPE_ACCOUNT, IP, Book(), MINUTE_NS) == ()
+
+
+def test_an_aggregated_record_costs_what_its_requests_cost() -> None:
+    """Each address pays its share, in the window of the requests and from the right budget."""
+    desk = Gate()
+    shares = (
+        RefusedShare(IP, ((Reason.KEY_MISSING, 4),), gate_count=1, weight=60, gate_weight=2),
+        RefusedShare(OTHER_IP, ((Reason.ADDRESS_BANNED, 9),)),
+    )
+    aggregate = RefusedAggregate(0, Reason.KEY_MISSING, 13, END_NS - 1, END_NS - 1, shares)
+    desk.rule.apply(aggregate, accepted(), desk.book, END_NS - 1)
+    assert [usage.used for usage in desk.rule.usage(SCOPE_IP, IP, desk.book, END_NS - 1)] == [60, 2]
+    assert desk.used(END_NS - 1, OTHER_IP) == 0
+    desk.rule.apply(aggregate, accepted(), desk.book, END_NS)
+    assert desk.used(END_NS) == 0
+
+
+@pytest.mark.parametrize(("pending", "passes"), [(60, True), (61, False)])
+def test_whether_a_request_would_pass_after_others(pending: int, passes: bool) -> None:
+    """What is not charged yet is looked at as if it were, in the budget the request uses."""
+    desk = Gate()
+    desk.rule.apply(query(), accepted(), desk.book, MINUTE_NS)
+    assert desk.rule.admits_after(query(), pending, 1000, MINUTE_NS) is passes
+    assert desk.rule.admits_after(GATE, pending, 4, MINUTE_NS)
+    assert not desk.rule.admits_after(GATE, pending, 5, MINUTE_NS)
 
 
 def test_more_than_the_limit_at_once_never_passes() -> None:
