@@ -30,6 +30,7 @@ from gateway.edges.http.spin import Spinner
 from gateway.edges.rest_choice import make_rest_edge
 from gateway.engine.embedded import EmbeddedEngine
 from gateway.engine.remote import RemoteEngine
+from gateway.fees.posting import FeePoster
 from gateway.journal import JournalError
 from gateway.journal.disk import REAL_DISK, Disk
 from gateway.ladder_acts import LadderActs
@@ -262,6 +263,11 @@ class Gate:
             lambda: core.listener_faults + core.outbox.faults,
         )
         self.telemetry.gauge(
+            "fees_to_post",
+            "owners whose fees wait to be posted",
+            lambda: self.fee_poster.backlog(),
+        )
+        self.telemetry.gauge(
             "rule_faults", "rules that raised and refused the request", lambda: core.pipeline.faults
         )
         self.telemetry.gauge(
@@ -335,6 +341,8 @@ class Gate:
         self._closers.append(self._stop_timers)
         self._every(TICK_SECONDS, self._tick)
         self._every(1.0, self._follow_clock)
+        self.fee_poster = FeePoster(self.core)
+        self._every(1.0, self.fee_poster.post)
         if self.config.listen.spin:
             self._closers.append(Spinner().stop)
 

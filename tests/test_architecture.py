@@ -17,7 +17,7 @@ from rules.registry import RULES
 ROOT: Final = Path(__file__).resolve().parent.parent
 FILE_LINES_MAX: Final = 450
 FUNCTION_LINES_MAX: Final = 60
-LONG_FILES: Final = {"rules/events.py": 550}
+LONG_FILES: Final = {"rules/events.py": 650}
 """Closed lists that are read as one: everything that may enter the gate."""
 
 PURE_MODULES: Final = {

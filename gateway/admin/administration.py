@@ -11,6 +11,7 @@ from typing import Final
 import rules.rule
 from gateway.addresses import address_text
 from gateway.admin import messages
+from gateway.admin.conduct import ConductListing
 from gateway.admin.surface import (
     AdministeredCore,
     AdministeredJournal,
@@ -69,6 +70,8 @@ class Administration:
         self._decision_ids = decision_ids
         self._journal = journal
         self._started_ns = core.now_ns()
+        self.conduct = ConductListing(core)
+        """How owners stand in ratios and fees."""
 
     # --- Acts ---------------------------------------------------------------------------------
 

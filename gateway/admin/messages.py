@@ -235,3 +235,57 @@ class ClockAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The core's time."""
 
     now_ns: int
+
+
+class RatioLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One ratio of an owner in one symbol."""
+
+    rule: str
+    symbol: str
+    label: str
+    ratio: str | None
+    maximum: str | None
+    """None where it is counted and never judged."""
+    counted: int
+    judged_from: int
+    level: str
+    recovers_ns: int
+    """When the level ends if nothing more is sent, 0 without one."""
+
+
+class FeeLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One fee of the running period."""
+
+    tariff: str
+    symbol: str
+    period: str
+    currency: str
+    amount: str
+    projected: str
+    headroom: str | None
+    """How much more is free before `next` begins; None where nothing is left to begin."""
+    next: str
+    ends_ns: int
+
+
+class OwnerConductLine(msgspec.Struct, frozen=True, kw_only=True):
+    """How one owner stands."""
+
+    owner: str
+    level: str
+    """The strictest of all ratios."""
+    ratios: tuple[RatioLine, ...]
+    fees: tuple[FeeLine, ...]
+    amounts: dict[str, str]
+    """Fees so far, by currency."""
+    projected: dict[str, str]
+
+
+class ConductAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """How owners stand in ratios and fees."""
+
+    now_ns: int
+    owners: int
+    """How many there are in all."""
+    sort: str
+    lines: tuple[OwnerConductLine, ...]

@@ -10,6 +10,16 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from gateway.admin.client import (
+    DEFAULT_TOKEN_FILE,
+    DEFAULT_URL,
+    AdminOption,
+    TokenFileOption,
+    connect,
+    get_or_fail,
+)
+from gateway.admin.conduct import SORTS
+from gateway.admin.messages import ConductAnswer
 from gateway.commands.common import console, errors, fail, print_json
 from gateway.fees.counts_file import CountsError, read_counts
 from gateway.fees.statement import Statement, csv_text, make_statement, slabs_text, terms
@@ -28,6 +38,7 @@ def register(app: typer.Typer) -> None:
     tariffs.command("show")(show_command)
     fees.add_typer(tariffs, name="tariffs")
     fees.command("statement")(statement_command)
+    fees.command("meter")(meter_command)
     app.add_typer(fees, name="fees")
 
 
@@ -93,6 +104,42 @@ def statement_command(
         sys.stdout.write(csv_text(statement))
     else:
         _print_statement(statement)
+
+
+def meter_command(
+    owner: Annotated[str, typer.Option(help="One owner.")] = "",
+    sort: Annotated[str, typer.Option(help=f"What comes first: {', '.join(SORTS)}.")] = "fee",
+    limit: Annotated[int, typer.Option(help="Owners shown.")] = 20,
+    admin: AdminOption = DEFAULT_URL,
+    token_file: TokenFileOption = DEFAULT_TOKEN_FILE,
+    json: JsonOption = False,
+) -> None:
+    """Show how owners stand in ratios and fees on a running gate."""
+    client = connect(admin, token_file)
+    answer = get_or_fail(
+        client, "/admin/v1/conduct", ConductAnswer, owner=owner, sort=sort, limit=str(limit)
+    )
+    if json:
+        print_json(answer)
+        return
+    table = Table(title=f"{len(answer.lines)} of {answer.owners} owners", title_justify="left")
+    for heading in ("owner", "level", "what", "symbol"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("now", "limit or headroom", "projected"):
+        table.add_column(heading, justify="right", overflow="fold")
+    for line in answer.lines:
+        names = (escape(line.owner), line.level)
+        for ratio in line.ratios:
+            what = f"{ratio.rule} {ratio.label}"
+            now = ratio.ratio or "undefined"
+            table.add_row(*names, what, escape(ratio.symbol), now, ratio.maximum or "none", "")
+            names = ("", "")
+        for fee in line.fees:
+            left = "none left" if fee.headroom is None else fee.headroom
+            amounts = (f"{fee.amount} {fee.currency}", left, f"{fee.projected} {fee.currency}")
+            table.add_row(*names, fee.tariff, escape(fee.symbol or "all"), *amounts)
+            names = ("", "")
+    console.print(table)
 
 
 def _load(name: str) -> Tariff:

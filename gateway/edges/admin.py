@@ -116,6 +116,7 @@ class AdminEdge:
             web.get("/metrics", self._metrics),
             web.get("/admin/v1/status", self._status),
             web.get("/admin/v1/limits", self._limits),
+            web.get("/admin/v1/conduct", self._conduct),
             web.get("/admin/v1/scope", self._scope),
             web.get("/admin/v1/decisions/{id}", self._decision),
             web.post("/admin/v1/kill", self._kill),
@@ -201,6 +202,10 @@ class AdminEdge:
     async def _limits(self, request: web.Request) -> web.Response:
         asked = _query(request, ("key", "account", "address"))
         return _json(self._administration.limits(**asked))
+
+    async def _conduct(self, request: web.Request) -> web.Response:
+        asked = _query(request, ("owner", "sort", "limit"))
+        return _json(await self._administration.conduct.list(**asked))
 
     async def _scope(self, request: web.Request) -> web.Response:
         asked = _query(request, ("scope", "subject"))

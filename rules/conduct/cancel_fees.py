@@ -204,7 +204,13 @@ class CancelFees(Rule):
 
     def due(self, now_ns: int) -> bool:
         """Tell whether fees are to be posted at `now_ns`."""
-        return self._posts and any(ledger.backlog(now_ns) for ledger in self.ledgers)
+        return self.backlog(now_ns) > 0
+
+    def backlog(self, now_ns: int) -> int:
+        """Return how many owners' fees are to be looked at by `now_ns`."""
+        if not self._posts:
+            return 0
+        return sum(ledger.backlog(now_ns) for ledger in self.ledgers)
 
     def postings(self, book: Book, now_ns: int) -> tuple[tuple[Posting, ...], bool]:
         """Return the next slice of postings, and whether there is more to be looked at."""
@@ -212,7 +218,7 @@ class CancelFees(Rule):
             return (), False
         names = _names(book)
         numbers = {name: number for number, name in names.items()}
-        backlog = sum(ledger.backlog(now_ns) for ledger in self.ledgers)
+        backlog = self.backlog(now_ns)
         for ledger in self.ledgers:
             owners = ledger.queued(SLICE_OWNERS)
             if owners:

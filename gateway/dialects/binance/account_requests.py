@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from gateway.dialects.binance import account_answers, gate_answers
+from gateway.dialects.binance import account_answers, conduct_answers, gate_answers
 from gateway.dialects.binance.order_requests import order_names
 from gateway.dialects.binance.reading import Asked, Reading
 from rules.endpoints import Endpoint
@@ -93,6 +93,11 @@ def empty_list(reading: Reading) -> Asked:
 def gate_limits(reading: Reading) -> Asked:
     """Read `GET /ordergate/v1/limits`."""
     return Asked(Query(*reading.head()), gate_answers.limits)
+
+
+def gate_conduct(reading: Reading) -> Asked:
+    """Read `GET /ordergate/v1/conduct`."""
+    return Asked(Query(*reading.head()), conduct_answers.conduct)
 
 
 def gate_decision(decision_id: str, reading: Reading) -> Asked:

@@ -79,6 +79,7 @@ ROUTES: Final[dict[str, dict[str, Route]]] = {
     "/sapi/v1/margin/isolated/allPairs": {"GET": Route(_STARTUP, _LIST)},
     "/fapi/v1/exchangeInfo": {"GET": Route(_STARTUP, _INFORMATION)},
     "/dapi/v1/exchangeInfo": {"GET": Route(_STARTUP, _INFORMATION)},
+    "/ordergate/v1/conduct": {"GET": Route(Endpoint.GATE_CONDUCT, account_requests.gate_conduct)},
     "/ordergate/v1/limits": {"GET": Route(Endpoint.GATE_LIMITS, account_requests.gate_limits)},
 }
 
