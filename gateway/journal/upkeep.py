@@ -205,8 +205,6 @@ def main(arguments: list[str]) -> int:
     except (ValueError, msgspec.MsgspecError) as error:
         sys.stderr.write(f"upkeep: {error}\n")
         return 2
-    if hasattr(os, "nice"):
-        os.nice(19)
     try:
         problems = keep_up(Path(data), wanted, wall_ns())
     except (JournalError, OSError, ValueError) as error:
@@ -218,4 +216,6 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    if hasattr(os, "nice"):
+        os.nice(19)
     sys.exit(main(sys.argv[1:]))
