@@ -55,7 +55,11 @@ class GroupCommit:
         self._call_soon = call_soon
         self._on_synced: Callable[[int], None] = _nobody
         self._on_failed: Callable[[str], None] = _nobody
-        self._wanted = self._done = self._told = writer.sync_point()
+        self._wanted = writer.sync_point()
+        self._done = self._told = self._wanted
+        if writer.recorded_seq < writer.appended_seq:
+            # What was appended before is not safe yet, and synced at once.
+            self._done = self._told = self._wanted._replace(seq=writer.recorded_seq)
         self._fault = ""
         self._fault_told = False
         self._closing = False

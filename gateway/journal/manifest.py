@@ -25,6 +25,9 @@ DATA_DIRECTORY: Final = "ordergate-data"
 """Where runs are kept unless told otherwise, below the working directory."""
 MANIFEST_NAME: Final = "manifest.json"
 
+EMBEDDED: Final = "embedded"
+"""`Manifest.engine` of a gate with the matching engine in its own process."""
+
 _PACKAGES: Final = (
     "msgspec",
     "mypy_extensions",
@@ -89,6 +92,10 @@ class Manifest(msgspec.Struct, kw_only=True):
     config_digest: str = ""
     reserve: str = ""
     """Directory that continues the run if its record is lost, empty when there is none."""
+    previous: str = ""
+    """The run this one continues, from its `start.snapshot`; empty when it begins with nothing."""
+    engine: str = ""
+    """`embedded` when the matching engine was in the gate's own process."""
     segments: list[SealedSegment] = msgspec.field(default_factory=list)
 
     def sealed(self, number: int) -> SealedSegment | None:

@@ -1,9 +1,10 @@
 """Appending to the record.
 
-`append` puts one record into the mapped segment. The bytes are then with the kernel: they survive
-the end of this process however it comes, not the loss of power. With `disk` durability a record is
-safe when a later sync has been confirmed: `sync_point` says up to where, `sync` does it in a thread
-of its own, and `synced` takes the word back to the writer.
+With `process` durability `append` puts one record into the mapped segment. The bytes are then with
+the kernel: they survive the end of this process however it comes, not the loss of power. With
+`disk` durability the segment is in memory, and a record is safe when a later sync has written it
+and the disk has confirmed it: `sync_point` says up to where, `sync` does it in a thread of its own,
+and `synced` takes the word back to the writer.
 """
 
 import hashlib
@@ -81,16 +82,20 @@ def start_run(
     first_seq: int = 1,
     disk: Disk = REAL_DISK,
     reserve: Path | None = None,
+    previous: str = "",
+    engine: str = "",
 ) -> "JournalWriter":
     """Begin a run in a directory of its own below `data` and return its writer.
 
-    The run's records begin with `first_seq`. `reserve` is the directory of reserves, which readers
-    find in the manifest. Raises JournalError when the directory or the first segment can't be made.
+    The run's records begin with `first_seq`, and it continues run `previous`. `reserve` is the
+    directory of reserves, which readers find in the manifest. Raises JournalError when the
+    directory or the first segment can't be made.
     """
     directory = make_run_directory(data, started_ns)
     manifest = new_manifest(
         directory.name, rulebook, started_ns, segment_bytes, durability, config_digest
     )
+    manifest.previous, manifest.engine = previous, engine
     if reserve is not None:
         manifest.reserve = str((reserve / directory.name).absolute())
     return JournalWriter(directory, manifest, first_seq=first_seq, disk=disk)
@@ -152,7 +157,7 @@ class JournalWriter:
         self._begin(self._open(self._supply.take(1, manifest.segment_bytes)), b"")
         if self.synced_first and not made_ahead:
             try:
-                self._segment.sync()
+                self._segment.sync(self._position)
                 disk.sync_directory(directory)
                 disk.sync_directory(directory.parent)
             except OSError as error:
@@ -174,7 +179,7 @@ class JournalWriter:
         return self._segment.path, self._position
 
     def append(self, seq: int, now_ns: int, event: Event, decision: Decision) -> None:
-        """Record an event and its decision; when this returns the record is with the kernel.
+        """Record an event and its decision; with `process` durability it is safe on return.
 
         `seq` must be `appended_seq + 1`. Raises JournalError, JournalFullError among them, OSError,
         or what the encoder raises; the records before are untouched then, and the same record may
@@ -218,7 +223,7 @@ class JournalWriter:
         if self._finished:
             self._sync_finished()
         if point.number > self._finished_number:
-            point.segment.sync()
+            point.segment.sync(point.position)
 
     def synced(self, point: SyncPoint) -> None:
         """Take the word that `sync` has returned: the records up to `point` are safe.
@@ -233,7 +238,7 @@ class JournalWriter:
     def _sync_finished(self) -> None:
         while self._finished:
             segment, sealed = self._finished[0]
-            segment.sync()
+            segment.sync(sealed.bytes)
             self._finished_number = sealed.number
             segment.close(sealed.bytes)
             self._disk.sync_directory(self.directory)
@@ -255,7 +260,7 @@ class JournalWriter:
             sealed = self._seal()
             if self.synced_first:
                 self._sync_finished()
-                self._segment.sync()
+                self._segment.sync(sealed.bytes)
             self._segment.close(sealed.bytes)
             self._supply.discard()
             self.manifest.segments.append(sealed)
@@ -311,7 +316,7 @@ class JournalWriter:
 
     def _open(self, path: Path) -> SegmentFile:
         try:
-            return self._disk.open_segment(path)
+            return self._disk.open_segment(path, self.synced_first)
         except OSError as error:
             raise JournalError(f"cannot open {path}: {error}") from error
 

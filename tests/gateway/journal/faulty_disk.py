@@ -4,7 +4,7 @@ import errno
 import threading
 from pathlib import Path
 
-from gateway.journal.disk import Bytes, MappedSegment, RealDisk, SegmentFile
+from gateway.journal.disk import Bytes, RealDisk, SegmentFile
 
 
 class FaultyDisk(RealDisk):
@@ -32,9 +32,9 @@ class FaultyDisk(RealDisk):
             raise OSError(errno.ENOSPC, "No space left on device")
         super().make_zeros(path, size, synced)
 
-    def open_segment(self, path: Path) -> SegmentFile:
+    def open_segment(self, path: Path, synced: bool) -> SegmentFile:
         """Open a segment whose bytes and syncs this disk can spoil."""
-        return _Segment(path, self)
+        return _Segment(super().open_segment(path, synced), self)
 
     def sync_directory(self, path: Path) -> None:
         """Sync a directory, and note it."""
@@ -52,16 +52,16 @@ class FaultyDisk(RealDisk):
 
 
 class _Segment:
-    """A mapped segment on a faulty disk."""
+    """A segment on a faulty disk."""
 
-    def __init__(self, path: Path, disk: FaultyDisk) -> None:
-        self._real = MappedSegment(path)
+    def __init__(self, real: SegmentFile, disk: FaultyDisk) -> None:
+        self._real = real
         self._disk = disk
-        self.path = path
-        self.size = self._real.size
+        self.path = real.path
+        self.size = real.size
         self.map: Bytes = _Map(self._real.map, disk)
 
-    def sync(self) -> None:
+    def sync(self, length: int) -> None:
         """Sync, fail or wait."""
         disk = self._disk
         disk.syncs += 1
@@ -70,7 +70,7 @@ class _Segment:
         disk.open.wait()
         if disk.sync_error is not None:
             raise disk.sync_error
-        self._real.sync()
+        self._real.sync(length)
 
     def close(self, length: int | None) -> None:
         """Close."""
