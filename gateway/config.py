@@ -64,6 +64,16 @@ class RecordConfig(Section, frozen=True, kw_only=True):
     name, where durability is `disk`. Empty: none."""
     reserve_bytes: int = 256 * 1024 * 1024
     """Room of the reserve, made at the start; queries may use half of it."""
+    seal_key: str = ""
+    """PEM file of the Ed25519 key that closed segments are signed with, from `ordergate record key
+    seal`. Empty: they are not signed."""
+    compress: bool = False
+    """Keep closed segments compressed, the newest excepted; done by a process of low priority."""
+    encrypt: bool = False
+    """Keep them compressed and encrypted, with the key in `ORDERGATE_RECORD_KEY` or the file
+    `ORDERGATE_RECORD_KEY_FILE` names."""
+    retention: str = ""
+    """Runs older than this are deleted, such as `1825d`, legal holds excepted. Empty: never."""
 
 
 class InstrumentConfig(Section, frozen=True, kw_only=True):

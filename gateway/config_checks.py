@@ -19,6 +19,7 @@ from gateway.config import (
     RecordConfig,
     TelemetryConfig,
 )
+from gateway.journal.retention import read_retention
 from gateway.journal.writer import SEGMENT_BYTES_MIN
 from rules.faults import Fault, FieldPath
 from rules.texts import read_decimal, read_duration
@@ -87,6 +88,11 @@ def check_record(record: RecordConfig, path: FieldPath) -> list[Fault]:
     if record.reserve and Path(record.reserve).absolute() == record.data.absolute():
         message = f"`{record.reserve}` is the data directory; give the reserve a path of its own"
         faults.append(Fault(message, (*path, "reserve")))
+    if record.retention:
+        try:
+            read_retention(record.retention)
+        except ValueError as error:
+            faults.append(Fault(str(error), (*path, "retention")))
     return faults
 
 

@@ -77,6 +77,14 @@ class RetentionPlan(msgspec.Struct, kw_only=True):
     applied: bool = False
 
 
+def read_retention(text: str) -> int:
+    """Return a period in ns; raises ValueError when it is no duration above 0."""
+    retention_ns = duration_ns(text)
+    if retention_ns <= 0:
+        raise ValueError(f"a retention of {text} would keep nothing; write such as 1825d")
+    return retention_ns
+
+
 def plan_retention(data: Path, retention: str, now_ns: int) -> RetentionPlan:
     """Return what may be deleted; nothing is changed.
 
@@ -140,10 +148,7 @@ class _Planner:
 
     def __init__(self, data: Path, retention: str, now_ns: int) -> None:
         self.data = data
-        retention_ns = duration_ns(retention)
-        if retention_ns <= 0:
-            raise ValueError(f"a retention of {retention} would keep nothing; write such as 1825d")
-        self.before_ns = now_ns - retention_ns
+        self.before_ns = now_ns - read_retention(retention)
         self.retention = retention
         self.holds = active_holds(read_holds(data))
 

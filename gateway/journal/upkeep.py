@@ -33,6 +33,8 @@ ACTOR: Final = "ordergate"
 """Who deletes what the configuration lets go."""
 KEEP_PLAIN: Final = 1
 """Newest closed segments that stay plain: the ones that are read most."""
+PROBLEMS_SAID: Final = 20
+"""Problems the process names; `ordergate record` names them all."""
 
 
 class Upkeep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -210,7 +212,7 @@ def main(arguments: list[str]) -> int:
     except (JournalError, OSError, ValueError) as error:
         sys.stderr.write(f"upkeep: {error}\n")
         return 2
-    for problem in problems:
+    for problem in problems[:PROBLEMS_SAID]:
         sys.stderr.write(f"upkeep: {problem}\n")
     return 1 if problems else 0
 
