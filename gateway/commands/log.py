@@ -4,9 +4,9 @@ from typing import Final
 
 import typer
 
-from gateway.commands import log_explain, log_export, log_reads, log_show, log_verify
+from gateway.commands import log_case, log_explain, log_export, log_reads, log_show, log_verify
 
-_PARTS: Final = (log_show, log_explain, log_export, log_reads, log_verify)
+_PARTS: Final = (log_show, log_explain, log_case, log_export, log_reads, log_verify)
 """Modules with the commands, in the order in which the help lists them."""
 
 

@@ -20,7 +20,7 @@ import msgspec
 
 from gateway.directory import Directory
 from gateway.logview.rendering import Names
-from rules.decisions import Adjust, Attach, Breach, Charge, Defer
+from rules.decisions import Adjust, Alert, Attach, Breach, Charge, Defer, LadderStep, Posting
 from rules.events import (
     Define,
     DefineAccount,
@@ -77,6 +77,12 @@ _HARMLESS: Final = frozenset(
         (Charge, "rule"),
         (Charge, "tariff"),
         (Attach, "rule"),
+        (Alert, "rule"),
+        (Alert, "figures"),
+        (LadderStep, "cause"),
+        (Posting, "tariff"),
+        (Posting, "period"),
+        (Posting, "currency"),
         (DefineSymbol, "name"),
         (DefineAccount, "tier"),
         (RulebookChanged, "name"),

@@ -53,7 +53,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     address: str = ""
     client_order_id: str = ""
     rule: str = ""
-    """A rule that refused, would have refused (shadow) or charged."""
+    """A rule that refused, would have refused (shadow), charged or raised an alert."""
     reason: str = ""
     """Name or number of a reason."""
     verdict: str = ""
@@ -156,6 +156,8 @@ class Matcher:
         key, account, owner, symbol, address = self._numbers
         event, decision = record.event, record.decision
         assert isinstance(event, Request)
+        if decision.alerts or decision.steps or decision.postings:
+            return False
         return bool(
             (key and event.key != key)
             or (address and event.ip != address)
@@ -174,11 +176,12 @@ class Matcher:
 
 
 def names_rule(decision: Decision, rule: str) -> bool:
-    """Tell whether a rule refused, would have refused (shadow) or charged."""
+    """Tell whether a rule refused, would have refused (shadow), charged or raised an alert."""
     return (
         any(breach.rule == rule for breach in decision.breaches)
         or any(breach.rule == rule for breach in decision.shadows)
         or any(charge.rule == rule for charge in decision.charges)
+        or any(alert.rule == rule for alert in decision.alerts)
     )
 
 

@@ -4,13 +4,15 @@ The record is read from its beginning: definitions give numbers their names, acc
 whose an engine report is. An order that has ended is forgotten, so memory follows what is open.
 """
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from gateway.directory import Directory
 from gateway.journal import Record
 from rules import values
-from rules.decisions import ACCEPTED, DEFERRED
+from rules.decisions import ACCEPTED, DEFERRED, Decision
 from rules.events import (
+    ActOnCase,
     Amend,
     BalanceAdjusted,
     BulkCancel,
@@ -24,6 +26,7 @@ from rules.events import (
     DefineKey,
     DefineSymbol,
     Event,
+    LinkOwners,
     MarketOrder,
     MarketTrade,
     OrderEnded,
@@ -89,6 +92,8 @@ class Subjects:
         self.orders: dict[int, OrderSubject] = {}
         self._commands: dict[int, int] = {}
         self._sessions: dict[int, tuple[int, int]] = {}
+        self._cases: dict[int, tuple[int, ...]] = {}
+        """Owners whom a conduct case is about."""
 
     def observe(self, record: Record) -> Subject:
         """Take up a record and return what it is about; every record, in order, once."""
@@ -113,9 +118,21 @@ class Subjects:
             self._sessions.pop(event.session, None)
         elif kind in DEFINITIONS:
             self.directory.on_event(event)
+        for alert in record.decision.alerts:
+            if alert.case:
+                known = self._cases.get(alert.case, ())
+                self._cases[alert.case] = _given(*known, max(alert.interest, 0), *alert.owners)
 
     def about(self, record: Record) -> Subject:
         """Return what a record is about; it must be the next one to be followed."""
+        subject = self._about(record)
+        decision = record.decision
+        if decision.alerts or decision.steps or decision.postings:
+            judged = _judged(decision)
+            return subject._replace(owners=_given(*subject.owners, *judged))
+        return subject
+
+    def _about(self, record: Record) -> Subject:
         event = record.event
         if isinstance(event, Request):
             return self._request(record, event)
@@ -126,10 +143,22 @@ class Subjects:
         if isinstance(event, OrderTrade | OrderEnded | OrderReduced):
             return self._of_orders((event.order_id,))
         if isinstance(event, BulkCancel | SetState):
-            return self._scope(record, event)
+            return self._whole(self._scope(record, event))
         if isinstance(event, Deadline):
             return self._of_orders(_given(self._commands.get(event.command_id, 0)))
-        return self._market(event) or self._definition(event) or self._session(event)
+        found = self._market(event) or self._definition(event) or self._session(event)
+        return self._whole(found) if found is not NOBODY else found
+
+    def _whole(self, subject: Subject) -> Subject:
+        """Return a subject with the accounts of its keys and the owners of its accounts."""
+        accounts, owners = subject.accounts, subject.owners
+        if subject.keys and not accounts:
+            keys = (self.directory.keys_by_number.get(key) for key in subject.keys)
+            accounts = _given(*(key.account for key in keys if key is not None))
+        if accounts and not owners:
+            facts = (self.directory.accounts_by_number.get(account) for account in accounts)
+            owners = _given(*(account.owner for account in facts if account is not None))
+        return subject._replace(accounts=accounts, owners=owners)
 
     def account_of(self, record: Record, event: Request) -> tuple[int, int]:
         """Return (account, owner) of a request, found from its key when not yet decided on."""
@@ -280,6 +309,10 @@ class Subjects:
                 return Subject(addresses=(event.number,))
             case Define(kind=values.DEFINE_OWNER):
                 return Subject(owners=(event.number,))
+            case LinkOwners():
+                return Subject(owners=_given(event.owner))
+            case ActOnCase():
+                return Subject(owners=self._cases.get(event.case, ()))
         return None
 
     def _session(self, event: Event) -> Subject:
@@ -292,6 +325,17 @@ class Subjects:
             case RefusedAggregate() | ClearBan():
                 return Subject(addresses=_given(event.ip))
         return NOBODY
+
+
+def _judged(decision: Decision) -> Iterator[int]:
+    """Yield the owners whom a decision's findings, measures and fees are about."""
+    for alert in decision.alerts:
+        yield max(alert.interest, 0)
+        yield from alert.owners
+    for step in decision.steps:
+        yield max(step.interest, 0)
+    for posting in decision.postings:
+        yield posting.owner
 
 
 def _refuse(event: Event) -> None:

@@ -1,0 +1,86 @@
+"""`ordergate log case`: everything about one owner, for whoever has to judge it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from gateway.clock import SystemClock
+from gateway.commands.common import console, fail, print_json
+from gateway.commands.log_options import (
+    DataOption,
+    JsonOption,
+    RunOption,
+    finish,
+    open_recorded,
+    reading,
+    time_range,
+)
+from gateway.commands.log_recording import ActorOption
+from gateway.journal.manifest import DATA_DIRECTORY
+from gateway.logview.case import ENTRIES_MAX, CaseError, CaseFile, case_file
+from gateway.logview.case_html import case_html
+
+
+def add_to(log: typer.Typer) -> None:
+    """Add the command."""
+    log.command()(case)
+
+
+def case(
+    context: typer.Context,
+    owner: Annotated[str, typer.Argument(help="Owner name.")],
+    data: DataOption = Path(DATA_DIRECTORY),
+    run_id: RunOption = "",
+    since: Annotated[str, typer.Option("--from", help="First time, ISO 8601, UTC.")] = "",
+    until: Annotated[str, typer.Option("--to", help="End of the time, not included.")] = "",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="HTML file; the same as JSON is put beside it."),
+    ] = None,
+    entries: Annotated[int, typer.Option(help="Most entries it may have.", min=1)] = ENTRIES_MAX,
+    actor: ActorOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Make the case file of one owner: orders, trades, refusals, measures, the book at each.
+
+    Other parties are masked; the file says what was. Exit code 1 when a part of the record could
+    not be read.
+    """
+    if output is None and not as_json:
+        fail("name the HTML file to write with -o, or print JSON with --json")
+    if output is not None and output.suffix not in (".html", ".htm"):
+        fail(f"`{output}` is no name of an HTML file; it ends with .html")
+    from_ns, to_ns = time_range(since, until)
+    source = open_recorded(context, data, run_id, actor)
+    try:
+        with reading(source, quiet=as_json) as progress:
+            made_ns = SystemClock().now_ns()
+            found = case_file(source, owner, made_ns, from_ns, to_ns, entries, progress)
+    except CaseError as error:
+        fail(str(error))
+    if output is not None:
+        _write(output, found)
+    if as_json:
+        print_json(found)
+    elif output is not None:
+        console.print(
+            f"{output}: {len(found.entries)} records, {len(found.orders)} orders, "
+            f"{len(found.trades)} trades, {len(found.measures)} measures; "
+            f"{output.with_suffix('.json')} says the same as JSON",
+            markup=False,
+            soft_wrap=True,
+        )
+    finish(source)
+
+
+def _write(output: Path, found: CaseFile) -> None:
+    """Write both files; ends the command when that can't be done."""
+    try:
+        with output.open("w", encoding="utf-8") as file:
+            file.writelines(case_html(found))
+        text = msgspec.json.format(msgspec.json.encode(found), indent=2)
+        output.with_suffix(".json").write_bytes(text + b"\n")
+    except OSError as error:
+        fail(f"{error.filename or output}: {error.strerror}")
