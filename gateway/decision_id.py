@@ -14,6 +14,12 @@ from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algori
 _TEXT_LENGTH: Final = 26
 """Sixteen bytes in base32 without padding."""
 _CHECK: Final = bytes(8)
+_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
+_TWO_CHARACTERS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
+"""Base32 of each ten bits; the library's encoder takes three times as long."""
+_PADDING_BITS: Final = 2
+"""What 26 characters hold beyond 128 bits."""
+_FORTY_BITS: Final = 2**40 - 1
 
 
 class DecisionIds:
@@ -60,7 +66,17 @@ class _Texts:
     def encode(self, number: int) -> str:
         """Return the text of a number."""
         block = self._encryptor.update(number.to_bytes(8, "big") + _CHECK)
-        return base64.b32encode(block).decode("ascii").rstrip("=").lower()
+        bits = int.from_bytes(block, "big") << _PADDING_BITS
+        # A few numbers below 2^40 are shifted faster than one of 130 bits.
+        high, middle, low = bits >> 80, bits >> 40 & _FORTY_BITS, bits & _FORTY_BITS
+        two = _TWO_CHARACTERS
+        return (
+            f"{two[high >> 40]}{two[high >> 30 & 1023]}{two[high >> 20 & 1023]}"
+            f"{two[high >> 10 & 1023]}{two[high & 1023]}"
+            f"{two[middle >> 30]}{two[middle >> 20 & 1023]}"
+            f"{two[middle >> 10 & 1023]}{two[middle & 1023]}"
+            f"{two[low >> 30]}{two[low >> 20 & 1023]}{two[low >> 10 & 1023]}{two[low & 1023]}"
+        )
 
     def decode(self, text: str) -> int | None:
         """Return the number of a text, None when it was not made here."""

@@ -218,15 +218,17 @@ def usages(
 ) -> tuple[Usage, ...]:
     """Return the use of every window; `prefix` goes before the window's label."""
     return tuple(
-        Usage(
-            rule=rule,
-            scope=scope,
-            subject=subject,
-            used=window.used(subject, now_ns),
-            limit=limit,
-            window_ns=window.interval_ns,
-            resets_ns=window.end_ns(now_ns),
-            label=prefix + window.label,
-        )
-        for window, limit in limits
+        [
+            Usage(
+                rule,
+                scope,
+                subject,
+                window.used(subject, now_ns),
+                limit,
+                window.interval_ns,
+                window.end_ns(now_ns),
+                prefix + window.label,
+            )
+            for window, limit in limits
+        ]
     )

@@ -57,11 +57,9 @@ class Authenticator:
         """Return whose key id this is, without looking at a signature."""
         if not key_name:
             return Identity(AUTH_MISSING_KEY, 0)
-        if not well_formed(key_name):
-            return Identity(AUTH_MALFORMED_KEY, 0)
         definition = self._directory.keys.get(key_name)
         if definition is None:
-            return Identity(AUTH_UNKNOWN_KEY, 0)
+            return Identity(AUTH_UNKNOWN_KEY if well_formed(key_name) else AUTH_MALFORMED_KEY, 0)
         return Identity(AUTH_OK, definition.key)
 
     def authenticate(

@@ -14,6 +14,7 @@ from gateway.dialects.binance.errors import breach_object, rejection
 from gateway.dialects.binance.order_answers import replace_refused
 from gateway.dialects.binance.parameters import Fault, Parameters
 from gateway.dialects.binance.reading import (
+    TIME_UNITS,
     Answer,
     Desk,
     Failure,
@@ -76,6 +77,9 @@ class BinanceDialect:
         self._core = core
         self._authenticator = authenticator
         self._desk = Desk(core, views, decision_ids, find_record)
+        self._desks = {
+            ns_per_unit: self._desk._replace(ns_per_unit=ns_per_unit) for ns_per_unit in TIME_UNITS
+        }
 
     def serves(self, path: str) -> bool:
         """Tell whether this dialect answers `path`."""
@@ -100,7 +104,7 @@ class BinanceDialect:
         if parameters.fault is not None:
             event = _refused(event, parameters.fault)
         call = _Call(
-            self._desk._replace(ns_per_unit=reading.ns_per_unit),
+            self._desks[reading.ns_per_unit],
             asked.answer,
             parameters.fault,
             ip,
@@ -227,7 +231,7 @@ class _Renderer:
 def _request_id(decision_id: str) -> str:
     """Return a text in the form of a UUID that follows from the decision id."""
     digest = hashlib.sha256(decision_id.encode()).hexdigest()
-    return "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:32]))
+    return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"
 
 
 def _refused(event: Request, fault: Fault) -> RefusedRequest:

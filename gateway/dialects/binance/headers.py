@@ -1,5 +1,6 @@
 """Headers of an answer: weight used, order counts, when to retry, and what was decided."""
 
+from functools import cache
 from typing import Final
 
 from gateway.dialects.binance.reading import Desk
@@ -28,19 +29,26 @@ def weight_headers(desk: Desk, ip: int) -> list[tuple[str, str]]:
     usages = usages[:windows]
     if not usages:
         return []
-    plain = next((usage for usage in usages if usage.window_ns == NS_PER_MINUTE), usages[0])
-    found = [(WEIGHT, str(plain.used))]
-    found += [(f"{WEIGHT}-{window_suffix(usage.window_ns)}", str(usage.used)) for usage in usages]
-    return found
+    plain = usages[0].used
+    found = []
+    for usage in usages:
+        if usage.window_ns == NS_PER_MINUTE:
+            plain = usage.used
+        found.append((_window_name(WEIGHT, usage.window_ns), str(usage.used)))
+    return [(WEIGHT, str(plain)), *found]
 
 
 def order_count_headers(desk: Desk, account: int) -> list[tuple[str, str]]:
     """Return the account's order count in each window."""
     now_ns = desk.core.now_ns()
     usages = desk.core.pipeline.usage("order_count", SCOPE_ACCOUNT, account, now_ns)
-    return [
-        (f"{ORDER_COUNT}-{window_suffix(usage.window_ns)}", str(usage.used)) for usage in usages
-    ]
+    return [(_window_name(ORDER_COUNT, usage.window_ns), str(usage.used)) for usage in usages]
+
+
+@cache
+def _window_name(name: str, window_ns: int) -> str:
+    """Return a header's name with its window; a rulebook has few of them."""
+    return f"{name}-{window_suffix(window_ns)}"
 
 
 def retry_after(breach: Breach, now_ns: int) -> tuple[str, str]:

@@ -25,9 +25,6 @@ SYMBOLS_RANGE: Final = r'^\[("[A-Z0-9-_.]{1,20}"(,"[A-Z0-9-_.]{1,20}"){0,}){0,1}
 CLIENT_ID_RANGE: Final = "^[a-zA-Z0-9-_]{1,36}$"
 RECV_WINDOW_RANGE: Final = r"^[0-9]{1,20}(\.[0-9]{1,3})?$"
 
-_DECIMAL: Final = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,20}))?")
-_INTEGER: Final = re.compile("[0-9]{1,20}")
-_RECV_WINDOW: Final = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,3}))?")
 _SYMBOL: Final = re.compile(r"(?:(?![a-z])[\w\-.]){1,50}")
 _CLIENT_ID: Final = re.compile("[a-zA-Z0-9_-]{1,36}")
 _TIME_MICROSECONDS_DIGITS: Final = 16
@@ -109,7 +106,7 @@ class Parameters:
         value = self.text(name, mandatory)
         if not value:
             return 0
-        if _INTEGER.fullmatch(value) is None:
+        if not _is_integer(value):
             self.fail(Reason.ILLEGAL_CHARACTERS, name, INTEGER_RANGE)
             return 0
         number = int(value)
@@ -129,15 +126,15 @@ class Parameters:
         value = self.text(name, mandatory)
         if not value:
             return 0
-        match = _DECIMAL.fullmatch(value)
-        if match is None:
+        whole, point, places = value.partition(".")
+        if not _is_integer(whole) or (point and not _is_integer(places)):
             self.fail(Reason.ILLEGAL_CHARACTERS, name, DECIMAL_RANGE)
             return 0
-        places = (match[2] or "").rstrip("0")
+        places = places.rstrip("0")
         if len(places) > 8:
             self.fail(Reason.TOO_MUCH_PRECISION, name, "at most 8 decimal places")
             return 0
-        value_e8 = int(match[1]) * E8 + int(places.ljust(8, "0"))
+        value_e8 = int(whole) * E8 + int(places.ljust(8, "0"))
         if value_e8 > INT63_MAX:
             self.fail(too_large, name)
             return 0
@@ -169,7 +166,7 @@ class Parameters:
         value = self.text(name, mandatory)
         if not value:
             return 0
-        if _INTEGER.fullmatch(value) is None:
+        if not _is_integer(value):
             self.fail(Reason.ILLEGAL_CHARACTERS, name, INTEGER_RANGE)
             return -1
         # Leading zeros are no digits of the number.
@@ -182,11 +179,11 @@ class Parameters:
         value = self.text("recvWindow")
         if not value:
             return 0
-        match = _RECV_WINDOW.fullmatch(value)
-        if match is None:
+        whole, point, places = value.partition(".")
+        if not _is_integer(whole) or (point and not (_is_integer(places) and len(places) <= 3)):
             self.fail(Reason.ILLEGAL_CHARACTERS, "recvWindow", RECV_WINDOW_RANGE)
             return 0
-        window = int(match[1]) * 1_000_000 + int((match[2] or "").ljust(6, "0"))
+        window = int(whole) * 1_000_000 + int(places.ljust(6, "0"))
         # A window of nothing is a window, and 0 would mean the default.
         return min(max(window, 1), INT63_MAX)
 
@@ -253,6 +250,11 @@ class Parameters:
             elif name:
                 found[name] = value
         return found
+
+
+def _is_integer(text: str) -> bool:
+    """Tell whether a text is 1 to 20 of the digits 0 to 9; there are other digits in Unicode."""
+    return len(text) <= 20 and text.isdigit() and text.isascii()
 
 
 def _is_symbol(text: str) -> bool:

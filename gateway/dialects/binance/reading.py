@@ -17,6 +17,8 @@ from rules.reasons import Reason
 from rules.values import CHANNEL_REST, NS_PER_MS
 
 _NS_PER_MICROSECOND: Final = 1_000
+TIME_UNITS: Final = (NS_PER_MS, _NS_PER_MICROSECOND)
+"""Units of the times in answers that a client can ask for, in ns."""
 _MICROSECOND_NAMES: Final = ("MICROSECOND", "microsecond")
 _MILLISECOND_NAMES: Final = ("MILLISECOND", "millisecond")
 

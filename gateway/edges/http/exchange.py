@@ -20,22 +20,28 @@ class Exchange:
     request or later. `waiter` is told of a late one.
     """
 
-    __slots__ = (
-        "address",
-        "broken",
-        "done",
-        "fault",
-        "fault_status",
-        "head_only",
-        "keep_alive",
-        "old",
-        "outcome",
-        "parsed",
-        "received_ns",
-        "request",
-        "started_ns",
-        "waiter",
-    )
+    # Defaults are the class's, so that an ordinary request has little to set.
+    request: HttpRequest | None = None
+    """None when it could not be read."""
+    fault = ""
+    """Why it could not be read."""
+    fault_status = 0
+    """The HTTP status of that where there is a closer one than 400, else 0."""
+    keep_alive = True
+    """Whether the connection stays open after the answer."""
+    broken = False
+    """Whether the client may still be sending a request that was refused before its end."""
+    head_only = False
+    """Whether the answer has no body, although it says how long the body would be."""
+    old = False
+    """Whether it was HTTP/1.0, whose clients have to be told that a connection stays open."""
+    parsed: Parsed | None = None
+    """None until it was submitted."""
+    done = False
+    """Whether it can be answered."""
+    outcome: Outcome | None = None
+    """None when the gate met a bug of its own."""
+    waiter: Answered | None = None
 
     def __init__(self, started_ns: int, received_ns: int, address: str) -> None:
         self.started_ns = started_ns
@@ -43,27 +49,6 @@ class Exchange:
         self.received_ns = received_ns
         """Receive clock, UTC."""
         self.address = address
-        self.request: HttpRequest | None = None
-        """None when it could not be read."""
-        self.fault = ""
-        """Why it could not be read."""
-        self.fault_status = 0
-        """The HTTP status of that where there is a closer one than 400, else 0."""
-        self.keep_alive = True
-        """Whether the connection stays open after the answer."""
-        self.broken = False
-        """Whether the client may still be sending a request that was refused before its end."""
-        self.head_only = False
-        """Whether the answer has no body, although it says how long the body would be."""
-        self.old = False
-        """Whether it was HTTP/1.0, whose clients have to be told that a connection stays open."""
-        self.parsed: Parsed | None = None
-        """None until it was submitted."""
-        self.done = False
-        """Whether it can be answered."""
-        self.outcome: Outcome | None = None
-        """None when the gate met a bug of its own."""
-        self.waiter: Answered | None = None
 
     def __call__(self, outcome: Outcome) -> None:
         """Take the outcome."""

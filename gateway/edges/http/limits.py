@@ -8,11 +8,9 @@ class HttpLimits(NamedTuple):
 
     target_bytes: int = 8_190
     """Longest request target; a longer one is answered with 414."""
-    header_bytes: int = 8_190
-    """Longest header, name and value; a longer one is answered with 431."""
     headers: int = 100
     """Most headers of a request; more are answered with 431."""
-    head_bytes: int = 32_768
+    head_bytes: int = 16_384
     """Target, names and values together; more is answered with 431."""
     body_bytes: int = 1_048_576
     """Longest body; the dialect refuses a longer one, with 413."""

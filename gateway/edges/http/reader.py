@@ -36,6 +36,7 @@ _FRAMING_BYTES: Final = 65_536
 _FRAMING_FACTOR: Final = 8
 _NAMES_MAX: Final = 1_024
 
+_METHODS: Final = {name.encode(): name for name in ("GET", "POST", "DELETE", "PUT", "HEAD")}
 _names: dict[bytes, str] = {}
 """Names of headers as they were sent, and in lower case; bounded, as clients name them."""
 
@@ -65,23 +66,24 @@ class RequestReader:
         self._limits = limits
         self._address = address
         self._address_of = address_of
+        self._fields: list[tuple[bytes, bytes]] = []
+        """Headers, and after them trailers, as they were sent."""
         self._parser: HttpRequestParser | None = HttpRequestParser(self)
         self._started_ns = 0
         self._received_ns = 0
         self._raw_bytes = 0
         """Of the unfinished head or chunked body, as far as they came in reads of their own."""
         self._host = ""
+        """The last one that was found to be valid."""
         self._target = b""
+        self._method = ""
+        self._old = False
         self._headers: dict[str, str] = {}
-        self._header_count = 0
-        self._head_bytes = 0
+        self._address_now = address
+        self._chunked = False
+        self._continued = False
         self._parts: list[bytes] = []
         self._body_bytes = 0
-        self._chunked = False
-        self._old = False
-        self._address_now = address
-        self._method = ""
-        self._continued = False
 
     # --- What a connection asks ---------------------------------------------------------------
 
@@ -137,71 +139,50 @@ class RequestReader:
         self.state = HEAD
         self.begun += 1
         self._target = b""
-        self._headers = {}
-        self._header_count = self._head_bytes = self._raw_bytes = self._body_bytes = 0
-        self._parts = []
         self._method = ""
-        self._chunked = self._continued = False
         self._address_now = self._address
+        self._fields.clear()
 
     def on_url(self, part: bytes) -> None:
         """Take a part of the target."""
-        self._target += part
+        self._target = self._target + part if self._target else part
         if len(self._target) > self._limits.target_bytes:
             self._stop(f"a target of more than {self._limits.target_bytes} bytes", 414)
 
-    def on_header(self, raw_name: bytes, raw_value: bytes) -> None:
-        """Take a header; values of one that is sent twice are joined by a comma."""
-        if self.state != HEAD:
-            return  # a trailer, which must not be taken for a header
-        size = len(raw_name) + len(raw_value)
-        self._head_bytes += size
-        self._header_count += 1
-        limits = self._limits
-        if size > limits.header_bytes:
-            self._stop(f"a header of more than {limits.header_bytes} bytes", 431)
-        if self._header_count > limits.headers:
-            self._stop(f"more than {limits.headers} headers", 431)
-        name = _names.get(raw_name) or _lower_case(raw_name)
-        value = raw_value.decode("utf-8", "replace").strip(" \t")
-        headers = self._headers
-        if name in headers:
-            if name in _SINGLE:
-                self._stop(f"{name} more than once")
-            value = f"{headers[name]}, {value}"
-        headers[name] = value
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, or a trailer."""
+        self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Look at what decides where the request ends, and whom it is counted for."""
         parser = self._parser
         assert parser is not None
-        self._method = parser.get_method().decode("ascii")
-        headers, limits = self._headers, self._limits
-        if self._head_bytes + len(self._target) > limits.head_bytes:
-            self._stop(f"a head of more than {limits.head_bytes} bytes", 431)
+        self._method = _METHODS.get(raw := parser.get_method()) or raw.decode("ascii")
         version = parser.get_http_version()
         self._old = version == "1.0"
-        if not self._old and version != "1.1":
+        if version != "1.1" and not self._old:
             self._stop(f"HTTP/{version}", 0 if version == "0.9" else 505)
+        headers = self._headers = self._read_headers()
         host = headers.get("host")
-        if host is None:
-            if not self._old:
-                self._stop("no Host")
-        elif host != self._host:
-            if _HOST.fullmatch(host) is None:
-                self._stop("an invalid Host")
-            self._host = host
-        if "transfer-encoding" in headers:
-            self._look_at_coding(headers["transfer-encoding"])
-        forwarded_for = headers.get("x-forwarded-for")
-        if forwarded_for is not None:
-            self._address_now = self._address_of(forwarded_for)
+        if host != self._host:
+            self._look_at_host(host)
+        coding = headers.get("transfer-encoding")
+        self._chunked = coding is not None
+        if coding is not None:
+            self._look_at_coding(coding)
+        if "x-forwarded-for" in headers:
+            self._address_now = self._address_of(headers["x-forwarded-for"])
         self.state = BODY
-        length = headers.get("content-length", "0")
-        if parser.should_upgrade() and (self._chunked or int(length)):
+        self._continued = False
+        self._raw_bytes = 0
+        if self._body_bytes:
+            self._parts, self._body_bytes = [], 0
+        if parser.should_upgrade() and (self._chunked or int(headers.get("content-length", "0"))):
             # The parser takes what follows for the other protocol, of which there is none.
             self._stop("an upgrade with a body")
-        if len(length) > 6 and int(length) > limits.body_bytes and "expect" in headers:
+        if "expect" in headers and (
+            int(headers.get("content-length", "0")) > self._limits.body_bytes
+        ):
             self._too_large()
 
     def on_body(self, part: bytes) -> None:
@@ -226,6 +207,35 @@ class RequestReader:
 
     # --- Inside -------------------------------------------------------------------------------
 
+    def _read_headers(self) -> dict[str, str]:
+        """Return the headers; values of one that was sent twice are joined by a comma."""
+        limits, fields = self._limits, self._fields
+        if len(fields) > limits.headers:
+            self._stop(f"more than {limits.headers} headers", 431)
+        size = len(self._target)
+        headers: dict[str, str] = {}
+        for raw_name, raw_value in fields:
+            size += len(raw_name) + len(raw_value)
+            name = _names.get(raw_name) or _lower_case(raw_name)
+            value = raw_value.decode("utf-8", "replace").strip(" \t")
+            if name in headers:
+                if name in _SINGLE:
+                    self._stop(f"{name} more than once")
+                value = f"{headers[name]}, {value}"
+            headers[name] = value
+        if size > limits.head_bytes:
+            self._stop(f"a head of more than {limits.head_bytes} bytes", 431)
+        return headers
+
+    def _look_at_host(self, host: str | None) -> None:
+        if host is None:
+            if not self._old:
+                self._stop("no Host")
+        elif _HOST.fullmatch(host) is None:
+            self._stop("an invalid Host")
+        else:
+            self._host = host
+
     def _parse(self, data: bytes) -> None:
         assert self._parser is not None
         while data:
@@ -245,7 +255,6 @@ class RequestReader:
             self._stop("a transfer coding in HTTP/1.0")
         if coding.lower() != "chunked":
             self._stop("a transfer coding other than chunked", 501)
-        self._chunked = True
 
     def _bound_raw(self, size: int, state: int, begun: int) -> None:
         """Bound what the parser keeps or skips without telling: endless headers and chunks."""
@@ -274,15 +283,18 @@ class RequestReader:
             path.decode("ascii") or "/",
             query,
             self._headers,
-            b"".join(self._parts)[: self._limits.body_bytes],
+            b"".join(self._parts)[: self._limits.body_bytes] if self._body_bytes else b"",
             self._address_now,
             self._received_ns,
             0,
             too_large,
         )
-        exchange.broken = too_large
-        exchange.head_only = self._method == "HEAD"
-        exchange.old = self._old
+        if too_large:
+            exchange.broken = True
+        if self._method == "HEAD":
+            exchange.head_only = True
+        if self._old:
+            exchange.old = True
         return exchange
 
     def _too_large(self) -> NoReturn:

@@ -6,10 +6,14 @@ takes a case's bytes for something else answers a request too many, or one too f
 
 from typing import Final, NamedTuple
 
+from gateway.edges.http.limits import HttpLimits
+
 HOST: Final = b"Host: gate\r\n"
 GET: Final = b"GET /api/v3/ping HTTP/1.1\r\n" + HOST
 POST: Final = b"POST /api/v3/order HTTP/1.1\r\n" + HOST
 NEXT: Final = b"GET /api/v3/time HTTP/1.1\r\nHost: gate\r\n\r\n"
+HEADER_BYTES: Final = HttpLimits().head_bytes - len(b"/api/v3/pingHostgateA")
+"""Longest value of one header `A` behind `GET`."""
 CHUNKED: Final = b"Transfer-Encoding: chunked\r\n\r\n"
 
 
@@ -152,8 +156,8 @@ REFUSED: Final = (
     Refused("TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x07" * 200),
     # --- Bounds ---
     Refused("target too long", b"GET /" + b"a" * 8_190 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 414),
-    Refused("header too long", GET + b"A: " + b"b" * 8_190 + b"\r\n\r\n", 431),
-    Refused("name too long", GET + b"A" * 8_190 + b": b\r\n\r\n", 431),
+    Refused("header too long", GET + b"A: " + b"b" * (HEADER_BYTES + 1) + b"\r\n\r\n", 431),
+    Refused("name too long", GET + b"A" * (HEADER_BYTES + 1) + b": b\r\n\r\n", 431),
     Refused("too many headers", GET + b"A: b\r\n" * 100 + b"\r\n", 431),
     Refused("head too long", GET + (b"A: " + b"b" * 8_000 + b"\r\n") * 5 + b"\r\n", 431),
 )
@@ -185,7 +189,7 @@ TAKEN: Final = (
     Taken("letters beyond ASCII in a value", GET + b"A: \xc3\xa9\xff\r\n\r\n"),
     Taken("an empty value", GET + b"A:\r\n\r\n"),
     Taken("as many headers as are taken", GET + b"A: b\r\n" * 99 + b"\r\n"),
-    Taken("as long a header as is taken", GET + b"A: " + b"b" * 8_189 + b"\r\n\r\n"),
+    Taken("as long a header as is taken", GET + b"A: " + b"b" * HEADER_BYTES + b"\r\n\r\n"),
     Taken(
         "as long a target as is taken", b"GET /" + b"a" * 8_189 + b" HTTP/1.1\r\n" + HOST + b"\r\n"
     ),

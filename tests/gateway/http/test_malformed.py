@@ -93,7 +93,7 @@ def test_a_refusal_for_another_reason_keeps_its_status() -> None:
     async def scenario() -> None:
         core = RecordingCore()
         async with serving(core, dialect=Banning) as (_, port, _edge), client(port) as one:
-            one.send(GET + b"A: " + b"b" * 9_000 + b"\r\n\r\n")
+            one.send(GET + b"A: " + b"b" * 20_000 + b"\r\n\r\n")
             (answer,) = await one.answers()
             assert (answer.status, answer.body) == (418, b"banned")
 
