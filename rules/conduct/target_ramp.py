@@ -227,7 +227,9 @@ class TargetRamp(Rule):
         if not targets:
             return
         tape = self._tapes.of(take.symbol)
-        before_e8 = tape.last_e8 or last_price_e8(book.symbols[take.symbol])
+        # The book's last price is that of this take already.
+        before_e8 = tape.last_e8 or book.symbols[take.symbol].previous_close_e8
+        before_e8 = before_e8 or take.first_price_e8
         up_e8 = max(take.last_price_e8 - before_e8, 0)
         buys = self._buys.use(subject, now_ns, deque)
         while buys and (buys[0].now_ns <= now_ns - self._window_ns or len(buys) >= BUYS_MAX):

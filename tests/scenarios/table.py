@@ -44,6 +44,8 @@ class Expect(Row, frozen=True, kw_only=True):
     """Quantity executed in answer to the request."""
     canceled: tuple[str, ...] | None = None
     """Client order ids of what a cancel of all ended."""
+    told: tuple[str, ...] = ()
+    """`alerts`: what conduct rules told since the last such line: rule, who and severity."""
 
 
 class Step(Row, frozen=True, kw_only=True):
@@ -67,6 +69,10 @@ class Step(Row, frozen=True, kw_only=True):
         "ban",
         "disable_key",
         "disable_account",
+        "record_space",
+        "alerts",
+        "standing",
+        "case",
     ]
     times: int = 1
     # Who asks, and how it is proved.
@@ -107,6 +113,8 @@ class Account(Row, frozen=True, kw_only=True):
     """What is different about an account."""
 
     owner: str = ""
+    group: str = ""
+    """Owners with the same one are judged together."""
     tier: str = ""
     market_maker: bool = False
     funds: dict[str, str] = msgspec.field(default_factory=lambda: {"USDT": "1000000", "BTC": "100"})

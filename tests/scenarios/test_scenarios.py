@@ -24,7 +24,19 @@ from tests.scenarios.world import World, instant_ns, running
 SCENARIOS = read_scenarios()
 SECONDS = 30.0
 _OPERATORS = frozenset(
-    ("wait", "stop", "release", "symbol_state", "ban", "disable_key", "disable_account")
+    (
+        "wait",
+        "stop",
+        "release",
+        "symbol_state",
+        "ban",
+        "disable_key",
+        "disable_account",
+        "record_space",
+        "alerts",
+        "standing",
+        "case",
+    )
 )
 
 

@@ -11,6 +11,8 @@ import msgspec
 
 from gateway.admin import messages
 from gateway.admin.administration import Administration
+from gateway.admin.case_messages import CaseActRequest
+from gateway.admin.cases import CaseAdministration
 from gateway.app import Gate
 from gateway.clock import ManualClock
 from gateway.config import (
@@ -19,14 +21,26 @@ from gateway.config import (
     InstrumentConfig,
     KeyConfig,
     ListenConfig,
+    OwnerGroupConfig,
     RecordConfig,
 )
 from gateway.engine.embedded import EmbeddedEngine
+from rules.conduct_facts import STEP_NAMES
 from rules.decisions import ACCEPTED, Decision
 from rules.endpoints import Endpoint
-from rules.events import CommandResult, Event, Place
+from rules.events import CommandResult, Event, Place, RecordSpace
 from rules.units import decimal_e8, duration_ns
-from rules.values import AUTH_OK, CHANNEL_INTERNAL, GTC, LIMIT, NS_PER_SECOND, SIDE_NAMES
+from rules.values import (
+    AUTH_OK,
+    CHANNEL_INTERNAL,
+    DEFINE_GROUP,
+    DEFINE_OWNER,
+    GTC,
+    LIMIT,
+    NS_PER_SECOND,
+    SIDE_NAMES,
+    SPACE_NAMES,
+)
 from tests.scenarios.table import Account, Key, Scenario, Step
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -89,9 +103,15 @@ class World:
         core = gate.core
         core.listeners = (*core.listeners, self._recorded)
         self._administration = Administration(core, gate.decision_ids, gate.journal)
+        self._cases = CaseAdministration(core, gate.decision_ids)
+        self._told: list[str] = []
 
     def _recorded(self, seq: int, now_ns: int, event: Event, decision: Decision) -> None:
         self.decisions[seq] = event, decision
+        for alert in decision.alerts:
+            kind = DEFINE_OWNER if alert.interest > 0 else DEFINE_GROUP
+            who = self.gate.directory.name(kind, abs(alert.interest))
+            self._told.append(f"{alert.rule} {who} {alert.severity}")
         if isinstance(event, CommandResult):
             self.results[event.command_id] = event
 
@@ -131,6 +151,10 @@ class World:
             seconds = instant_ns(step.time) // NS_PER_SECOND
             ban = messages.BanRequest(address=step.subject, seconds=seconds, actor=ACTOR)
             await operator.ban(ban)
+        elif step.do in ("alerts", "standing", "case"):
+            await self._conduct(step)
+        elif step.do == "record_space":
+            self.gate.core.submit(RecordSpace(SPACE_NAMES.index(step.state), 0))
         elif step.do == "disable_key":
             known = directory.keys[key_name(step.subject)]
             self.gate.core.submit(msgspec.structs.replace(known, enabled=False))
@@ -138,6 +162,23 @@ class World:
             assert step.do == "disable_account", f"{step.do} is a client's request"
             account = directory.accounts[step.subject]
             self.gate.core.submit(msgspec.structs.replace(account, enabled=False))
+
+    async def _conduct(self, step: Step) -> None:
+        """Hold alerts and measures against what the line says, or decide the latest case."""
+        cases = self._cases.cases()
+        if step.do == "alerts":
+            told, self._told = tuple(self._told), []
+            assert told == step.expect.told, f"told: {told}"
+        elif step.do == "standing":
+            symbol = self.gate.directory.symbols[step.symbol].symbol
+            owner = self.gate.directory.known(DEFINE_OWNER, step.subject)
+            conduct = self.gate.core.book.conduct
+            found = conduct.standing(conduct.interest_of(owner), symbol)
+            step_found = STEP_NAMES[found.step if found is not None else 0]
+            assert step_found == step.state, f"{step.subject} stands at {step_found}"
+        else:
+            asked = {"case": cases.cases[0].case, "act": step.state, "note": "-", "actor": ACTOR}
+            await self._cases.act(msgspec.convert(asked, CaseActRequest))
 
     def make_market(self, scenario: Scenario) -> None:
         """Enter the market's orders through the core's door, from an address of their own."""
@@ -233,6 +274,19 @@ def config_of(scenario: Scenario, channel: str, folder: Path) -> Config:
                 funds=account.funds,
             )
             for name, account in accounts.items()
+        ),
+        owner_groups=tuple(
+            OwnerGroupConfig(
+                name=group,
+                owners=tuple(
+                    dict.fromkeys(
+                        account.owner or name
+                        for name, account in accounts.items()
+                        if account.group == group
+                    )
+                ),
+            )
+            for group in dict.fromkeys(one.group for one in accounts.values() if one.group)
         ),
         keys=tuple(
             KeyConfig(

@@ -80,7 +80,10 @@ def test_show_for_people() -> None:
     assert "    windows = 100 in 10s, 200,000 in 1d" in output
     assert "    source: Binance Spot API, faqs/order_count_decrement.md" in output
     assert "    reasons: ORDER_COUNT_LIMIT" in output
-    assert "off: conduct_standing, percent_price, min_notional, price_collar_period, resting_time" in output
+    assert (
+        "off: conduct_standing, percent_price, min_notional, price_collar_period, resting_time"
+        in output
+    )
     assert "instrument BTCUSDT" in output
 
 

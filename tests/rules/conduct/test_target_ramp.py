@@ -85,6 +85,14 @@ def test_the_rise_at_the_boundary(last: int, told: bool) -> None:
     assert bool(market.alerts) == told
 
 
+def test_the_first_trade_of_all_is_measured_from_the_previous_close() -> None:
+    """Before it there is no other price."""
+    market = Market(RULES)
+    market.rest(1, SELL, 1_050)
+    ramp(market)
+    assert [dict(alert.figures)["rise_e8"] for alert in market.alerts] == [3_000_000]
+
+
 def test_the_share_of_the_upticks_at_the_boundary() -> None:
     """Half of all steps upward are the owner's own, or a little less."""
     for strangers, told in ((1_030, True), (1_031, False)):
