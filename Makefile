@@ -34,8 +34,9 @@ check: $(DEV_STAMP) ## lint, formatting, types, architecture, currency of genera
 	$(BIN)/python tools/generate_docs.py --check
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
-bench: $(TEST_STAMP) ## measure what a decision costs
+bench: $(TEST_STAMP) ## measure what a decision and its record cost
 	$(BIN)/python -m tests.bench $(BENCH_OPTIONS)
+	$(BIN)/python -m tests.bench.record $(RECORD_BENCH_OPTIONS)
 
 soak: $(TEST_STAMP) ## run the long versions of tests
 	ORDERGATE_SOAK=1 $(BIN)/python -m pytest --timeout=3600 $(PYTEST_OPTIONS)

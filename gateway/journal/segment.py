@@ -93,6 +93,11 @@ class SegmentSupply:
         else:
             self._thread = thread
 
+    def wait(self) -> bool:
+        """Wait for a preparation under way; tell whether a segment is ready."""
+        self._wait()
+        return self._ready
+
     def discard(self) -> None:
         """Remove what was prepared and not taken; raises OSError."""
         self._wait()

@@ -173,6 +173,10 @@ class JournalWriter:
         """Why the record is in trouble, empty when it is not."""
         return self._supply.fault or self._manifest_fault
 
+    def prepared(self) -> bool:
+        """Wait until the next segment is made, and tell whether it could be."""
+        return self._supply.wait()
+
     @property
     def place(self) -> tuple[Path, int]:
         """Segment and offset at which the next record goes, if it fits there."""

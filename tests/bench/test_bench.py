@@ -1,8 +1,11 @@
 """The benchmark measures what it says: accepted decisions over a book of steady size."""
 
+from pathlib import Path
+
 from rules.decisions import REFUSED
 from tests.bench.__main__ import ACCEPTED_SHARE_MIN, measure
 from tests.bench.flow import Flow
+from tests.bench.record import measure as measure_records
 
 
 def test_every_row_is_measured() -> None:
@@ -33,3 +36,12 @@ def test_refusals_are_refused_where_they_should_be() -> None:
         decision = flow.apply(request)
         assert decision.verdict == REFUSED
         assert decision.breaches[0].rule == rule
+
+
+def test_every_way_of_recording_is_measured(tmp_path: Path) -> None:
+    """The journal's two durabilities stand beside SQLite's and logging, over the same records."""
+    rows = measure_records(records=300, synced=20, rounds=1, folder=tmp_path)
+    assert [one["records"] for one in rows] == [300, 300, 300, 300, 20, 300, 20, 300]
+    assert [one["survives"] for one in rows] == ["kill -9"] * 4 + ["power cut"] * 4
+    assert all(one["us_mean"] > 0 and one["bytes"] > 100 for one in rows)
+    assert list(tmp_path.iterdir()) == []

@@ -178,7 +178,7 @@ def test_disk_full(tmp_path: Path) -> None:
     disk = FullDisk()
     supply = SegmentSupply(run, 2048, disk)
     writer = JournalWriter(run, new_manifest("run", RULEBOOK, START_NS, 2048), supply)
-    supply._wait()
+    assert writer.prepared()
     assert writer.fault == ""
     disk.full = True
     seq = 0
@@ -208,7 +208,7 @@ def test_failed_preparation_shows_before_it_hurts(tmp_path: Path) -> None:
     disk.full_after = 1
     supply = SegmentSupply(run, 4096, disk)
     writer = JournalWriter(run, new_manifest("run", RULEBOOK, START_NS, 4096), supply)
-    supply._wait()
+    assert not writer.prepared()
     assert "No space left" in writer.fault
     writer.append(*sample(1))
     writer.close()
@@ -299,6 +299,7 @@ _SPECIAL: dict[str, object] = {
     "<class 'rules.events.Fill'>": _FILL,
     "tuple[rules.events.Fill, ...]": [_FILL, _FILL],
     "tuple[rules.events.Ended, ...]": [[1, 4, 3]],
+    "tuple[rules.events.RefusedShare, ...]": [[1, [[2001, 3]], 4, 5, 6, 7]],
     "tuple[tuple[int, int], ...]": [[1, 2], [3, 4]],
     "tuple[int, ...]": [7, 8],
 }
