@@ -1,6 +1,7 @@
 """`ordergate fees tariffs list|show` and `ordergate fees statement`: what cancelling costs."""
 
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -21,10 +22,16 @@ from gateway.admin.client import (
 from gateway.admin.conduct import SORTS
 from gateway.admin.messages import ConductAnswer
 from gateway.commands.common import console, errors, fail, print_json
+from gateway.commands.log_options import open_recorded
+from gateway.commands.log_recording import ActorOption
+from gateway.commands.progress import records_progress
 from gateway.fees.counts_file import CountsError, read_counts
+from gateway.fees.record_counts import RecordCounts
 from gateway.fees.statement import Statement, csv_text, make_statement, slabs_text, terms
+from gateway.journal import JournalError
 from gateway.tariffs import load_tariff, shipped_tariffs
 from rules.fees.tariff import Tariff, TariffError
+from rules.rulebook import RulebookError
 
 JsonOption = Annotated[bool, typer.Option("--json", help="The answer as JSON.")]
 NAME_HELP: Final = "Name of a shipped tariff, or path of a .toml file."
@@ -81,29 +88,72 @@ def show_command(
 
 
 def statement_command(
-    counts: Annotated[Path, typer.Option(help="CSV file of counts; docs/fees.md has its columns.")],
+    context: typer.Context,
+    data: Annotated[
+        Path | None, typer.Argument(help="Data directory, or the directory of one run.")
+    ] = None,
+    counts: Annotated[
+        Path | None, typer.Option(help="CSV file of counts; docs/fees.md has its columns.")
+    ] = None,
     tariff: Annotated[
-        list[str], typer.Option(help=f"{NAME_HELP} Give it again for each further tariff.")
-    ],
+        list[str] | None,
+        typer.Option(
+            help=f"{NAME_HELP} Give it again for each further one. From a record: those of its "
+            "rulebook unless given."
+        ),
+    ] = None,
+    owner: Annotated[str, typer.Option(help="One owner; from a record.")] = "",
+    since: Annotated[str, typer.Option("--from", help="First day; from a record.")] = "",
+    until: Annotated[str, typer.Option("--to", help="Last day; from a record.")] = "",
+    actor: ActorOption = "",
     json: JsonOption = False,
     csv: Annotated[bool, typer.Option("--csv", help="The lines as CSV.")] = False,
 ) -> None:
-    """Compute a statement of fees from a table of counts."""
+    """Compute a statement of fees from the record, or from a table of counts."""
     if json and csv:
         fail("--json and --csv exclude each other; give one of them")
-    names = list(dict.fromkeys(tariff))
-    tariffs = _load_all(names)
-    try:
-        with errors.status("computing the statement"):
-            statement = make_statement(tariffs, read_counts(counts, tariffs))
-    except CountsError as error:
-        fail(*error.errors)
+    if (data is None) == (counts is None):
+        fail("name a data directory, or a table of counts with --counts; one of them")
+    tariffs = _load_all(list(dict.fromkeys(tariff or ())))
+    if counts is not None:
+        statement = _from_counts(counts, tariffs)
+    else:
+        assert data is not None
+        for day in filter(None, (since, until)):
+            _check_day(day)
+        source = open_recorded(context, data, "", actor)
+        found = RecordCounts(tariffs or None)
+        try:
+            with records_progress("counting", source.records_expected(), quiet=json or csv) as seen:
+                found.take(source.runs, seen)
+        except RulebookError as error:
+            fail(*error.errors)
+        except (JournalError, ValueError) as error:
+            fail(str(error))
+        statement = found.statement(owner, since, until)
     if json:
         print_json(statement)
     elif csv:
-        sys.stdout.write(csv_text(statement))
+        sys.stdout.write(csv_text(statement, from_record=counts is None))
     else:
         _print_statement(statement)
+
+
+def _from_counts(counts: Path, tariffs: list[Tariff]) -> Statement:
+    if not tariffs:
+        fail("name a tariff with --tariff; `ordergate fees tariffs list` lists the shipped ones")
+    try:
+        with errors.status("computing the statement"):
+            return make_statement(tariffs, read_counts(counts, tariffs))
+    except CountsError as error:
+        fail(*error.errors)
+
+
+def _check_day(text: str) -> None:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        fail(f"`{text}` is not a day such as 2026-01-31")
 
 
 def meter_command(
@@ -195,6 +245,8 @@ def _lines_table(statement: Statement, tariff: str) -> Table:
                 parts.append(f"above the cap: -{line.cut_by_cap}")
             if line.relief:
                 parts.append(f"{line.relief}: -{line.waived}")
+            if line.state:
+                parts.append(f"{line.state}, records {line.records}")
             amount = f"{line.amount} {line.currency}"
             table.add_row(*names, line.period, measured, "\n".join(filter(None, parts)), amount)
     return table

@@ -6,7 +6,8 @@ the tariffs alone, so making it again gives the same bytes.
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 
@@ -25,7 +26,7 @@ class SlabPart(msgspec.Struct, frozen=True, kw_only=True):
     amount: str
 
 
-class StatementLine(msgspec.Struct, frozen=True, kw_only=True):
+class StatementLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one tariff charges one owner for one symbol, or for all, in one day or month."""
 
     tariff: str
@@ -49,6 +50,14 @@ class StatementLine(msgspec.Struct, frozen=True, kw_only=True):
     amount: str
     """What is charged."""
     currency: str
+    posted: str | None = None
+    """What stands posted in the record; None in a statement from counts."""
+    state: str = ""
+    """`posted`, `open` while the period runs, `due` when it has ended and is not posted so."""
+    acts: int = 0
+    """How many acts were counted."""
+    records: str = ""
+    """The records they are in, by number: `17,20-25`."""
 
 
 class Total(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +93,17 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
 
 def make_statement(tariffs: Sequence[Tariff], rows: Sequence[CountRow]) -> Statement:
     """Return what the tariffs charge for the counts; an owner who pays nothing has a total too."""
+    return statement_of(
+        tariffs, [(tariff, charge) for tariff in tariffs for charge in charges(tariff, rows)]
+    )
+
+
+def statement_of(
+    tariffs: Sequence[Tariff],
+    charged: Iterable[tuple[Tariff, Charge]],
+    about: Callable[[Tariff, Charge], Mapping[str, Any]] | None = None,
+) -> Statement:
+    """Return the statement of charges; `about` gives further fields of a line."""
     lines: list[StatementLine] = []
     totals_e8: dict[tuple[str, str], int] = {}
     sums_e8: dict[str, int] = {}
@@ -92,11 +112,15 @@ def make_statement(tariffs: Sequence[Tariff], rows: Sequence[CountRow]) -> State
         currency = tariff.file.currency
         sums_e8.setdefault(currency, 0)
         places[currency] = max(places.get(currency, 0), tariff.file.places)
-        for charge in charges(tariff, rows):
-            key = (charge.owner, currency)
-            totals_e8[key] = totals_e8.get(key, 0) + charge.amount_e8
-            sums_e8[currency] += charge.amount_e8
-            lines.append(_line(tariff, charge))
+    for tariff, charge in charged:
+        currency = tariff.file.currency
+        key = (charge.owner, currency)
+        totals_e8[key] = totals_e8.get(key, 0) + charge.amount_e8
+        sums_e8[currency] += charge.amount_e8
+        line = _line(tariff, charge)
+        if about is not None:
+            line = msgspec.structs.replace(line, **about(tariff, charge))
+        lines.append(line)
     return Statement(
         tariffs=[terms(tariff) for tariff in tariffs],
         lines=lines,
@@ -162,11 +186,19 @@ def slabs_text(line: StatementLine) -> str:
     return "; ".join(f"{part.slab}: {part.excess} = {part.amount}" for part in parts)
 
 
-def csv_text(statement: Statement) -> str:
+_OF_THE_RECORD: Final = ("posted", "state", "acts", "records")
+"""Columns that only a statement from the record has."""
+
+
+def csv_text(statement: Statement, from_record: bool = False) -> str:
     """Return the lines as CSV with a header; nothing is an empty cell, slabs are one text."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    columns = StatementLine.__struct_fields__
+    columns = [
+        column
+        for column in StatementLine.__struct_fields__
+        if from_record or column not in _OF_THE_RECORD
+    ]
     writer.writerow(columns)
     for line in statement.lines:
         cells = {column: getattr(line, column) for column in columns}

@@ -7,7 +7,7 @@ kill, a lost session, a halt, expiry, self-trade prevention, the rest of an IOC 
 of an order is how long it could be executed. What other channels do is not counted.
 """
 
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 from rules.book import Book, OpenOrder, SymbolFacts
 from rules.decisions import ACCEPTED, Decision, Posting, Usage, stored
@@ -39,11 +39,23 @@ SLICE_OWNERS: Final = 64
 """Owners whose fees one event posts."""
 
 
+class Traced(NamedTuple):
+    """One act as it was counted."""
+
+    owner: int
+    maker: bool
+    """Whether the account was a market maker's."""
+    symbol: int
+    at_ns: int
+    """The time it counts at: of an annulled trade, when that was made."""
+    act: Act
+
+
 class CancelFees(Rule):
     """Count what each owner does by the calendar of each tariff, and post what is due.
 
     It never refuses. Source: Directive 2014/65/EU (MiFID II) Art. 48(9), RTS 10; each tariff names
-    its own. `trace`, unless None, is given (owner, symbol, time, act) of everything counted.
+    its own. `trace`, unless None, is given everything that is counted.
     """
 
     name: ClassVar[str] = "cancel_fees"
@@ -85,7 +97,7 @@ class CancelFees(Rule):
         self._posts = clause.mode == "enforce"
         self._amends: dict[int, int] = {}
         """Age of the order at each amend in flight, by command."""
-        self.trace: list[tuple[int, int, int, Act]] | None = None
+        self.trace: list[Traced] | None = None
 
     # --- Counting -----------------------------------------------------------------------------
 
@@ -198,7 +210,7 @@ class CancelFees(Rule):
         for ledger in self._of_makers if flags & ACCOUNT_MARKET_MAKER else self._ledgers:
             ledger.add(owner, symbol, at_ns, act)
         if self.trace is not None:
-            self.trace.append((owner, symbol, at_ns, act))
+            self.trace.append(Traced(owner, bool(flags & ACCOUNT_MARKET_MAKER), symbol, at_ns, act))
 
     # --- Posting ------------------------------------------------------------------------------
 

@@ -22,6 +22,9 @@ extends = "eu-conduct"
 [rules.resting_time]
 mode = "off"
 
+[rules.price_collar]
+last_max_age = "48h"
+
 [rules.order_to_trade]
 max_number = "20"
 minimum_orders = 4
