@@ -14,7 +14,6 @@ from gateway.admin.cases import CaseAdministration
 from gateway.admin.key_registry import KeyRegistry
 from gateway.auth.authenticator import Authenticator
 from gateway.auth.keystore import KeyStore, KeyStoreError, find_sealing_key
-from gateway.carryover import CarryOver, carry_over
 from gateway.clock import Clock, ManualClock, SystemClock
 from gateway.config import Config
 from gateway.core import Core
@@ -39,12 +38,16 @@ from gateway.logview.subjects import Subjects
 from gateway.population import populate
 from gateway.recent_decisions import RecentDecisions
 from gateway.recording import Recording
+from gateway.recovery import Recovered, recover
+from gateway.record_space import LOOK_SECONDS, space_watch
 from gateway.rulebooks import load_rulebook
-from gateway.stub.exchange import MatchingExchange
+from gateway.snapshots import Snapshot, write_start
 from gateway.stub.market import DemoMarket
+from gateway.takeover import make_engine, settle_what_was_lost, take_over
 from gateway.telemetry import Telemetry
 from gateway.views import Views
-from rules.events import BalanceAdjusted, RunBegan
+from gateway.views.before import ViewsBefore
+from rules.events import RunBegan
 from rules.rulebook import Rulebook, RulebookError
 from rules.units import duration_ns
 
@@ -103,12 +106,22 @@ class Gate:
         self.rulebook = load_rulebook(config.rulebook)
         refuse_what_is_not_served(self.rulebook)
         self.clock: Clock = self._given_clock or _clock(config)
-        before = carry_over(data)
+        seen = ViewsBefore()
+        before = recover(data, seen.begin, seen.on_record)
         await self._wait_for_clock(before.last_ns)
-        self._open_stores(data)
+        start = self._open_stores(data, before)
         # Numbers of names are given through the core's door, and the core needs the engine first.
-        self.directory = Directory(lambda event: self.core.submit(event))
-        self.engine = self._make_engine()
+        self.directory = Directory(
+            lambda event: self.core.submit(event), config.record.addresses_max
+        )
+        self.engine = make_engine(
+            config,
+            self.rulebook,
+            self.clock.now_ns,
+            self.directory,
+            lambda: self.core.book,
+            before,
+        )
         self.core = Core(
             self.rulebook,
             self.clock,
@@ -116,8 +129,10 @@ class Gate:
             self.engine,
             duration_ns(config.engine.deadline),
             self.directory,
+            config.record.refusals_per_second,
         )
-        self.views = Views(self.core, self.engine, config.seed_history)
+        take_over(self.core, self.engine, start, before.first_seq)
+        self.views = Views(self.core, self.engine, config.seed_history, seen.views)
         self.telemetry = Telemetry(config.telemetry.otlp_endpoint)
         self._closers.append(self.telemetry.close)
         self.decisions = RecentDecisions(self.journal)
@@ -131,15 +146,16 @@ class Gate:
         self.core.outbox.later = asyncio.get_running_loop().call_soon
         self.engine.start(self.core.submit, self.views.market)
         self._closers.append(self._close_engine)
-        self._begin_with(before)
+        settle_what_was_lost(self.core, self.engine, before)
         populate(self.core, self.engine, self.keystore, config)
         self.ladder_acts.catch_up()
         if isinstance(self.engine, RemoteEngine):
             await self._wait_for_engine(self.engine)
         # Everything that is taken over is recorded now: the next run may start from this one.
-        self.core.submit(RunBegan(before.run, before.next_order_id))
+        self.core.submit(RunBegan(before.previous, self.core.book.next_order_id))
         self._closers.append(self.core.flush)
         self._closers.append(self.core.close)
+        self.space = space_watch(self.core, config.record)
         self._timers()
         if config.demo_market:
             self.market = DemoMarket(self.core, self.core.directory, self.engine, config.seed)
@@ -153,7 +169,8 @@ class Gate:
         gc.collect()
         gc.freeze()
 
-    def _open_stores(self, data: Path) -> None:
+    def _open_stores(self, data: Path, before: Recovered) -> Snapshot | None:
+        """Open the key store and the record; return what the run begins with, as recorded."""
         config = self.config
         keystore_path = data / KEYSTORE_FILE
         self.keystore = KeyStore(keystore_path, find_sealing_key(keystore_path, os.environ))
@@ -163,12 +180,17 @@ class Gate:
             self.rulebook,
             self.clock.now_ns(),
             asyncio.get_running_loop().call_soon_threadsafe,
+            first_seq=before.first_seq,
+            previous=before.previous,
             disk=self._disk,
         )
         self.journal = self.recording.journal
         self._closers.append(self.recording.close)
-        # Sequence numbers begin anew with every run; with the run in them, ids don't.
         self.decision_ids = DecisionIds(_decision_key(data), self.journal.directory.name)
+        if before.replica is None:
+            return None
+        snapshot = before.replica.snapshot(before.previous)
+        return write_start(self.journal.directory, snapshot, self._disk)
 
     async def _wait_for_clock(self, last_ns: int) -> None:
         """Wait for a clock that is a little behind the last record; refuse when it is far."""
@@ -183,49 +205,6 @@ class Gate:
             return
         while (behind_ns := last_ns - self.clock.now_ns()) > 0:
             await asyncio.sleep(behind_ns / 1e9)
-
-    def _make_engine(self) -> EmbeddedEngine | RemoteEngine:
-        def lot_step_e8(symbol_name: str) -> int:
-            return self.rulebook.filters(symbol_name).step_e8 or 1
-
-        address = self.config.engine.address
-        if not address:
-            # Lures are measured by the ten best levels.
-            levels = 10 if self.rulebook.clauses.fictitious_bids.mode != "off" else 0
-            return EmbeddedEngine(
-                MatchingExchange(),
-                self.clock.now_ns,
-                lot_step_e8=lot_step_e8,
-                levels=levels,
-            )
-        return RemoteEngine(
-            address,
-            self.directory,
-            self.clock.now_ns,
-            balances=lambda: (
-                (account, asset, balance.total_e8)
-                for (account, asset), balance in self.core.book.balances.items()
-            ),
-            lot_step_e8=lot_step_e8,
-        )
-
-    def _begin_with(self, before: CarryOver) -> None:
-        for event in before.events:
-            self.core.submit(event)
-        for account, asset, total_e8 in before.balances:
-            if isinstance(self.engine, EmbeddedEngine):
-                self.engine.deposit(account, asset, total_e8, "balance of the run before")
-            else:
-                self.core.submit(
-                    BalanceAdjusted(
-                        self.core.book.engine_seq,
-                        self.core.now_ns(),
-                        account,
-                        asset,
-                        total_e8,
-                        "balance of the run before",
-                    )
-                )
 
     async def _wait_for_engine(self, engine: RemoteEngine) -> None:
         try:
@@ -266,6 +245,21 @@ class Gate:
             "fees_to_post",
             "owners whose fees wait to be posted",
             lambda: self.fee_poster.backlog(),
+        )
+        self.telemetry.gauge(
+            "counted_refusals",
+            "refusals that were counted and not recorded one by one",
+            lambda: core.refusals.counted,
+        )
+        self.telemetry.gauge(
+            "record_free_bytes",
+            "room on the disk of the record",
+            lambda: self.space.free_bytes,
+        )
+        self.telemetry.gauge(
+            "record_space",
+            "0 ample, 1 queries are shed, 2 new orders too",
+            lambda: self.space.space,
         )
         self.telemetry.gauge(
             "rule_faults", "rules that raised and refused the request", lambda: core.pipeline.faults
@@ -341,6 +335,7 @@ class Gate:
         self._closers.append(self._stop_timers)
         self._every(TICK_SECONDS, self._tick)
         self._every(1.0, self._follow_clock)
+        self._every(LOOK_SECONDS, self.space.look)
         self.fee_poster = FeePoster(self.core)
         self._every(1.0, self.fee_poster.post)
         if self.config.listen.spin:

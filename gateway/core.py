@@ -8,9 +8,9 @@ the whole path of an order is one synchronous drain, without task, future or awa
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from gateway.clock import Clock
 from gateway.directory import Directory
@@ -94,6 +94,7 @@ class Core:
         self.refusals = Refusals(
             self.pipeline, self._process, self.outbox.answer, recorded_refusals
         )
+        self.directory.may_define = lambda: self.refusals.may_define(self.now_ns())
         self._clock = clock
         self._record = Record(recorder)
         self._withheld: dict[int, Held] = {}
@@ -129,6 +130,21 @@ class Core:
             commit.appended(self.seq)
             if not commit.flush(stall_ns / NS_PER_SECOND) and not self.record_fault:
                 self._record_lost("the disk has not confirmed the beginning of the run")
+
+    def take_over(
+        self, state: dict[str, Any] | None, definitions: Iterable[Event], first_seq: int
+    ) -> None:
+        """Begin where another run ended, with record `first_seq`; called before anything else.
+
+        `state` is what its `Pipeline.state` returned, None when there was no such run. The cancels
+        of its kills are taken up as soon as the engine is there. Raises StateError.
+        """
+        if state is not None:
+            self.pipeline.restore(state)
+        for definition in definitions:
+            self.directory.on_event(definition)
+        self.seq = self.book.current_seq = first_seq - 1
+        self.outbox.take_over(first_seq)
 
     def now_ns(self) -> int:
         """Return core time, UTC in nanoseconds."""

@@ -110,6 +110,15 @@ class Outbox:
         """Number of commands without an answer."""
         return len(self._waiting) + len(self._expired)
 
+    def take_over(self, origin_seq: int) -> None:
+        """Take up the kills of the run before: what is left in their scopes is cancelled.
+
+        `origin_seq` is named as what asked for the cancels. They begin when the engine is there.
+        """
+        for (scope, subject), state in self._book.states.items():
+            if state == STATE_KILLED:
+                self._kills[scope, subject] = _kill(scope, subject, origin_seq)
+
     def due(self, now_ns: int) -> Event | None:
         """Return the next event that time has brought, None when there is none.
 
@@ -293,9 +302,7 @@ class Outbox:
         """Have the orders of a scope cancelled that was KILLED, then answer."""
         scope = (event.scope, event.subject)
         if event.state == STATE_KILLED:
-            symbol = event.subject if event.scope == SCOPE_SYMBOL else 0
-            kill = BulkCancel(event.scope, event.subject, symbol, CAUSE_KILL, seq)
-            self._kills[scope] = kill
+            kill = self._kills[scope] = _kill(event.scope, event.subject, seq)
             self._begin(Sweep(kill, Outcome(seq, now_ns, event, decision), reply))
             return
         self._kills.pop(scope, None)
@@ -334,6 +341,12 @@ class Outbox:
     def _killed(self, order: OpenOrder) -> bool:
         state, _, _ = self._book.stop_state(order.owner, order.account, order.key, order.symbol)
         return state == STATE_KILLED
+
+
+def _kill(scope: int, subject: int, origin_seq: int) -> BulkCancel:
+    """Return what cancels the orders of a KILLED scope."""
+    symbol = subject if scope == SCOPE_SYMBOL else 0
+    return BulkCancel(scope, subject, symbol, CAUSE_KILL, origin_seq)
 
 
 def _at_once(act: Callable[[], None]) -> None:

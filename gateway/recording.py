@@ -10,7 +10,7 @@ from gateway.data_lock import DataLock
 from gateway.journal.commit import CallSoon, GroupCommit
 from gateway.journal.disk import REAL_DISK, Disk
 from gateway.journal.errors import JournalError
-from gateway.journal.manifest import Durability
+from gateway.journal.manifest import EMBEDDED, Durability
 from gateway.journal.reserve import reserve_root
 from gateway.journal.reserve_writer import ReserveJournal
 from gateway.journal.writer import start_run
@@ -55,6 +55,7 @@ class Recording:
         call_soon: CallSoon,
         *,
         first_seq: int = 1,
+        previous: str = "",
         disk: Disk = REAL_DISK,
     ) -> None:
         record = config.record
@@ -75,6 +76,8 @@ class Recording:
                 first_seq=first_seq,
                 disk=disk,
                 reserve=root,
+                previous=previous,
+                engine="" if config.engine.address else EMBEDDED,
             )
             if root is not None:
                 self._reserve = ReserveJournal(root, self.journal, record.reserve_bytes, call_soon)

@@ -123,6 +123,7 @@ def book_state(book: Book) -> dict[str, Any]:
             [scope, subject, state, *book.state_notes[scope, subject]]
             for (scope, subject), state in book.states.items()
         ],
+        "conduct": book.conduct.state(),
         "orders": [order_state(order) for order in book.orders.values()],
         # Where a client id was used twice, only the later order is found by it.
         "unnamed": [
@@ -152,6 +153,8 @@ def restore_book(book: Book, state: dict[str, Any], rulebook: Rulebook) -> None:
     for scope, subject, stop_state, note, actor, since_ns in state["states"]:
         book.states[scope, subject] = stop_state
         book.state_notes[scope, subject] = (note, actor, since_ns)
+    if "conduct" in state:
+        book.conduct.restore(state["conduct"])
     unnamed = frozenset(state["unnamed"])
     for values in state["orders"]:
         order = restored_order(values)

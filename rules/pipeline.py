@@ -198,6 +198,11 @@ class Pipeline:
                         f"{type(error).__name__}: {error}"
                     ) from error
 
+    @property
+    def in_flight(self) -> tuple[int, ...]:
+        """The commands the engine has not answered, oldest first."""
+        return tuple(self.booking.settlement.pending)
+
     def usage(self, rule_name: str, scope: int, subject: int, now_ns: int) -> tuple[Usage, ...]:
         """Return the use of each limit one rule keeps for a subject, empty when it is off."""
         rule = self._by_name.get(rule_name)

@@ -45,7 +45,9 @@ class EmbeddedEngine:
         faults: Faults | None = None,
         lot_step_e8: Callable[[str], int] = _unit,
         levels: int = 0,
+        owed: tuple[Report, ...] = (),
     ) -> None:
+        """Take an exchange; `owed` are reports of it that were never handed on."""
         self.exchange = exchange
         self.faults = faults
         self.connected = False
@@ -56,7 +58,7 @@ class EmbeddedEngine:
         self._market_data: MarketDataListener | None = None
         self._shown_trade_id = exchange.last_trade_id
         self._late: list[tuple[int, CommandResult]] = []
-        self._held: list[Report] = []
+        self._held: list[Report] = list(owed)
         self._reconnect_ns = 0
 
     def start(self, sink: EventSink, market_data: MarketDataListener) -> None:

@@ -5,7 +5,6 @@ after it (the next start stands on them), what cannot be read, and what a snapsh
 needed goes on from. A run that is deleted leaves its manifest and a tombstone with all digests.
 """
 
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -31,13 +30,12 @@ from gateway.journal.repair import close_abandoned
 from gateway.journal.reserve import find_reserve
 from gateway.journal.seal import read_signature, signature_path
 from gateway.journal.segment import segment_numbers
+from gateway.journal.snapshot_file import START_SNAPSHOT, read_snapshot_file, snapshot_seqs
 from gateway.journal.tombstone import Deletion, Tombstone, read_tombstone, write_tombstone
 from rules.events import Define, DefineAccount, RunBegan
 from rules.units import duration_ns
 from rules.values import DEFINE_OWNER, INT63_MAX
 
-START_SNAPSHOT: Final = "start.snapshot"
-_SNAPSHOT_NAME: Final = re.compile(r"([0-9]{1,19})\.snapshot")
 SNAPSHOTS_KEPT: Final = 2
 """Newest snapshots of a run whose tails stay whole: a start that can't use one takes the other."""
 
@@ -261,14 +259,8 @@ def _deletable(run: Run, whole: bool, before_ns: int) -> list[SealedSegment]:
 
 def _needed_seq(run: Run) -> int:
     """Return the first record that a snapshot which may be needed goes on from, or 0 for all."""
-    seqs = sorted(seq for seq, _ in _snapshots(run))
+    seqs = sorted(seq for seq, _ in snapshot_seqs(run.path))
     return seqs[-SNAPSHOTS_KEPT] + 1 if len(seqs) >= SNAPSHOTS_KEPT else 0
-
-
-def _snapshots(run: Run) -> list[tuple[int, Path]]:
-    """Return the snapshots made while the run went on, with the last record each one has in it."""
-    matches = ((_SNAPSHOT_NAME.fullmatch(path.name), path) for path in run.path.iterdir())
-    return [(int(match[1]), path) for match, path in matches if match]
 
 
 def _doomed(run: Run, whole: bool, before_ns: int) -> list[Path]:
@@ -287,7 +279,7 @@ def _doomed(run: Run, whole: bool, before_ns: int) -> list[Path]:
         return found + [path for path in _files(run) if path not in found]
     if segments:
         last_seq = segments[-1].last_seq
-        found += [path for seq, path in _snapshots(run) if seq < last_seq]
+        found += [path for seq, path in snapshot_seqs(run.path) if seq < last_seq]
         if (run.path / START_SNAPSHOT).exists():
             found.append(run.path / START_SNAPSHOT)
     return found
@@ -345,7 +337,7 @@ def _mentions(run: Run, owner: str, account: str) -> bool:
 
     What a run took over is in the snapshot it begins with, or in the oldest that is left.
     """
-    snapshots = [run.path / START_SNAPSHOT, *(path for _, path in sorted(_snapshots(run)))]
+    snapshots = [run.path / START_SNAPSHOT, *(path for _, path in snapshot_seqs(run.path))]
     first = next((path for path in snapshots if path.exists()), None)
     if first is not None and _snapshot_has(first, owner or account):
         return True
@@ -365,7 +357,7 @@ def _mentions(run: Run, owner: str, account: str) -> bool:
 def _snapshot_has(path: Path, name: str) -> bool:
     """Tell whether a text stands anywhere in a snapshot, whatever it means there."""
     try:
-        waiting: list[Any] = [msgspec.msgpack.decode(path.read_bytes())]
+        waiting: list[Any] = [msgspec.msgpack.decode(read_snapshot_file(path))]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise JournalUnreadableError(f"{path}: {error}") from None
     while waiting:

@@ -87,6 +87,14 @@ class Ledger:
         """Return the sum of all deposits less withdrawals, which `total_e8` must equal."""
         return self._supply.get(asset, 0)
 
+    def put_supply(self, asset: int, amount_e8: int) -> None:
+        """Put back the supply of an asset as it was stored."""
+        self._supply[asset] = amount_e8
+
+    def assets(self) -> tuple[int, ...]:
+        """Return the assets that were ever deposited."""
+        return tuple(self._supply)
+
     def all_holdings(self) -> Iterator[tuple[int, int, int, int]]:
         """Yield (account, asset, free, locked) of every holding."""
         for (account, asset), holding in self.holdings.items():

@@ -316,6 +316,29 @@ class MatchingExchange:
         self._tape.market_order(order, CANCELED, now_ns)
         return self._tape.take()
 
+    # --- What can be stored ---------------------------------------------------------------
+
+    def parts(
+        self,
+    ) -> tuple[dict[int, SymbolBook], dict[int, StubOrder], Ledger, Tape, SeenOrders, int]:
+        """Return what the exchange consists of, for `gateway.stub.exchange_state`."""
+        return (
+            self._books,
+            self._orders,
+            self.ledger,
+            self._tape,
+            self._seen,
+            self._next_foreign_id,
+        )
+
+    def number_foreign_from(self, order_id: int) -> None:
+        """Give the next order of another channel this number."""
+        self._next_foreign_id = order_id
+
+    def number_trades_from(self, trade_id: int) -> None:
+        """Give the next trade this number."""
+        self._tape.last_trade_id = trade_id - 1
+
     # --- What can be looked up ------------------------------------------------------------
 
     @property

@@ -162,7 +162,9 @@ class DemoMarket:
         self._top_up_ns = now_ns + TOP_UP_NS
         for market in self._markets:
             for maker in market.makers:
-                for _ in range(LEVELS):
+                # Quotes of the run before are still there.
+                quoted = len(self._core.book.open_orders(maker.account, market.symbol)) // 2
+                for _ in range(LEVELS - quoted):
                     self._quote(market, maker, now_ns)
 
     def step(self, now_ns: int) -> None:

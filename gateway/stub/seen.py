@@ -57,3 +57,18 @@ class SeenOrders:
         self.tombstones[order_id] = None
         if len(self.tombstones) > self._tombstones_max:
             self.tombstones.popitem(last=False)
+
+    def ring(self) -> bytes:
+        """Return the bytes of accepted ids, for a snapshot."""
+        return bytes(self._ring)
+
+    def restore(self, highest: int, ring: bytes, tombstones: list[int]) -> None:
+        """Put back what was stored; `ring` must have been stored by the same layout.
+
+        Raises ValueError when it was not.
+        """
+        if len(ring) != IDS_REMEMBERED:
+            raise ValueError(f"a ring of {len(ring)} order ids; {IDS_REMEMBERED} are kept here")
+        self.highest = highest
+        self._ring = bytearray(ring)
+        self.tombstones = OrderedDict.fromkeys(tombstones)

@@ -109,6 +109,10 @@ class Tape:
         self.last_trade_id = entry.trade_id
         self._trades.append(entry)
 
+    def kept(self) -> tuple[TradeEntry, ...]:
+        """Return the trades that are still kept, oldest first."""
+        return tuple(self._trades)
+
     def find_trade(self, trade_id: int) -> TradeEntry | None:
         """Return a trade that is still kept."""
         if not self._trades:

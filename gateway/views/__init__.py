@@ -23,9 +23,16 @@ class Views:
     with generated candles up to its starting price (`gateway.views.history`).
     """
 
-    def __init__(self, core: ViewedCore, engine: EnginePort, seed_history: bool = True) -> None:
-        self.trades = TradesView()
-        self.orders = OrdersView(core, self.trades)
+    def __init__(
+        self,
+        core: ViewedCore,
+        engine: EnginePort,
+        seed_history: bool = True,
+        before: "tuple[OrdersView, TradesView] | None" = None,
+    ) -> None:
+        """Begin with what was seen `before`, in the run that is continued."""
+        self.orders, self.trades = before or _nothing_before(core)
+        self.orders.follow(core)
         self.balances = BalancesView(core)
         self.klines = KlinesView(core, seed_history)
         self.market = MarketView(core, engine, self.klines)
@@ -36,6 +43,11 @@ class Views:
             self.klines.define(event, now_ns)
         else:
             self.orders.on_record(seq, now_ns, event, decision)
+
+
+def _nothing_before(core: ViewedCore) -> tuple[OrdersView, TradesView]:
+    trades = TradesView()
+    return OrdersView(core, trades), trades
 
 
 __all__ = [

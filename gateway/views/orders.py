@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.views.source import ViewedCore
 from gateway.views.trades import AccountTrade, TradesView
+from rules.book import Book
 from rules.decisions import ACCEPTED, Decision
 from rules.events import (
     Amend,
@@ -150,6 +151,40 @@ class OrdersView:
             Deadline: self._deadline,
             EngineSession: self._session,
         }
+
+    def take_over(self, book: Book) -> None:
+        """Take up the open orders of the run before, as far as the book knows them."""
+        for order in book.orders.values():
+            view = OrderView(
+                order_id=order.order_id,
+                client_order_id=order.client_order_id,
+                account=order.account,
+                symbol=order.symbol,
+                side=order.side,
+                order_type=order.order_type,
+                time_in_force=order.time_in_force,
+                price_e8=order.price_e8,
+                quantity_e8=order.quantity_e8,
+                quote_quantity_e8=order.quote_quantity_e8,
+                time_ns=order.accepted_ns,
+                update_ns=order.live_ns or order.accepted_ns,
+                key=order.key,
+                stp_mode=book.symbols[order.symbol].filters.default_stp_mode,
+                flags=order.flags,
+                status=order.status,
+                executed_e8=order.filled_e8,
+                quote_executed_e8=order.quote_filled_e8,
+                working_ns=order.live_ns,
+                fills=1 if order.filled_e8 else 0,
+                unknown=order.unknown,
+            )
+            self._add(view)
+            if not order.live:
+                self._remember(order.command_id, _Command(0, placed=order.order_id))
+
+    def follow(self, core: ViewedCore) -> None:
+        """Follow another core from here on, whose book has the same orders."""
+        self._core = core
 
     # --- Queries ------------------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ def removed(plan: RetentionPlan) -> list[str]:
 
 def snapshot(text: str) -> bytes:
     """Return something that has a text in it as a snapshot has."""
-    return msgspec.msgpack.encode(["run", 7, [["D", 2, 1, text]], {"book": None}])
+    return packed(msgspec.msgpack.encode(["run", 7, [["D", 2, 1, text]], {"book": None}]))
 
 
 def test_age_at_its_boundary(tmp_path: Path) -> None:

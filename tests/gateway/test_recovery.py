@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +11,27 @@ import pytest
 from gateway.admin.key_registry import KeyRegistry
 from gateway.admin.messages import CreateKeyRequest, RevokeKeyRequest
 from gateway.app import Gate, StartError
-from gateway.carryover import NOTHING, carry_over
 from gateway.clock import wall_ns
 from gateway.config import EngineConfig, InstrumentConfig
 from gateway.engine.server import EngineServer
 from gateway.engine.venue import Venue
-from gateway.journal import JournalError, latest_run, start_run
+from gateway.journal import JournalError, latest_run, read_run, runs, start_run
 from gateway.journal.manifest import MANIFEST_NAME
+from gateway.journal.snapshot_file import snapshot_name
+from gateway.recovery import SEQ_GAP, Recovered, follow, recover
+from gateway.replica import Replica
 from gateway.rulebooks import load_rulebook
+from gateway.snapshots import write_snapshot
+from rules.book_state import order_state
 from rules.decisions import NOTED_DECISION
-from rules.events import Define, SetState, SetSymbolState
+from rules.events import ClearBan, Define, SetState, SetSymbolState
 from rules.values import (
     DEFINE_OWNER,
     NS_PER_SECOND,
     SCOPE_ACCOUNT,
+    SCOPE_IP,
     SCOPE_SYMBOL,
+    STATE_ACTIVE,
     STATE_CANCEL_ONLY,
     STATE_KILLED,
     SYMBOL_HALT,
@@ -34,43 +41,110 @@ from tests.gateway.gate_world import Client, config, running
 
 
 def test_nothing_comes_from_nothing(tmp_path: Path) -> None:
-    """A new data directory begins with order 1 and no one."""
-    assert carry_over(tmp_path) == NOTHING
+    """A new data directory begins with record 1 and no one."""
+    assert recover(tmp_path) == Recovered("", None, 1, 0, 0)
 
 
 def test_a_restart(tmp_path: Path) -> None:
-    """Balances, stops, states and numbers stay; orders are gone and order ids go on."""
+    """Orders, balances, stops, states and numbers stay, at the gate, the engine and in queries."""
 
-    async def first() -> tuple[dict[str, Any], int]:
+    async def first() -> tuple[dict[str, Any], dict[str, Any], int]:
         async with running(config(tmp_path)) as gate:
             core, alice, bob = gate.core, Client(gate), Client(gate, "bob")
             await alice.place(60_000)
             sold = await bob.place(60_000, side="SELL")
             assert sold.body["status"] == "FILLED"
-            resting = await alice.place(50_000)
+            resting = await alice.place(50_000, newClientOrderId="stays")
             core.submit(SetState(SCOPE_ACCOUNT, 2, STATE_CANCEL_ONLY, "a note", "an operator"))
             core.submit(SetState(SCOPE_SYMBOL, 1, STATE_KILLED, "all of it", "an operator"))
             core.submit(SetState(SCOPE_SYMBOL, 1, 0, "enough", "an operator"))
+            assert resting.body["orderId"] not in core.book.orders
+            kept = await alice.place(59_001, newClientOrderId="kept")
             core.submit(SetSymbolState(1, SYMBOL_HALT, "news", "an operator"))
-            return facts(gate), resting.body["orderId"]
+            shown = await alice.ask("GET", "/api/v3/order", symbol="BTCUSDT", orderId=3)
+            return facts(gate), shown.body, kept.body["orderId"]
 
-    async def second(last_order: int) -> dict[str, Any]:
+    async def second(last_order: int, shown: dict[str, Any]) -> dict[str, Any]:
         async with running(config(tmp_path)) as gate:
-            found = facts(gate)
-            assert gate.core.book.orders == {}
-            assert (await Client(gate).balance("BTC")) == ("1000.00099900", "0.00000000")
-            assert (await Client(gate).balance("USDT"))[1] == "0.00000000"
-            halted = await Client(gate).place()
-            assert halted.status == 400
+            found, alice = facts(gate), Client(gate)
+            asked = await alice.ask("GET", "/api/v3/order", symbol="BTCUSDT", orderId=3)
+            assert asked.body == shown
+            assert (await alice.balance("USDT"))[1] == "59.00100000"
+            assert (await alice.place()).status == 400
             gate.core.submit(SetSymbolState(1, SYMBOL_TRADING, "over", "an operator"))
-            stopped = await Client(gate, "bob").place()
-            assert stopped.status == 400
-            placed = await Client(gate).place()
-            assert placed.body["orderId"] == last_order + 1
+            assert (await Client(gate, "bob").place()).status == 400
+            gate.core.submit(SetState(SCOPE_ACCOUNT, 2, STATE_ACTIVE, "enough", "an operator"))
+            # The order of the run before is matched first: it came first.
+            behind = await alice.place(59_001)
+            assert behind.body["orderId"] == last_order + 1
+            sold = await Client(gate, "bob").place(59_001, side="SELL")
+            assert sold.body["status"] == "FILLED"
+            assert list(gate.core.book.orders) == [behind.body["orderId"]]
             return found
 
-    before, last_order = asyncio.run(first())
-    assert asyncio.run(second(last_order)) == before
+    before, shown, last_order = asyncio.run(first())
+    assert asyncio.run(second(last_order, shown)) == before
+    assert_decided_again(tmp_path)
+
+
+def assert_decided_again(data: Path) -> None:
+    """Every run of a data directory is decided the same again, from what it began with."""
+    found = runs(data)
+    for run in found:
+        replica = Replica.at_start(run)
+        for record in read_run(run.path, run.manifest.first_seq):
+            replica.take(record)
+            assert replica.differences == 0, record
+    for run, later in pairwise(found):
+        assert later.manifest.previous == run.path.name
+        last = max(record.seq for record in read_run(run.path, run.manifest.first_seq))
+        assert later.manifest.first_seq > last
+
+
+def test_limits_go_on(tmp_path: Path) -> None:
+    """What was used of order counts, weights and a ban is used after the restart too."""
+    rulebook = tmp_path / "small.toml"
+    rulebook.write_text(SMALL)
+    configured = config(tmp_path / "data", rulebook=str(rulebook))
+
+    async def used(gate: Gate) -> list[tuple[int, ...]]:
+        now_ns = gate.core.now_ns()
+        return [
+            (usage.limit, usage.used)
+            for rule, scope in (("order_count", SCOPE_ACCOUNT), ("request_weight", SCOPE_IP))
+            for usage in gate.core.pipeline.usage(rule, scope, 1, now_ns)
+        ]
+
+    async def first() -> list[tuple[int, ...]]:
+        async with running(configured) as gate:
+            for _ in range(2):
+                assert (await Client(gate).place()).status == 200
+            gate.core.submit(ClearBan(77, gate.core.now_ns() + 60 * NS_PER_SECOND, "an operator"))
+            return await used(gate)
+
+    async def second() -> list[tuple[int, ...]]:
+        async with running(configured) as gate:
+            found = await used(gate)
+            assert (await Client(gate).place()).status == 200
+            refused = await Client(gate).place()
+            assert (refused.status, refused.body["code"]) == (429, -1015)
+            ladder = gate.core.pipeline.rule("ban_ladder")
+            assert ladder is not None
+            assert ladder.usage(SCOPE_IP, 77, gate.core.book, gate.core.now_ns())[0].used
+            return found
+
+    assert asyncio.run(first()) == asyncio.run(second())
+    assert_decided_again(tmp_path / "data")
+
+
+SMALL = """
+name = "small"
+revision = "1"
+extends = "bench"
+
+[rules.order_count]
+windows = [{ interval = "1d", limit = 3 }]
+"""
 
 
 def facts(gate: Gate) -> dict[str, Any]:
@@ -88,6 +162,7 @@ def facts(gate: Gate) -> dict[str, Any]:
         "notes": {scope: note[:2] for scope, note in book.state_notes.items()},
         "symbols": {number: facts.state for number, facts in book.symbols.items()},
         "addresses": dict(book.addresses),
+        "orders": [order_state(order) for order in book.orders.values()],
         "engine": {
             (account, asset): free_e8 + locked_e8
             for account, asset, free_e8, locked_e8 in gate.engine.exchange.ledger.all_holdings()  # type: ignore[union-attr]
@@ -149,24 +224,8 @@ def test_a_changed_configuration(tmp_path: Path) -> None:
     assert asyncio.run(second(instruments=())) == (SYMBOL_HALT, 500, 2)
 
 
-def test_decision_ids_are_of_one_run(tmp_path: Path) -> None:
-    """Sequence numbers begin anew, but an id of the run before is nobody's in this one."""
-
-    async def once(earlier: str = "") -> str:
-        async with running(config(tmp_path)) as gate:
-            alice = Client(gate)
-            if earlier:
-                told = await alice.ask("GET", f"/ordergate/v1/decisions/{earlier}")
-                assert told.status == 404
-            decision: str = (await alice.place()).headers["X-OrderGate-Decision"]
-            return decision
-
-    first = asyncio.run(once())
-    asyncio.run(once(first))
-
-
 def test_a_restart_beside_a_running_engine(tmp_path: Path) -> None:
-    """The engine of the run before takes orders of the next one; balances agree on both sides."""
+    """The gate takes its engine up again: nothing is lost, and nothing is sent twice."""
 
     async def scenario() -> None:
         server = EngineServer(Venue(wall_ns))
@@ -179,15 +238,46 @@ def test_a_restart_beside_a_running_engine(tmp_path: Path) -> None:
                 assert sold.body["status"] == "FILLED"
                 assert (await Client(gate).place()).body["status"] == "NEW"
                 before = await until_settled(gate)
+                epoch = gate.core.book.engine_epoch
             async with running(configured) as gate:
                 assert await until_settled(gate) == before
+                assert gate.core.book.engine_epoch == epoch
+                assert list(gate.core.book.orders) == [3]
                 placed = await Client(gate).place()
                 assert (placed.status, placed.body["orderId"]) == (200, 4)
-                assert len((await Client(gate).cancel_all()).body) == 1
+                assert len((await Client(gate).cancel_all()).body) == 2
         finally:
             await server.close()
 
     asyncio.run(scenario())
+    assert_decided_again(tmp_path)
+
+
+def test_an_engine_that_was_restarted_meanwhile(tmp_path: Path) -> None:
+    """A new epoch has none of the old orders: they end as lost, and what they held is free."""
+
+    async def scenario() -> None:
+        servers = []
+
+        async def serve() -> Any:
+            servers.append(EngineServer(Venue(wall_ns)))
+            address = f"127.0.0.1:{await servers[-1].start('127.0.0.1', 0)}"
+            return config(tmp_path, engine=EngineConfig(address=address))
+
+        try:
+            async with running(await serve()) as gate:
+                assert (await Client(gate).place()).body["status"] == "NEW"
+            async with running(await serve()) as gate:
+                assert gate.core.book.orders == {}
+                assert (await Client(gate).balance("USDT"))[1] == "0.00000000"
+                asked = await Client(gate).ask("GET", "/api/v3/order", symbol="BTCUSDT", orderId=1)
+                assert asked.body["status"] == "EXPIRED"
+        finally:
+            for server in servers:
+                await server.close()
+
+    asyncio.run(scenario())
+    assert_decided_again(tmp_path)
 
 
 async def until_settled(gate: Gate) -> tuple[str, str]:
@@ -259,27 +349,48 @@ def test_a_manifest_that_is_damaged_refuses_to_start(tmp_path: Path) -> None:
     data = cut_off(tmp_path)
     next(data.glob(f"*/{MANIFEST_NAME}")).write_text("{")
     with pytest.raises(JournalError, match="not a manifest"):
-        carry_over(data)
+        recover(data)
 
 
 def test_a_start_that_did_not_get_far_is_passed_over(tmp_path: Path) -> None:
     """A run that never began to serve has less than the one before it, which is taken instead."""
     data = cut_off(tmp_path)
-    whole = carry_over(data)
+    whole = recover(data)
     later_ns = whole.last_ns + NS_PER_SECOND
-    journal = start_run(data, load_rulebook("bench"), later_ns, 1 << 20)
-    journal.append(1, later_ns, Define(DEFINE_OWNER, 1, "alice"), NOTED_DECISION)
+    journal = start_run(data, load_rulebook("bench"), later_ns, 1 << 20, first_seq=whole.first_seq)
+    journal.append(whole.first_seq, later_ns, Define(DEFINE_OWNER, 1, "alice"), NOTED_DECISION)
     (data / "20990101T000000.000000000Z").mkdir()
-    found = carry_over(data)
-    assert found == whole._replace(last_ns=later_ns)
-    assert found.next_order_id == 3
+    found = recover(data)
+    assert found.previous == whole.previous
+    # Its number is not given again.
+    assert found.first_seq == whole.first_seq + 1 + SEQ_GAP
+    assert found.replica is not None
+    assert found.replica.pipeline.book.next_order_id == 3
     journal.close()
+
+
+def test_a_snapshot_and_what_follows_it(tmp_path: Path) -> None:
+    """From a snapshot on the way, from one that is damaged, and from zero it is the same state."""
+    data = cut_off(tmp_path)
+    run = latest_run(data)
+    assert run is not None
+    middle, _ = follow(run, until_seq=20)
+    whole, replayed = follow(run)
+    write_snapshot(run.path, middle.snapshot(run.path.name))
+    again, rest = follow(run)
+    assert rest == replayed - 20
+    assert again.snapshot("") == whole.snapshot("")
+    path = run.path / snapshot_name(20)
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    damaged, all_of_it = follow(run)
+    assert all_of_it == replayed
+    assert damaged.snapshot("") == whole.snapshot("")
 
 
 def test_a_clock_behind_the_record(tmp_path: Path) -> None:
     """More than a second behind, the gate refuses to start; a little, and it waits."""
     data = cut_off(tmp_path)
-    whole = carry_over(data)
+    whole = recover(data)
 
     class Behind:
         """A clock that begins at a time, and runs."""

@@ -1,0 +1,94 @@
+"""How a gate goes on from the run before: its engine, its core, and what died with the process."""
+
+import logging
+from collections.abc import Callable
+
+from gateway.config import Config
+from gateway.core import Core
+from gateway.directory import Directory
+from gateway.engine.continued import rebuilt, resume_of
+from gateway.engine.embedded import EmbeddedEngine
+from gateway.engine.remote import RemoteEngine
+from gateway.recovery import Recovered
+from gateway.snapshots import Snapshot
+from rules.book import Book
+from rules.events import CommandResult, DefineAccount, DefineSymbol, RulebookChanged
+from rules.reasons import Reason
+from rules.rulebook import Rulebook
+
+ACTOR = "ordergate"
+"""Who changes the rulebook at a start."""
+
+_logger = logging.getLogger(__name__)
+
+
+def make_engine(
+    config: Config,
+    rulebook: Rulebook,
+    now_ns: Callable[[], int],
+    directory: Directory,
+    book: Callable[[], Book],
+    before: Recovered,
+) -> EmbeddedEngine | RemoteEngine:
+    """Return the engine, with its orders where it can still have them."""
+
+    def lot_step_e8(symbol_name: str) -> int:
+        return rulebook.filters(symbol_name).step_e8 or 1
+
+    address = config.engine.address
+    if not address:
+        exchange, owed, lost = rebuilt(before.replica, rulebook)
+        if lost:
+            _logger.error("the engine begins anew, its orders end as lost: %s", lost)
+        return EmbeddedEngine(exchange, now_ns, lot_step_e8=lot_step_e8, owed=owed)
+    return RemoteEngine(
+        address,
+        directory,
+        now_ns,
+        balances=lambda: (
+            (account, asset, balance.total_e8)
+            for (account, asset), balance in book().balances.items()
+        ),
+        lot_step_e8=lot_step_e8,
+        resume=resume_of(before.replica),
+    )
+
+
+def take_over(
+    core: Core,
+    engine: EmbeddedEngine | RemoteEngine,
+    start: Snapshot | None,
+    first_seq: int,
+) -> None:
+    """Bring core and engine to what the run begins with; called before the engine is started.
+
+    Raises StateError when a rule can't read its state.
+    """
+    if start is None:
+        core.take_over(None, (), first_seq)
+        return
+    core.take_over(start.pipeline, start.definitions, first_seq)
+    for definition in start.definitions:
+        if isinstance(definition, DefineAccount):
+            engine.define_account(definition)
+        elif isinstance(definition, DefineSymbol):
+            engine.define_symbol(definition)
+            state = core.book.symbols[definition.symbol].state
+            engine.set_symbol_state(definition.symbol, state)
+
+
+def settle_what_was_lost(
+    core: Core, engine: EmbeddedEngine | RemoteEngine, before: Recovered
+) -> None:
+    """End the commands that died with the embedded engine, and note another rulebook.
+
+    An engine process says itself which commands it has got.
+    """
+    if isinstance(engine, EmbeddedEngine):
+        for command_id in core.pipeline.in_flight:
+            core.submit(
+                CommandResult(command_id, 0, False, Reason.ENGINE_UNAVAILABLE, 0, core.now_ns())
+            )
+    rulebook = core.rulebook
+    if before.replica is not None and before.replica.rulebook.text != rulebook.text:
+        core.submit(RulebookChanged(rulebook.name, rulebook.revision, ACTOR, rulebook.text))
