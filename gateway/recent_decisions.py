@@ -14,7 +14,9 @@ from rules.events import AnyEvent, Event
 KEPT: Final = 1_024
 """Decisions in memory."""
 MARK_EVERY: Final = 1_024
-"""Records between two places that are remembered: as many are read at most to find one."""
+"""Records between two places that are remembered."""
+PLACES_TRIED: Final = 3
+"""Places from which a record is looked for before its whole segment is read."""
 
 
 class RecordedRun(Protocol):
@@ -63,13 +65,23 @@ class RecentDecisions:
         return found if found is not None and found.seq == seq else None
 
     def _near(self, seq: int) -> Record | None:
-        """Return the record when it is in the segment of the nearest known place before it."""
+        """Return the record when it is in the segment of a known place before it.
+
+        With `disk` durability a decision is shown when it is safe, and the place noted then lies
+        behind what was appended meanwhile; so a place before the nearest is tried too.
+        """
         mark = bisect_right(self._marks, seq) - 1
-        if mark < 0:
-            return None
-        for _, payload in SegmentReader(*self._places[mark]).frames():
-            content = decode_payload(payload)
-            if isinstance(content, Record) and content.seq >= seq:
-                # With `disk` durability the known place may be a little behind its record.
-                return content if content.seq == seq else None
+        for place in self._places[max(mark - PLACES_TRIED + 1, 0) : mark + 1][::-1]:
+            found = _first_from(seq, place)
+            if found is not None and found.seq == seq:
+                return found
         return None
+
+
+def _first_from(seq: int, place: tuple[Path, int]) -> Record | None:
+    """Return the first record from a place on whose number is not below `seq`."""
+    for _, payload in SegmentReader(*place).frames():
+        content = decode_payload(payload)
+        if isinstance(content, Record) and content.seq >= seq:
+            return content
+    return None

@@ -184,6 +184,29 @@ def test_the_disk_of_the_record_fails(
     assert (reserve / segment_name(1)).stat().st_size < RESERVE_BYTES
 
 
+def test_a_reserve_behind_process_durability(tmp_path: Path) -> None:
+    """Where one is asked for, it goes on there too, without waiting for the disk."""
+    data = tmp_path / "data"
+
+    async def scenario() -> None:
+        disk = FaultyDisk()
+        settings = serving(data, durability="process", reserve=str(tmp_path / "elsewhere"))
+        async with running(settings, disk) as gate:
+            alice = Client(gate)
+            placed = await alice.place()
+            fill_up(disk)
+            assert (await alice.place(49_000)).status == 503
+            (cancelled,) = (await alice.cancel_all()).body
+            assert cancelled["orderId"] == placed.body["orderId"]
+            assert gate.core.unreleased == 0
+
+    asyncio.run(scenario())
+    run = find_run(data)
+    assert find_reserve(run.path) == tmp_path / "elsewhere" / run.path.name
+    assert replay(run).difference is None
+    assert len(events(data, Place)) == 2
+
+
 def test_the_room_of_a_reserve_is_used_again(tmp_path: Path) -> None:
     """What an earlier run did not need is taken over; what one needed stays."""
     data = tmp_path / "data"

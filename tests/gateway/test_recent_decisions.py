@@ -39,6 +39,27 @@ def test_every_decision_is_found(tmp_path: Path, segment_bytes: int) -> None:
     assert recent.find(3) is not None
 
 
+@pytest.mark.parametrize("behind", [0, 1, MARK_EVERY - 1, MARK_EVERY])
+def test_decisions_that_are_shown_late_are_found(
+    tmp_path: Path, behind: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `disk` durability others are appended before one is shown; the run is not read whole."""
+    journal = start_run(tmp_path, load_rulebook("bench"), START_NS, 1 << 20)
+    recent = RecentDecisions(journal)
+    for seq in range(1, COUNT + behind + 1):
+        event = RecordRead("reader", f"query {seq}")
+        journal.append(seq, START_NS + seq, event, NOTED_DECISION)
+        if seq > behind:
+            shown = RecordRead("reader", f"query {seq - behind}")
+            recent.on_record(seq - behind, START_NS + seq, shown, NOTED_DECISION)
+    monkeypatch.setattr("gateway.recent_decisions.read_run", lambda *_: iter(()))
+    for seq in (3 * MARK_EVERY + step for step in (-1, 0, 1, 2)):
+        found = recent.find(seq)
+        assert found is not None
+        assert found.seq == seq
+    journal.close()
+
+
 def test_what_is_not_there_is_not_found(tmp_path: Path) -> None:
     """Numbers before the first and after the last have no decision."""
     journal, recent = written(tmp_path, 1 << 20)
