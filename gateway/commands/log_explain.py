@@ -11,7 +11,7 @@ from rich.text import Text
 from gateway.commands.common import console, errors, fail, print_json
 from gateway.commands.log_options import DataOption, JsonOption, RunOption, open_recorded
 from gateway.commands.log_recording import ActorOption
-from gateway.commands.progress import records_progress
+from gateway.commands.progress import reading_progress
 from gateway.journal import JournalError
 from gateway.journal.manifest import DATA_DIRECTORY
 from gateway.logview.explaining import ExplainedDecision, explain
@@ -43,7 +43,7 @@ def explain_command(
     source = open_recorded(context, data, run_id, actor)
     try:
         run, seq = source.locate(decision)
-        with records_progress("replaying", seq, quiet=as_json) as progress:
+        with reading_progress("replaying", 0, quiet=as_json) as progress:
             explained = explain(run, seq, source.ids(run), progress)
     except RulebookError as error:
         fail(*error.errors)
@@ -67,6 +67,13 @@ def _print_explained(explained: ExplainedDecision) -> None:
     console.print(
         f"{record['event']}: {record['verdict']}, rulebook {explained.rulebook} "
         f"revision {explained.revision}",
+        markup=False,
+        soft_wrap=True,
+    )
+    snapshot, replayed = explained.beginning.snapshot_seq, explained.beginning.replayed
+    begun = f"the snapshot after record {snapshot}" if snapshot else "the beginning of the run"
+    console.print(
+        f"state from {begun} and {replayed} records replayed from there",
         markup=False,
         soft_wrap=True,
     )

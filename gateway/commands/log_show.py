@@ -55,9 +55,10 @@ def tail(
     source = open_recorded(context, data, run_id, actor)
     printer = _Printer(source, as_json)
     try:
-        follower = Follower(source, not run_id and not (data / MANIFEST_NAME).is_file())
+        onward = not run_id and not (data / MANIFEST_NAME).is_file()
+        follower = Follower(source, onward, count)
         run = follower.run
-        for found in follower.last(count):
+        for found in follower.last():
             printer.show(found)
         while follow:
             over = follower.over()

@@ -1,4 +1,4 @@
-"""`ordergate replay`: decide a recorded run again, with its own rulebook or with another."""
+"""`ordergate replay`: decide recorded runs again, with their own rulebook or with another."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,12 +9,18 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.commands.common import EXIT_DIFFERENCE, console, errors, fail, print_json
-from gateway.commands.progress import records_progress
-from gateway.journal import JournalError, find_run
-from gateway.journal.reader import last_seq
-from gateway.replay import ReplayReport, WhatIfReport, replay, what_if
+from gateway.commands.log_recording import ActorOption, record_read
+from gateway.commands.progress import reading_progress
+from gateway.journal import JournalError
+from gateway.logview.sources import Source, source_of
+from gateway.replay import Difference, ReplayReport, replay
 from gateway.rulebooks import load_rulebook
-from rules.rulebook import RulebookError
+from gateway.what_if import WhatIfReport, what_if
+from rules.pipeline import StateError
+from rules.rulebook import Rulebook, RulebookError
+
+_SHOWN = 20
+"""Accounts and symbols in the tables for people."""
 
 
 def register(app: typer.Typer) -> None:
@@ -23,8 +29,10 @@ def register(app: typer.Typer) -> None:
 
 
 def replay_command(
+    context: typer.Context,
     directory: Annotated[
-        Path, typer.Argument(help="A run's directory, or a data directory: its latest run.")
+        list[Path],
+        typer.Argument(help="Runs' directories, or data directories: the latest run of each."),
     ],
     rulebook: Annotated[
         str,
@@ -34,82 +42,119 @@ def replay_command(
             "the recorded course.",
         ),
     ] = "",
+    all_runs: Annotated[
+        bool, typer.Option("--all", help="All runs of a data directory, not only the latest.")
+    ] = False,
+    actor: ActorOption = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Decide a recorded run again: exit 0 when every decision is the same, 1 at a difference.
+    """Decide recorded runs again: exit 0 when every decision is the same, 1 at a difference.
 
     With --rulebook, report which decisions another rulebook would have made otherwise.
     """
     try:
-        run = find_run(directory)
         other = load_rulebook(rulebook) if rulebook else None
-        with records_progress("replaying", last_seq(run.path), quiet=as_json) as progress:
-            report = replay(run, progress) if other is None else what_if(run, other, progress)
+        sources = [_source(path, all_runs) for path in directory]
+        if other is not None:
+            for source in sources:
+                record_read(context, source, actor)
+            _what_if(sources, other, as_json)
+        else:
+            _replay(sources, as_json)
     except RulebookError as error:
         fail(*error.errors)
-    except JournalError as error:
+    except (JournalError, StateError) as error:
         fail(str(error))
+
+
+def _source(path: Path, all_runs: bool) -> Source:
+    source = source_of(path)
+    for problem in source.problems:
+        fail(problem)
+    return source if all_runs else source.narrowed(source.runs[-1])
+
+
+def _replay(sources: list[Source], as_json: bool) -> None:
+    reports = []
+    for source in sources:
+        for run in source.runs:
+            expected = source.narrowed(run).records_expected()
+            what = f"replaying {run.manifest.run_id}"
+            with reading_progress(what, expected, quiet=as_json) as progress:
+                reports.append(replay(run, progress))
+    if as_json:
+        print_json(reports if len(reports) > 1 else reports[0])
+    else:
+        for report in reports:
+            _print_replay(report)
+    if any(report.difference is not None for report in reports):
+        raise typer.Exit(EXIT_DIFFERENCE)
+
+
+def _what_if(sources: list[Source], rulebook: Rulebook, as_json: bool) -> None:
+    runs = [run for source in sources for run in source.runs]
+    expected = sum(source.records_expected() for source in sources)
+    with reading_progress("replaying", expected, quiet=as_json) as progress:
+        report = what_if(runs, rulebook, progress)
     if as_json:
         print_json(report)
-    elif isinstance(report, ReplayReport):
-        _print_replay(report)
     else:
         _print_what_if(report)
-    if isinstance(report, ReplayReport) and report.difference is not None:
-        raise typer.Exit(EXIT_DIFFERENCE)
 
 
 def _print_replay(report: ReplayReport) -> None:
     if not report.same_code:
         errors.print("the run was written by other code than this", markup=False, soft_wrap=True)
-    console.print(
-        f"run {report.run}, rulebook {report.rulebook} revision {report.revision}",
-        markup=False,
-        soft_wrap=True,
-    )
-    difference = report.difference
-    if difference is None:
-        console.print(
+    start = ""
+    if report.snapshot_seq:
+        start = f", from the state after record {report.snapshot_seq} that it took over"
+    _line(f"run {report.run}, rulebook {report.rulebook} revision {report.revision}{start}")
+    if report.difference is None:
+        _line(
             f"{report.records} records decided again, {report.requests} of them requests: "
-            "every decision is the same",
-            markup=False,
-            soft_wrap=True,
+            "every decision is the same"
         )
-        return
-    console.print(
-        f"first difference at record {difference.seq}, {difference.time}, "
-        f"{difference.record['event']}",
-        markup=False,
-        soft_wrap=True,
-    )
-    table = Table("field", "recorded", "now")
-    recorded = difference.record["decision"]
-    for field, now in difference.replayed.items():
-        if recorded[field] != now:
-            table.add_row(Text(field), _text(recorded[field]), _text(now))
+    else:
+        _print_difference(report.difference)
+
+
+def _print_difference(difference: Difference) -> None:
+    record, now = difference.record, difference.replayed
+    _line(f"first difference at record {difference.seq}, {difference.time}, {record['event']}")
+    table = Table("", "recorded", "now")
+    table.add_row("verdict", _text(record["decision"]["verdict"]), _text(now["verdict"]))
+    for index in range(max(len(record["decision"]["breaches"]), len(now["breaches"]))):
+        table.add_row(
+            "refused for",
+            _text(_breach(record["decision"]["breaches"], index)),
+            _text(_breach(now["breaches"], index)),
+        )
+    table.add_section()
+    for place, recorded, replayed in difference.differs:
+        table.add_row(Text(place), _text(recorded), _text(replayed))
     console.print(table)
 
 
+def _breach(breaches: list[dict[str, Any]], index: int) -> str:
+    if index >= len(breaches):
+        return ""
+    breach = breaches[index]
+    told = f"{breach['rule']}: {breach['reason']}"
+    return f"{told}, limit {breach['limit']}, observed {breach['observed']}"
+
+
 def _print_what_if(report: WhatIfReport) -> None:
-    console.print(
-        f"run {report.run}: {report.recorded_rulebook} ({report.recorded_revision}) as recorded, "
-        f"{report.rulebook} ({report.revision}) now",
-        markup=False,
-        soft_wrap=True,
+    _line(
+        f"{', '.join(report.runs)}: {', '.join(report.recorded_rulebooks)} as recorded, "
+        f"{report.rulebook} ({report.revision}) now"
     )
-    console.print(
-        "first order: state follows the recorded course, only the verdict is made again",
-        markup=False,
-        soft_wrap=True,
-    )
-    console.print(
+    _line("first order: state follows the recorded course, only the verdict is made again")
+    _line(
         f"{report.requests} requests; refused {report.recorded_refused} then, "
         f"{report.refused_now} now\n"
         f"{report.changed} changed: {report.newly_refused} newly refused, "
         f"{report.newly_accepted} newly accepted, {report.refused_otherwise} refused for another "
-        f"reason, {report.other} otherwise",
-        markup=False,
-        soft_wrap=True,
+        f"reason, {report.other} otherwise"
     )
     if report.rules:
         table = Table("rule", "refuses now", "refused before", "shadows now", "shadowed before")
@@ -125,7 +170,7 @@ def _print_what_if(report: WhatIfReport) -> None:
     for title, counts in (("account", report.accounts), ("symbol", report.symbols)):
         if counts:
             table = Table(title, "changed")
-            for name, count in list(counts.items())[:20]:
+            for name, count in list(counts.items())[:_SHOWN]:
                 table.add_row(Text(name), str(count))
             console.print(table)
     if report.examples:
@@ -141,6 +186,10 @@ def _print_what_if(report: WhatIfReport) -> None:
                 Text(f"{example.now} {example.now_because}"),
             )
         console.print(table)
+
+
+def _line(text: str) -> None:
+    console.print(text, markup=False, soft_wrap=True)
 
 
 def _text(value: Any) -> Text:

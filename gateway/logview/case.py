@@ -12,6 +12,7 @@ import msgspec
 
 from gateway.journal import JournalError, Record, Run
 from gateway.journal.manifest import ordergate_version
+from gateway.logview.beginnings import open_orders
 from gateway.logview.case_names import ERASED, CaseNames
 from gateway.logview.measures import measured
 from gateway.logview.orders import Order, Orders
@@ -20,6 +21,7 @@ from gateway.logview.rendering import EVENT_NAMES, record_tree, summary
 from gateway.logview.sources import Source, runs_within
 from gateway.logview.subjects import NOBODY, Subject, Subjects
 from gateway.logview.times import time_text
+from gateway.snapshots import Snapshot
 from rules import values
 from rules.decisions import VERDICT_NAMES, Breach, Decision
 from rules.events import (
@@ -110,7 +112,7 @@ def case_file(
     for run in runs_within(source, from_ns, to_ns):
         try:
             scan = Scan(run, query)
-            builder.begin(run, scan.subjects)
+            builder.begin(run, scan)
             for record, subject in scan:
                 builder.take(record, subject)
                 done += 1
@@ -147,9 +149,13 @@ class _Builder:
         self._refusals: Counter[str] = Counter()
         self._followed: Subjects | None = None
 
-    def begin(self, run: Run, subjects: Subjects) -> None:
+    def begin(self, run: Run, scan: Scan) -> None:
         """Begin with the records of a run."""
+        subjects = scan.subjects
         self._run = run
+        if scan.start is not None:
+            self._orders.adopt(scan.start)
+            self._take_over(scan.start, subjects)
         self._subjects = self._followed = subjects
         self._ids = self._source.ids(run)
         self._names = CaseNames(
@@ -169,6 +175,14 @@ class _Builder:
                 "status": manifest.status,
             }
         )
+
+    def _take_over(self, start: Snapshot, subjects: Subjects) -> None:
+        """Take up which open orders are the owner's."""
+        number = subjects.directory.known(values.DEFINE_OWNER, self.case.owner)
+        for order in open_orders(start):
+            if order.owner == number:
+                self._order_ids.add(order.order_id)
+                self._symbols.add(order.symbol)
 
     def take(self, record: Record, subject: Subject | None) -> None:
         """Take up the next record; without a subject it does not name the owner."""

@@ -13,12 +13,15 @@ from gateway.decision_id import DecisionIds
 from gateway.journal import JournalError, Record, Run, read_run
 from gateway.logview.rendering import Names, record_tree
 from gateway.logview.subjects import Subjects
-from gateway.replay import manifest_rulebook, same_decision
+from gateway.replay import same_decision
+from gateway.replica import Replica, manifest_rulebook
+from gateway.snapshots import Snapshot, nearest, start_of
 from rules.book import Book
 from rules.decisions import Decision, Explanation
 from rules.events import BulkCancel, Event, Request
-from rules.pipeline import Pipeline
+from rules.pipeline import Pipeline, StateError
 from rules.rule import STAGE_NAMES
+from rules.rulebook import Rulebook
 from rules.units import decimal_text
 from rules.values import SCOPE_NAMES, STATE_ACTIVE, STATE_NAMES
 
@@ -73,6 +76,15 @@ class RuleView(msgspec.Struct, frozen=True):
     source: str
 
 
+class Beginning(msgspec.Struct, frozen=True):
+    """Where the state came from."""
+
+    snapshot_seq: int
+    """The record after which the snapshot was made; 0: none, from the beginning of the run."""
+    replayed: int
+    """Records that were followed from there."""
+
+
 class ExplainedDecision(msgspec.Struct, frozen=True):
     """A record, what every rule said of it, and the facts that led to it."""
 
@@ -84,6 +96,7 @@ class ExplainedDecision(msgspec.Struct, frozen=True):
     """Whether deciding it again gives the recorded decision."""
     rules: list[RuleView]
     facts: dict[str, Any]
+    beginning: Beginning
 
 
 def explain(
@@ -94,25 +107,50 @@ def explain(
 ) -> ExplainedDecision:
     """Return the explanation of record `seq` of a run.
 
+    The state is that of the nearest snapshot before the record, and the records from there on.
     Raises JournalError when the run has no such record or can't be read, RulebookError when its
-    rulebook can't be used by this version.
+    rulebook can't be used by this version, and StateError when its snapshot can't.
     """
-    pipeline = Pipeline(manifest_rulebook(run.manifest))
+    rulebook = manifest_rulebook(run.manifest)
+    start, replica = _nearest_state(run, seq - 1, rulebook)
     subjects = Subjects()
-    for record in read_run(run.path):
+    if start is not None:
+        subjects.prime(start)
+    first = start.seq + 1 if start is not None else 1
+    for replayed, record in enumerate(read_run(run.path, first)):
         subject = subjects.observe(record)
         if record.seq == seq:
             names = Names(subjects.directory)
             tree = record_tree(record, subject, names, ids)
-            return _explained(run, pipeline, record, names, tree)
-        pipeline.apply(record.event, record.now_ns, seq=record.seq, course=record.decision)
+            began = Beginning(start.seq if start is not None else 0, replayed)
+            return _explained(run, replica.pipeline, record, names, tree, began)
+        if record.seq > seq:
+            break
+        replica.pipeline.apply(record.event, record.now_ns, course=record.decision, seq=record.seq)
         if progress is not None:
-            progress(record.seq)
+            progress(replayed + 1)
     raise JournalError(f"{run.path}: there is no record {seq}")
 
 
+def _nearest_state(run: Run, seq: int, rulebook: Rulebook) -> tuple[Snapshot | None, Replica]:
+    """Return the nearest snapshot this version can use, and the state it holds."""
+    start = nearest(run, seq)
+    if start is None:
+        return None, Replica(rulebook)
+    try:
+        return start, Replica.restored(start, rulebook)
+    except StateError:
+        # Another version made it; the run's own beginning may still be readable.
+        return start_of(run), Replica.at_start(run, rulebook)
+
+
 def _explained(
-    run: Run, pipeline: Pipeline, record: Record, names: Names, tree: dict[str, Any]
+    run: Run,
+    pipeline: Pipeline,
+    record: Record,
+    names: Names,
+    tree: dict[str, Any],
+    began: Beginning,
 ) -> ExplainedDecision:
     event, now_ns = record.event, record.now_ns
     rulebook = pipeline.rulebook
@@ -125,6 +163,7 @@ def _explained(
         revision=rulebook.revision,
         record=tree,
         agrees=same_decision(again, record.decision),
+        beginning=began,
         rules=views,
         facts=facts,
     )

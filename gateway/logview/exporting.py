@@ -146,8 +146,10 @@ def write_tables(
     done = 0
     for run in runs_within(source, query.from_ns, query.to_ns):
         try:
-            scan = Scan(run, query)
-            rows.begin(run.manifest.run_id, scan.subjects.directory, source.ids(run))
+            # Orders are told from their beginning, also those placed before the time asked for.
+            scan = Scan(run, query, whole=True)
+            directory, ids = scan.subjects.directory, source.ids(run)
+            rows.begin(run.manifest.run_id, directory, ids, scan.start)
             for record, subject in scan:
                 rows.take(record, subject)
                 done += 1

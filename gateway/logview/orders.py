@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gateway.journal import Record
+from gateway.logview.beginnings import open_orders, pending_commands
+from gateway.snapshots import Snapshot
+from rules.book import OpenOrder
 from rules.decisions import ACCEPTED
 from rules.events import (
     Amend,
@@ -27,6 +30,7 @@ from rules.events import (
     Replace,
     Request,
 )
+from rules.pending import AMEND, BULK_CANCEL
 from rules.reasons import Reason
 from rules.values import (
     CAUSE_CLIENT,
@@ -118,6 +122,23 @@ class Orders:
         self._commands: dict[int, _Command] = {}
         self._overtaken: dict[int, Order] = {}
         """Orders whose end came before the answer to their placement, by command."""
+
+    def adopt(self, snapshot: Snapshot) -> None:
+        """Take up what was open at a snapshot and is not known yet.
+
+        Where such an order came from, and what the book was then, is in an earlier record.
+        """
+        for found in open_orders(snapshot):
+            if found.order_id not in self.open:
+                self.open[found.order_id] = _adopted(found)
+        for command_id, pending in pending_commands(snapshot).items():
+            if command_id not in self._commands and pending.kind != AMEND:
+                self._commands[command_id] = _Command(
+                    pending.order_ids,
+                    CAUSE_CLIENT,
+                    pending.new_order_id,
+                    bulk=pending.kind == BULK_CANCEL,
+                )
 
     def follow(self, record: Record, run: str) -> list[Execution]:
         """Take up the next record, of run `run`, and return the fills it reports."""
@@ -279,6 +300,38 @@ class Orders:
             self._overtaken[order.seq] = order
         else:
             self._on_end(order)
+
+
+def _adopted(found: OpenOrder) -> Order:
+    return Order(
+        run="",
+        order_id=found.order_id,
+        seq=found.command_id,
+        placed_ns=found.accepted_ns,
+        account=found.account,
+        owner=found.owner,
+        key=found.key,
+        address=0,
+        symbol=found.symbol,
+        client_order_id=found.client_order_id,
+        side=found.side,
+        order_type=found.order_type,
+        time_in_force=found.time_in_force,
+        price_e8=found.price_e8,
+        quantity_e8=found.quantity_e8,
+        quote_quantity_e8=found.quote_quantity_e8,
+        bid_e8=0,
+        ask_e8=0,
+        flags=found.flags,
+        algo=found.algo,
+        status=found.status,
+        unknown=found.unknown,
+        accepted_ns=found.live_ns,
+        filled_e8=found.filled_e8,
+        filled_quote_e8=found.quote_filled_e8,
+        last_price_e8=found.price_e8,
+        last_quantity_e8=found.quantity_e8,
+    )
 
 
 def _placed(record: Record, event: Place | Replace, run: str) -> Order:

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, TypeAlias
 import msgspec
 
 from gateway.journal import JournalError, Record, Run, read_run
+from gateway.logview.beginnings import beginning
 from gateway.logview.rendering import EVENT_NAMES, Names
 from gateway.logview.sources import Source, runs_within
 from gateway.logview.subjects import DEFINITIONS, Subject, Subjects
@@ -195,12 +196,17 @@ def reason_of(text: str) -> Reason | None:
 class Scan:
     """All records of one run, each with what it is about when a query asks for it.
 
-    The run is read from its beginning, for the names, to the last record that can match.
+    The run is read from its beginning, for the names, to the last record that can match; unless
+    it is to be read `whole`, from a snapshot before the time asked for, where there is one.
+    `start` is the snapshot that was begun with. Raises JournalError when that can't be read.
     """
 
-    def __init__(self, run: Run, query: Query) -> None:
+    def __init__(self, run: Run, query: Query, whole: bool = False) -> None:
         self.run = run
         self.subjects = Subjects()
+        self.start = beginning(run, 0 if whole else query.from_ns)
+        if self.start is not None:
+            self.subjects.prime(self.start)
         self._query = query
         self._matcher = Matcher(query, self.subjects)
 
@@ -211,7 +217,8 @@ class Scan:
         """
         to_ns = self._query.to_ns
         match, follow = self._matcher.match, self.subjects.follow
-        for record in read_run(self.run.path):
+        first = self.start.seq + 1 if self.start is not None else 1
+        for record in read_run(self.run.path, first):
             if to_ns and record.now_ns >= to_ns:
                 return
             if type(record.event) in DEFINITIONS:

@@ -11,6 +11,7 @@ from gateway.logview.masking import Mask, MaskedNames
 from gateway.logview.orders import Execution, Order, Orders
 from gateway.logview.subjects import Subject
 from gateway.logview.tables import BREACHES, DECISIONS, ORDERS, TABLES, TRADES, Row
+from gateway.snapshots import Snapshot
 from rules import values
 from rules.decisions import Breach
 from rules.events import MarketTrade, TradeBust
@@ -34,8 +35,16 @@ class Rows:
         self._trades = self.tables.get(TRADES.name)
         self.orders = Orders(self._order)
 
-    def begin(self, run: str, directory: Directory, ids: DecisionIds | None) -> None:
-        """Begin with the records of a run."""
+    def begin(
+        self,
+        run: str,
+        directory: Directory,
+        ids: DecisionIds | None,
+        start: Snapshot | None = None,
+    ) -> None:
+        """Begin with the records of a run, those after a snapshot where there is one."""
+        if start is not None:
+            self.orders.adopt(start)
         self._run = run
         self._names = MaskedNames(directory, self.mask)
         self._ids = ids

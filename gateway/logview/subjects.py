@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 
 from gateway.directory import Directory
 from gateway.journal import Record
+from gateway.logview.beginnings import open_orders, pending_commands
+from gateway.snapshots import Snapshot
 from rules import values
 from rules.decisions import ACCEPTED, DEFERRED, Decision
 from rules.events import (
@@ -94,6 +96,23 @@ class Subjects:
         self._sessions: dict[int, tuple[int, int]] = {}
         self._cases: dict[int, tuple[int, ...]] = {}
         """Owners whom a conduct case is about."""
+
+    def prime(self, snapshot: Snapshot) -> None:
+        """Take up the names and open orders of a snapshot; the record after it is the next one."""
+        for definition in snapshot.definitions:
+            self.directory.on_event(definition)
+        for order in open_orders(snapshot):
+            self.orders[order.order_id] = OrderSubject(
+                order.account,
+                order.owner,
+                order.symbol,
+                order.key,
+                order.client_order_id,
+                order.command_id,
+            )
+        for command_id, command in pending_commands(snapshot).items():
+            order_ids = (command.new_order_id, *command.order_ids)
+            self._commands[command_id] = next((number for number in order_ids if number), 0)
 
     def observe(self, record: Record) -> Subject:
         """Take up a record and return what it is about; every record, in order, once."""

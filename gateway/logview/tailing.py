@@ -12,6 +12,7 @@ from gateway.logview.query import Found
 from gateway.logview.rendering import Names
 from gateway.logview.sources import Source
 from gateway.logview.subjects import Subjects
+from gateway.snapshots import Snapshot, nearest, start_of
 
 
 class Follower:
@@ -22,25 +23,26 @@ class Follower:
     source.
     """
 
-    def __init__(self, source: Source, onward: bool) -> None:
-        """Raise JournalError when the newest run can't be read."""
+    def __init__(self, source: Source, onward: bool, count: int) -> None:
+        """Begin with the last `count` records; raises JournalError when they can't be read."""
         self._source = source
         self._onward = onward
-        self._open(source.runs[-1])
+        self._count = count
+        run = source.runs[-1]
+        self._open(run, nearest(run, max(0, _sealed_seq(run) - count)))
 
     @property
     def run(self) -> Run:
         """The run that is being followed."""
         return self._run
 
-    def last(self, count: int) -> list[Found]:
-        """Return the last `count` records there are now; raises JournalError."""
-        expected = sum(segment.count for segment in self._run.manifest.segments)
-        first = self._run.manifest.segments[0].first_seq if self._run.manifest.segments else 0
-        kept: deque[Found] = deque(maxlen=count)
+    def last(self) -> list[Found]:
+        """Return the last records there are now; raises JournalError."""
+        surely_earlier = _sealed_seq(self._run) - self._count
+        kept: deque[Found] = deque(maxlen=self._count)
         for record in self._reader.records():
             # What is surely not among the last is only followed, which is cheaper.
-            if record.seq < first + expected - count:
+            if record.seq <= surely_earlier:
                 self._subjects.follow(record)
             else:
                 subject = self._subjects.observe(record)
@@ -64,7 +66,7 @@ class Follower:
                 self._source.problems.append(str(error))
             if following is None:
                 return
-            self._open(following)
+            self._open(following, start_of(following))
 
     def over(self) -> bool:
         """Tell whether nothing can be added any more; what was added before may still be unread."""
@@ -82,11 +84,18 @@ class Follower:
                     continue
         return None
 
-    def _open(self, run: Run) -> None:
+    def _open(self, run: Run, start: Snapshot | None) -> None:
         self._run = run
-        self._reader = RunReader(run.path)
+        self._reader = RunReader(run.path, start.seq + 1 if start is not None else 1)
         self._subjects = Subjects()
+        if start is not None:
+            self._subjects.prime(start)
         self._names = Names(self._subjects.directory)
+
+
+def _sealed_seq(run: Run) -> int:
+    """Return the last record of the sealed segments, 0 when there is none."""
+    return run.manifest.segments[-1].last_seq if run.manifest.segments else 0
 
 
 def _order(path: Path) -> tuple[str, int]:

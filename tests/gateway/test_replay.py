@@ -12,7 +12,8 @@ from gateway.commands import log
 from gateway.commands import replay as replay_command
 from gateway.journal import JournalWriter, Record, Run, find_run, read_run, start_run
 from gateway.logview.explaining import explain
-from gateway.replay import replay, what_if
+from gateway.replay import replay
+from gateway.what_if import what_if
 from rules import values
 from rules.decisions import ACCEPTED, REFUSED, Decision
 from rules.events import (
@@ -181,11 +182,15 @@ def test_the_first_difference(tmp_path: Path) -> None:
     assert report.difference.record["accounts"] == ["alice"]
     assert report.difference.replayed["verdict"] == "REFUSED"
     assert report.difference.replayed["breaches"][0]["reason"] == "ORDER_SIZE"
+    differs = {place: values for place, *values in report.difference.differs}
+    assert differs["verdict"] == ["ACCEPTED", "REFUSED"]
+    assert differs["order_id"] == [999, 0]
+    assert "cancels" not in differs
 
 
 def test_what_if_nothing_changes(tmp_path: Path) -> None:
     """The run's own rulebook changes nothing."""
-    report = what_if(synthetic_run(tmp_path, 400), RULEBOOK)
+    report = what_if([synthetic_run(tmp_path, 400)], RULEBOOK)
     assert (report.changed, report.examples, report.rules) == (0, [], {})
     assert report.requests == 400
     assert report.recorded_refused == report.refused_now > 0
@@ -196,7 +201,7 @@ def test_what_if_resting_time(tmp_path: Path, minimum_ms: int) -> None:
     """Changed decisions are those whose age lies between the two limits, counted by hand."""
     run = synthetic_run(tmp_path, 800)
     other = RULEBOOK.with_changes({"rules": {"resting_time": {"minimum": f"{minimum_ms}ms"}}})
-    report = what_if(run, other)
+    report = what_if([run], other)
     live: dict[int, int] = {}
     newly_accepted = newly_refused = 0
     for record in read_run(run.path):
@@ -229,7 +234,7 @@ def test_what_if_follows_the_recorded_course(tmp_path: Path) -> None:
     assert recorder.cancel(order_id).verdict == ACCEPTED
     recorder.writer.close()
     smaller = RULEBOOK.with_changes({"instruments": {"default": {"max_order_quantity": "5"}}})
-    report = what_if(find_run(recorder.writer.directory), smaller)
+    report = what_if([find_run(recorder.writer.directory)], smaller)
     assert (report.newly_refused, report.changed) == (1, 1)
     assert report.examples[0].now_because.startswith("order_size: ORDER_SIZE")
 
@@ -238,7 +243,7 @@ def test_what_if_shadow(tmp_path: Path) -> None:
     """A rule put into shadow refuses nothing and is counted as a shadow."""
     run = synthetic_run(tmp_path, 400)
     shadowed = RULEBOOK.with_changes({"rules": {"order_size": {"mode": "shadow"}}})
-    report = what_if(run, shadowed)
+    report = what_if([run], shadowed)
     change = report.rules["order_size"]
     assert change.refused_before == change.shadows_now > 0
     assert report.newly_accepted > 0

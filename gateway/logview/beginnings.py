@@ -1,0 +1,33 @@
+"""Where reading a run begins: with its first record, or with a snapshot and the records after it."""
+
+from gateway.journal import Run
+from gateway.snapshots import Snapshot, nearest, start_of
+from rules.book import OpenOrder
+from rules.book_state import restored_order, restored_pending
+from rules.pending import PendingCommand
+
+
+def beginning(run: Run, from_ns: int = 0) -> Snapshot | None:
+    """Return the snapshot to begin with for what happened from `from_ns` on, None for none.
+
+    Everything from that time on is after the snapshot. Raises JournalError when the run's own
+    beginning can't be read.
+    """
+    before = [
+        segment.first_seq for segment in run.manifest.segments if 0 < segment.first_ns < from_ns
+    ]
+    if before:
+        found = nearest(run, before[-1])
+        if found is not None and found.now_ns < from_ns:
+            return found
+    return start_of(run)
+
+
+def open_orders(snapshot: Snapshot) -> list[OpenOrder]:
+    """Return the orders that were open."""
+    return [restored_order(values) for values in snapshot.pipeline["settlement"]["book"]["orders"]]
+
+
+def pending_commands(snapshot: Snapshot) -> dict[int, PendingCommand]:
+    """Return the commands the engine had not answered, by the record that sent them."""
+    return restored_pending(snapshot.pipeline["settlement"]["pending"])
