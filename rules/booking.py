@@ -32,6 +32,7 @@ from rules.events import (
 )
 from rules.register import Register
 from rules.rulebook import Rulebook
+from rules.scopes import orders_to_cancel
 from rules.settlement import Settlement
 from rules.values import CAUSE_CLIENT, FLAG_TEST, SCOPE_ACCOUNT
 
@@ -142,7 +143,7 @@ class Booking:
         """Return one slice of a scope's open orders; `origin_seq`, unless 0, asked for the cancel."""
         resting = self._resting if cause == CAUSE_CLIENT else None
         found: list[int] = []
-        for order in self.settlement.to_cancel(scope, subject, symbol):
+        for order in orders_to_cancel(self.book, scope, subject, symbol):
             if origin_seq and order.command_id > origin_seq:
                 # Placed between two slices, after the cancel had been asked for.
                 continue

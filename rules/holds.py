@@ -1,5 +1,7 @@
 """What an open order must hold: as it stands, and as any amend in flight would leave it."""
 
+from collections.abc import Iterable
+
 from rules.book import OpenOrder
 from rules.pending import PendingCommand
 from rules.values import BUY, notional_up_e8
@@ -30,9 +32,9 @@ class Holds:
             if not amends:
                 del self._amends[order_id]
 
-    def ended(self, order_id: int) -> None:
-        """Forget the amends of an order that has ended."""
-        self._amends.pop(order_id, None)
+    def ended(self, order_id: int) -> Iterable[int]:
+        """Forget the amends of an order that has ended; return their command ids."""
+        return self._amends.pop(order_id, ())
 
     def needs_e8(self, order: OpenOrder, spent_e8: int = 0) -> int:
         """Return what the rest of an order could still spend; `spent_e8` was spent just now.

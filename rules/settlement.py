@@ -5,7 +5,6 @@ reservations are taken and given back, balances follow the fills. Nothing here d
 and everything is a function of the event and the book.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 from rules.book import Balance, Book, OpenOrder
@@ -45,13 +44,6 @@ from rules.values import (
     LIVE_STATUSES,
     PENDING_NEW,
     REJECTED,
-    SCOPE_ACCOUNT,
-    SCOPE_KEY,
-    SCOPE_ORDER,
-    SCOPE_OWNER,
-    SCOPE_SESSION,
-    SCOPE_SYMBOL,
-    SCOPE_VENUE,
     notional_e8,
 )
 
@@ -63,8 +55,8 @@ class Settlement:
         self.book = book
         self.pending: dict[int, PendingCommand] = {}
         self.overtaken: dict[int, OpenOrder] = {}
-        """Orders whose end was reported before the answer to their placement, which may have
-        fills of its own; by command id."""
+        """Orders whose end was reported before the answer to their placement or to an amend, which
+        may have fills of its own; by command id."""
         self._holds = Holds()
         self._valuation = valuation
 
@@ -168,20 +160,6 @@ class Settlement:
         self._holds.expect(self.book.current_seq, amend)
         self._hold(order, self._holds.needs_e8(order))
 
-    def to_cancel(self, scope: int, subject: int, symbol: int) -> Iterator[OpenOrder]:
-        """Yield the scope's open orders that are not being cancelled yet, oldest first."""
-        book = self.book
-        if scope == SCOPE_ACCOUNT:
-            orders = book.open_orders(subject, symbol)
-        elif scope == SCOPE_ORDER:
-            orders = {subject: book.orders[subject]} if subject in book.orders else {}
-        else:
-            orders = book.orders
-        for order in orders.values():
-            wanted = order.cancel_cause == 0 and (not symbol or order.symbol == symbol)
-            if wanted and _in_scope(order, scope, subject):
-                yield order
-
     # --- What the engine says ---------------------------------------------------------------
 
     def result(self, event: CommandResult, now_ns: int) -> None:
@@ -201,9 +179,13 @@ class Settlement:
             if order is not None:
                 self._placed(event, order, now_ns)
             else:
-                overtaken = self.overtaken.pop(event.command_id, None)
-                if overtaken is not None:
-                    self._fills(overtaken, event.fills, now_ns)
+                self._overtaken(event, now_ns)
+
+    def _overtaken(self, event: CommandResult, now_ns: int) -> None:
+        """Settle the fills in an answer about an order that has ended meanwhile."""
+        order = self.overtaken.pop(event.command_id, None)
+        if order is not None:
+            self._fills(order, event.fills, now_ns)
 
     def deadline(self, command_id: int) -> None:
         """Note that a command had no answer in time: a placed order's fate is unknown now."""
@@ -238,7 +220,11 @@ class Settlement:
             self._hold(order, self._holds.needs_e8(order))
 
     def _cancelled(self, event: CommandResult, pending: PendingCommand) -> None:
-        """End what a cancel or replace ended; what it did not end may be cancelled again."""
+        """End what a cancel or replace ended; what it did not end may be cancelled again.
+
+        An order the engine does not have has ended: its placement never arrived, and the tombstone
+        of the cancel keeps it out, or the word of its end was lost.
+        """
         book = self.book
         for ended in event.ended:
             order = book.orders.get(ended.order_id)
@@ -252,13 +238,13 @@ class Settlement:
             not_there = event.reason == Reason.ENGINE_UNKNOWN_ORDER or (
                 pending.kind == BULK_CANCEL and event.accepted
             )
-            if order.unknown and not_there:
-                # The placement never reached the engine, and the cancel's tombstone keeps it out.
-                self._end(order, REJECTED)
+            if not_there and (order.live_ns or order.unknown):
+                self._end(order, ENGINE_LOST if order.live_ns else REJECTED)
 
     def _amended(self, event: CommandResult, pending: PendingCommand, now_ns: int) -> None:
         order = self.book.orders.get(pending.order_ids[0])
         if order is None:
+            self._overtaken(event, now_ns)
             return
         self._holds.answered(order.order_id, event.command_id)
         if event.accepted:
@@ -419,7 +405,8 @@ class Settlement:
         if order.reserved_e8:
             self._hold(order, 0)
         order_id, account = order.order_id, order.account
-        self._holds.ended(order_id)
+        for command_id in self._holds.ended(order_id):
+            self.overtaken[command_id] = order
         if order.live_ns == 0 and order.command_id in self.pending:
             self.overtaken[order.command_id] = order
         del book.orders[order_id]
@@ -434,17 +421,3 @@ class Settlement:
         del by_symbol[order_id]
         if not by_symbol:
             del book.orders_by_account_symbol[account, order.symbol]
-
-
-def _in_scope(order: OpenOrder, scope: int, subject: int) -> bool:
-    if scope == SCOPE_VENUE:
-        return True
-    if scope == SCOPE_SYMBOL:
-        return order.symbol == subject
-    if scope == SCOPE_OWNER:
-        return order.owner == subject
-    if scope in (SCOPE_ACCOUNT, SCOPE_ORDER):
-        return True
-    if scope == SCOPE_KEY:
-        return order.key == subject
-    return scope == SCOPE_SESSION and order.session == subject

@@ -27,6 +27,7 @@ from rules.events import (
     Replace,
     TradeBust,
 )
+from rules.reasons import Reason
 from rules.values import (
     BUY,
     CAUSE_CLIENT,
@@ -105,6 +106,9 @@ class _Command(NamedTuple):
     placed: int = 0
     """The order it places."""
     amend: Amend | None = None
+    cancels: tuple[int, ...] = ()
+    """Orders it is to end."""
+    bulk: bool = False
 
 
 _NO_COMMAND: Final = _Command(CAUSE_ENGINE)
@@ -257,7 +261,8 @@ class OrdersView:
         if decision.verdict != ACCEPTED or event.flags & FLAG_TEST:
             return
         if isinstance(event, Replace):
-            self._remember(seq, _Command(CAUSE_REPLACE, placed=decision.order_id))
+            command = _Command(CAUSE_REPLACE, decision.order_id, cancels=decision.cancels)
+            self._remember(seq, command)
         facts = self._core.book.symbols[event.symbol]
         view = OrderView(
             order_id=decision.order_id,
@@ -290,15 +295,17 @@ class OrdersView:
 
     def _cancel(self, seq: int, now_ns: int, event: Cancel | CancelAll, decision: Decision) -> None:
         if decision.verdict == ACCEPTED:
-            self._remember(seq, _Command(CAUSE_CLIENT))
+            bulk = isinstance(event, CancelAll)
+            cancels = decision.cancels if bulk else (decision.order_id,)
+            self._remember(seq, _Command(CAUSE_CLIENT, cancels=cancels, bulk=bulk))
 
     def _bulk_cancel(self, seq: int, now_ns: int, event: BulkCancel, decision: Decision) -> None:
         if decision.cancels:
-            self._remember(seq, _Command(event.cause))
+            self._remember(seq, _Command(event.cause, cancels=decision.cancels, bulk=True))
 
     def _result(self, seq: int, now_ns: int, event: CommandResult, decision: Decision) -> None:
-        view = self._orders.get(event.order_id)
         if event.unknown:
+            view = self._orders.get(event.order_id)
             if view is not None and view.status == PENDING_NEW:
                 view.unknown = True
             return
@@ -308,12 +315,13 @@ class OrdersView:
             other = self._orders.get(ended.order_id)
             if other is not None and other.open:
                 self._close(other, ended.status, command.cause, time_ns)
-        if command.placed:
-            view = self._orders.get(command.placed)
+        if event.reason is Reason.ENGINE_UNKNOWN_ORDER or (command.bulk and event.accepted):
+            self._not_there(command, time_ns)
+        view = self._orders.get(command.placed or event.order_id)
         if view is None or not view.open:
             return
         if not event.accepted or (command.placed and event.replaced_refusal is not None):
-            if view.status == PENDING_NEW:
+            if command.placed and view.status == PENDING_NEW:
                 self._drop(view)
             return
         if command.amend is not None:
@@ -324,6 +332,15 @@ class OrdersView:
             self._fill(view, fill, time_ns)
         view.prevented_e8 += event.prevented_e8
         self._set_status(view, event.status, CAUSE_ENGINE, time_ns)
+
+    def _not_there(self, command: "_Command", time_ns: int) -> None:
+        """End what the engine was to end and does not have: it never came, or its end was lost."""
+        for view in filter(None, map(self._orders.get, command.cancels)):
+            if view.status == PENDING_NEW:
+                if view.unknown:
+                    self._drop(view)
+            elif view.open:
+                self._close(view, ENGINE_LOST, CAUSE_ENGINE, time_ns)
 
     def _trade(self, seq: int, now_ns: int, event: OrderTrade, decision: Decision) -> None:
         view = self._orders.get(event.order_id)

@@ -115,6 +115,19 @@ def test_an_amend_of_an_order_by_quote_amount_holds_nothing_more() -> None:
     assert desk.reserved_e8() == e8(300)
 
 
+def test_an_amends_fills_count_when_the_order_has_ended_meanwhile() -> None:
+    """The answer to an amend comes after the report of the end, with fills of its own."""
+    desk = Desk()
+    order = desk.rest()
+    desk.send(amend(order_id=order.order_id, price_e8=e8(101)))
+    command_id = desk.book.current_seq
+    desk.trade(order, fill(e8(101), e8(10)))
+    assert order.order_id not in desk.book.orders
+    desk.answer(command_id, order.order_id, PARTIALLY_FILLED, fills=(fill(e8(100), e8(2)),))
+    assert desk.gained_e8(BASE) == e8(12)
+    assert desk.reserved_e8() == 0
+
+
 def test_an_amend_that_trades_to_the_end_ends_the_order() -> None:
     """Its fills are settled at their own prices and nothing stays held."""
     desk = Desk()
