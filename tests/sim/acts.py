@@ -204,3 +204,28 @@ def break_engine(world: World, kind: str) -> bool:
         done: bool = getattr(link, kind)(world.random)
         return done
     return True
+
+
+# --- Faults of the disk -----------------------------------------------------------------------
+
+
+def break_disk(world: World, kind: str) -> None:
+    """Let something go wrong with the disk of the record, or of the reserve."""
+    recording = world.recording
+    disk = recording.disk
+    if kind == "disk_full":
+        disk.full = True
+    elif kind == "short_write":
+        disk.short_writes = 1
+    elif kind == "failing_sync":
+        disk.failing_syncs = 1
+    elif kind == "stall":
+        if recording.commit is not None:
+            recording.commit.stalled = True
+    elif kind == "disk_broken":
+        disk.broken = True
+    elif kind == "reserve_broken":
+        recording.reserve_disk.broken = True
+        recording.reserve_disk.failing_syncs = 1
+    else:
+        recording.mend()

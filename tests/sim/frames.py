@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 _HEAD: Final = struct.Struct("<II")
+_HEADER: Final = 1
 _SEAL: Final = 4
 
 Contents = Callable[[Path, int, int], bytes]
@@ -25,6 +26,8 @@ class SafeRecord:
 
     def __init__(self, directory: Path, contents: Contents) -> None:
         self.seq = 0
+        self.first_seq = 0
+        """The first record, 0 as long as nothing is safe."""
         self.payloads: dict[int, bytes] = {}
         """Encoded (event, decision) of each record, by seq."""
         self.faults: list[str] = []
@@ -55,13 +58,18 @@ class SafeRecord:
         first = msgspec.msgpack.decode(fields[0], type=int)
         if first:
             self._record(first, fields)
-        elif msgspec.msgpack.decode(fields[1], type=int) == _SEAL:
+            return True
+        kind = msgspec.msgpack.decode(fields[1], type=int)
+        if kind == _SEAL:
             self._number += 1
             self._offset = 0
+        elif kind == _HEADER and not self.first_seq:
+            self.first_seq = msgspec.msgpack.decode(fields[5], type=int)
+            self.seq = self.first_seq - 1
         return True
 
     def _record(self, seq: int, fields: list[msgspec.Raw]) -> None:
-        if self.seq and seq != self.seq + 1:
+        if seq != self.seq + 1:
             self.faults.append(f"record {seq} follows record {self.seq}")
         self.seq = seq
         self.payloads[seq] = bytes(fields[2]) + bytes(fields[3])

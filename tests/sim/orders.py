@@ -228,7 +228,7 @@ class OrderModel:
             order = self.open.get(order_id)
             if order is not None:
                 order.cancelling = False
-                if order.unknown and nothing_there:
+                if nothing_there and (order.unknown or order.live_ns):
                     self._end(order_id)
         new = self.every.get(waiting.new)
         if new is not None:
@@ -247,8 +247,10 @@ class OrderModel:
         order.quantity_e8 -= min(event.prevented_e8, order.quantity_e8)
 
     def _amended(self, event: CommandResult, waiting: Waiting, now_ns: int, halted_ns: int) -> None:
-        order = self.open.get(waiting.order_ids[0])
-        if order is None:
+        order = self.every[waiting.order_ids[0]]
+        if not order.open:
+            for fill in event.fills:
+                self._fill(order, fill)
             return
         quantity_e8, price_e8 = order.amending.pop(event.command_id)
         if event.accepted:
@@ -263,7 +265,9 @@ class OrderModel:
             self._maybe_end(order, event.status)
 
     def _deadline(self, command_id: int) -> None:
-        waiting = self.waiting[command_id]
+        waiting = self.waiting.get(command_id)
+        if waiting is None:
+            return
         waiting.due = True
         if waiting.lost:
             return

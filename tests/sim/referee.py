@@ -6,7 +6,7 @@ of each answer, and compares them with models of its own and with the bytes of t
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -15,6 +15,9 @@ from gateway.outcome import Outcome
 from rules.book import Book
 from rules.decisions import ACCEPTED, NOTED, REFUSED, VERDICT_NAMES, Decision
 from rules.events import (
+    Amend,
+    Query,
+    RefusedRequest,
     CancelAll,
     CommandResult,
     Deadline,
@@ -30,7 +33,6 @@ from rules.reasons import Reason
 from rules.registry import mode_of
 from rules.rulebook import Rulebook
 from rules.values import ORDER_STATUS_NAMES, STATE_KILLED
-from tests.sim.frames import SafeRecord
 from tests.sim.orders import OrderModel
 from tests.sim.participants import START_NS
 from tests.sim.rates import RateModel
@@ -40,7 +42,15 @@ _DULL: Final = frozenset(
     ("endpoint", "received_ns", "timestamp_ns", "recv_window_ns", "channel", "engine_ns")
 )
 """Fields that seldom say what went wrong."""
+_UNRECORDED: Final = (Reason.RECORD_LOST, Reason.OVERLOADED)
 _encode: Final = msgspec.msgpack.Encoder().encode
+
+
+class Safe(Protocol):
+    """What is safe in the record."""
+
+    def through(self) -> int:
+        """Return the last record that is safe, with all before it."""
 
 
 class Asked:
@@ -64,12 +74,14 @@ class Referee:
         self.orders = OrderModel()
         self.rates = RateModel(rulebook)
         self.stops = StopModel(rulebook, self.orders)
-        self.record: SafeRecord
+        self.record: Safe
         self.decided_seq = 0
         self.decided: dict[int, tuple[int, Event, Decision]] = {}
         """By seq: time, event and decision of everything decided."""
-        self.lost = False
-        """The record is lost: cancels and reports may pass unrecorded."""
+        self.lost: Callable[[], bool] = bool
+        """Whether the record is lost: orders are refused."""
+        self.unrecorded: Callable[[], bool] = bool
+        """Whether the reserve is lost too: cancels and reports pass unrecorded."""
         self.now_ns: Callable[[], int] = int
         """The core's clock."""
         self._rulebook = rulebook
@@ -160,6 +172,10 @@ class Referee:
         due = self.orders.due(now_ns, self._deadline_ns)
         if isinstance(event, Deadline):
             first = next(due, None)
+            told = self._results.get(event.command_id)
+            if first is None and told is not None:
+                # Its answer is decided and waits for the disk: the deadline changes nothing.
+                return
             self.check(first == event.command_id, f"deadline of {event.command_id}, {first} is due")
         else:
             late = list(due)
@@ -181,7 +197,7 @@ class Referee:
         """Take a command at the engine's door."""
         seq = command.command_id
         risky = not hasattr(command, "order_ids")
-        if risky or not self.lost:
+        if risky or not self.unrecorded():
             safe = self.record.through()
             self.check(seq <= safe, f"command {seq} left, the record is safe through {safe}")
         self.check(seq not in self._commands, f"command {seq} was sent twice")
@@ -214,17 +230,16 @@ class Referee:
         self.check(len(asked.outcomes) == 1, f"{asked.event} was answered twice")
         self.check(outcome.event == asked.event, f"{asked.event} was answered for {outcome.event}")
         if outcome.seq == 0:
-            told = outcome.decision.breaches[0].reason
-            self.check(told is Reason.RECORD_LOST and self.lost, f"unrecorded answer {told!r}")
+            self._unrecorded(outcome)
             return
-        if not self.lost:
+        if id(asked.event) not in self._alone:
+            self._count(outcome)
+            return
+        if not self.unrecorded():
             safe = self.record.through()
             self.check(
                 outcome.seq <= safe, f"answer {outcome.seq} left, the record is safe through {safe}"
             )
-        if id(asked.event) not in self._alone:
-            self._count(outcome)
-            return
         now_ns, event, decision = self.decided[outcome.seq]
         told = msgspec.structs.replace(outcome.decision, more=decision.more)
         self.check(_encode(told) == _encode(decision), f"answer {outcome.seq} differs from record")
@@ -234,6 +249,15 @@ class Referee:
             scope = event.scope, event.subject
             if self.stops.states[scope] == STATE_KILLED:
                 self._killed.add(scope)
+
+    def _unrecorded(self, outcome: Outcome) -> None:
+        """Take the refusal of what the lost record has no place for."""
+        told = outcome.decision.breaches[0].reason
+        self.coverage[f"unrecorded {told.name}"] += 1
+        order = isinstance(outcome.event, Place | Replace | Amend)
+        spared = isinstance(outcome.event, Query | RefusedRequest)
+        good = told is Reason.RECORD_LOST if order else spared and told in _UNRECORDED
+        self.check(good and self.lost(), f"unrecorded answer {told!r} to {outcome.event}")
 
     def _count(self, outcome: Outcome) -> None:
         """Take a refusal that has no record of its own: it must be right and be counted."""

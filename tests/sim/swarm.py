@@ -8,6 +8,7 @@ from functools import cache
 from random import Random
 from typing import Any, Final, NamedTuple
 
+from gateway.journal.manifest import Durability
 from gateway.rulebooks import load_rulebook
 from rules.rulebook import Rulebook
 
@@ -54,19 +55,32 @@ LOSSY: Final = frozenset(
 """Faults after which what the gate knows of the engine may stay behind the engine for good."""
 LOSSY_EMBEDDED: Final = LOSSY | {"disconnect"}
 """The same where a link that comes back does not repeat results."""
+DISK_FAULTS: Final = (
+    "disk_full",
+    "short_write",
+    "failing_sync",
+    "stall",
+    "disk_broken",
+    "reserve_broken",
+    "disk_mended",
+)
 EMBEDDED, LINKED = "embedded", "linked"
+PROCESS: Final = "process"
+DISK: Final = "disk"
 
 
 class Swarm(NamedTuple):
     """The draw of one seed. Weights are relative; what has none does not happen."""
 
     engine: str
+    durability: Durability
     requests: dict[str, int]
     acts: dict[str, int]
     times: dict[str, int]
     faults: dict[str, int]
-    kinds: dict[str, int]
-    """Weights of `request`, `engine`, `time`, `act` and `fault` steps."""
+    disk_faults: dict[str, int]
+    kinds: dict[str, float]
+    """Weights of the kinds of steps."""
     slice_orders: int
     """Orders one slice of a bulk cancel takes."""
     segment_bytes: int
@@ -81,18 +95,27 @@ def draw_swarm(random: Random) -> Swarm:
     acts = _some(random, ACTS, 0.6)
     if "kill" in acts or "stop" in acts:
         acts["release"] = max(acts.values())
+    durability: Durability = random.choice(("process", "disk"))
+    on_disk = durability == DISK
+    disk_faults = {}
+    if on_disk and random.random() < 0.5:
+        disk_faults = {random.choice(DISK_FAULTS[:-1]): 1, random.choice(DISK_FAULTS): 1}
     return Swarm(
         random.choice((EMBEDDED, LINKED)),
+        durability,
         requests,
         acts,
         _some(random, TIMES, 0.7) or {"short": 1},
         faults,
+        disk_faults,
         {
             "request": random.choice((20, 40, 60)),
             "engine": random.choice((5, 20, 40)),
             "time": random.choice((4, 12, 30)),
             "act": random.choice((0, 2, 6)) if acts else 0,
             "fault": random.choice((1, 4, 10)) if faults else 0,
+            "sync": random.choice((10, 40)) if on_disk else 0,
+            "disk": 0.5 if disk_faults else 0,
         },
         random.choice((1, 2, 3, 256)),
         random.choice((8_192, 65_536, 262_144)),

@@ -17,17 +17,14 @@ from gateway.engine.embedded import EmbeddedEngine
 from gateway.engine.faults import Faults
 from gateway.engine.port import Command, DepthSnapshot, PublicTrade
 from gateway.journal import manifest as journal_manifest
-from gateway.journal.manifest import make_run_directory, new_manifest
-from gateway.journal.segment import SegmentSupply
-from gateway.journal.writer import JournalWriter
 from gateway.outcome import Outcome
 from gateway.stub.exchange import MatchingExchange
 from rules.decisions import Decision
 from rules.events import Event, Report, RunBegan
 from rules.values import NS_PER_MS, NS_PER_SECOND
-from tests.sim.frames import SafeRecord, with_the_kernel
 from tests.sim.link import EngineProcess, LinkedEngine
 from tests.sim.participants import ASSETS, START_NS, definitions, fund
+from tests.sim.recording import STALL_NS, SimRecording
 from tests.sim.referee import Asked, Referee
 from tests.sim.swarm import EMBEDDED, LINKED, LOSSY, LOSSY_EMBEDDED, Swarm
 
@@ -118,8 +115,9 @@ class World:
     def _start(self) -> None:
         swarm = self.swarm
         self.clock = SystemClock(self.time.monotonic_ns, self.time.utc_ns)
-        self.journal = self._journal()
-        self._watch_record()
+        self.recording = SimRecording(
+            swarm, self.folder, self.clock.now_ns(), self.referee, self.turns.append
+        )
         self.link: WatchedLink | None = None
         self.embedded_faults = Faults(0, {}, DELAY_NS, OUTAGE_NS)
         if swarm.engine == EMBEDDED:
@@ -131,7 +129,9 @@ class World:
                 self.process, self.clock.now_ns, self._lot_step_e8
             )
         self.engine.watch = self.referee.sent
-        self.core = Core(swarm.rulebook, self.clock, self.journal, self.engine, DEADLINE_NS)
+        self.core = Core(
+            swarm.rulebook, self.clock, self.recording.journal, self.engine, DEADLINE_NS
+        )
         self.core.outbox.later = self.turns.append
         self._watch_decisions()
         self.engine.start(self.core.submit, Nobody())
@@ -140,30 +140,10 @@ class World:
         fund(self.engine.deposit)
         self.core.submit(RunBegan("", 1))
         self.settle()
-
-    def _journal(self) -> JournalWriter:
-        swarm = self.swarm
-        directory = make_run_directory(self.folder, self.clock.now_ns())
-        manifest = new_manifest(
-            directory.name, swarm.rulebook, self.clock.now_ns(), swarm.segment_bytes
-        )
-        self.referee.record = SafeRecord(directory, with_the_kernel)
-        supply = SegmentSupply(directory, swarm.segment_bytes, threaded=False)
-        return JournalWriter(directory, manifest, supply)
+        self.recording.secure(self.core)
 
     def _lot_step_e8(self, symbol_name: str) -> int:
         return self.swarm.rulebook.filters(symbol_name).step_e8 or 1
-
-    def _watch_record(self) -> None:
-        """Let the referee hear of every record."""
-        referee, append = self.referee, self.journal.append
-
-        def watched(seq: int, now_ns: int, event: Event, decision: Decision) -> None:
-            append(seq, now_ns, event, decision)
-            referee.recorded(seq, now_ns, event, decision)
-
-        journal: Any = self.journal
-        journal.append = watched
 
     def _watch_decisions(self) -> None:
         """Let the referee hear of every decision."""
@@ -179,6 +159,9 @@ class World:
         pipeline: Any = self.core.pipeline
         pipeline.apply = watched
         referee.now_ns = self.clock.now_ns
+        core = self.core
+        referee.lost = lambda: bool(core.record_fault)
+        referee.unrecorded = lambda: not core._record.recorded
 
     # --- What happens -------------------------------------------------------------------------
 
@@ -194,6 +177,9 @@ class World:
 
     def pass_ns(self, by_ns: int) -> None:
         """Let time pass, with everything the gate does regularly."""
+        if by_ns * 2 > STALL_NS or self.random.random() < 0.9:
+            # A disk that works has long confirmed everything by then.
+            self.sync_all()
         self.time.elapsed_ns += by_ns
         if self.time.elapsed_ns - self._slewed_ns >= NS_PER_SECOND:
             self._slewed_ns = self.time.elapsed_ns
@@ -202,6 +188,30 @@ class World:
                 self.coverage["clock step seen"] += 1
         self.core.tick()
         self.core.together(lambda: self.engine.poll(self.core.now_ns()))
+
+    def sync(self) -> None:
+        """Let a sync begin, or the one that has begun end."""
+        commit = self.recording.commit
+        if commit is None:
+            return
+        if self.random.random() < 0.5:
+            commit.finish()
+        commit.begin()
+        if self.random.random() < 0.5:
+            commit.finish()
+        while self.turns and self.random.random() < 0.8:
+            self.turns.popleft()()
+
+    def sync_all(self) -> None:
+        """Let everything that was decided become safe and leave, unless the disk hangs."""
+        for _ in range(50):
+            commit = self.recording.commit
+            if commit is not None:
+                commit.finish()
+                commit.sync_all()
+                commit.poll()
+            if not self.core.unreleased or (commit is not None and commit.stalled):
+                return
 
     def engine_says(self, reports: tuple[Report, ...]) -> None:
         """Hand on reports that no command of the gate has caused."""
@@ -230,17 +240,19 @@ class World:
         for _ in range(200):
             while self.turns:
                 self.turns.popleft()()
-            if link is None:
-                return
-            link.connect()
-            link.carry(1_000)
-            link.deliver(1_000)
-            if not (link.to_engine or link.to_gate or self.turns):
+            self.sync_all()
+            if link is not None:
+                link.connect()
+                link.carry(1_000)
+                link.deliver(1_000)
+            waiting = link is not None and (link.to_engine or link.to_gate)
+            if not (waiting or self.turns or self.core.unreleased):
                 return
 
     def come_to_rest(self) -> None:
         """Let the engine be there and everything be tried again until nothing changes."""
         self.embedded_faults._forced.clear()
+        self.recording.mend()
         for _ in range(_QUIET_ROUNDS):
             self.settle()
             self.pass_ns(NS_PER_SECOND)
@@ -254,12 +266,20 @@ class World:
         referee.check(core.pipeline.faults == 0, f"a rule raised: {core.pipeline.last_fault}")
         referee.check(core.outbox.faults == 0, "an answer could not be handed over")
         referee.check(core.listener_faults == 0, "a listener raised")
+        self._check_record()
         referee.check(core.seq == referee.decided_seq, f"seq {core.seq} of {referee.decided_seq}")
         referee.compare(core.book)
         ledger = self.exchange.ledger
         for asset in ASSETS:
             total_e8, supply_e8 = ledger.total_e8(asset), ledger.supply_e8(asset)
             referee.check(total_e8 == supply_e8, f"asset {asset}: {total_e8} of {supply_e8}")
+
+    def _check_record(self) -> None:
+        """Hold that only a disk that failed loses the record."""
+        recording, fault = self.recording, self.core.record_fault
+        stalled = self.coverage["disk stall"]
+        if fault:
+            self.referee.check(recording.faults > 0 or stalled > 0, f"record lost: {fault}")
 
     def check_at_rest(self) -> None:
         """Hold what must be true once everything has been answered."""
@@ -290,7 +310,7 @@ class World:
     def close(self) -> None:
         """End the gate."""
         self.engine.close()
-        self.journal.close()
+        self.recording.close(self.core)
 
 
 @contextmanager

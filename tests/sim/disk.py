@@ -1,0 +1,159 @@
+"""A disk that fails: full, short writes, failing and stalling syncs, and what a crash loses.
+
+The files are real, so that readers can read them. Beside them stands what the disk has confirmed:
+the bytes of each file at its last sync, and the names in each directory. A crash of the machine
+keeps that, and of what was under way any part, block by block and name by name.
+"""
+
+import errno
+import os
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from gateway.journal.disk import RealDisk, SegmentFile
+
+BLOCK_BYTES: Final = 512
+
+
+class FaultySegment:
+    """A segment of a faulty disk: the product's own, behind a sync that can fail."""
+
+    def __init__(self, disk: "FaultyDisk", segment: SegmentFile) -> None:
+        self._disk = disk
+        self._segment = segment
+        self._synced = 0
+        self.path = segment.path
+        self.size = segment.size
+        self.map = segment.map
+
+    def sync(self, length: int) -> None:
+        """Bring the first `length` bytes to the disk, or fail with any part of them there."""
+        if self._disk.sync_fails():
+            self._disk.write_part(self.path, self._synced, self.map[self._synced : length])
+            raise OSError(errno.EIO, "input/output error", str(self.path))
+        self._segment.sync(length)
+        self._synced = length
+        self._disk.confirm(self.path)
+
+    def close(self, length: int | None) -> None:
+        """Let go of the file."""
+        self._disk.fail_if_broken()
+        self._segment.close(length)
+
+
+class FaultyDisk(RealDisk):
+    """A disk below a folder. `random` draws what a fault leaves; `faults` counts those met."""
+
+    def __init__(self) -> None:
+        self.random = Random(0)
+        self.full = False
+        self.broken = False
+        """Nothing but stores into open segments works."""
+        self.failing_syncs = 0
+        self.short_writes = 0
+        """Syncs that write the beginning of what they should, and fail."""
+        self.faults = 0
+        self._confirmed: dict[Path, bytes] = {}
+        self._names: dict[Path, frozenset[str]] = {}
+
+    # --- The protocol -------------------------------------------------------------------------
+
+    def make_zeros(self, path: Path, size: int, synced: bool) -> None:
+        """Make a file of zeros, unless the disk is full."""
+        self.fail_if_broken()
+        if self.full:
+            self.faults += 1
+            raise OSError(errno.ENOSPC, "no space left on device", str(path))
+        super().make_zeros(path, size, False)
+        self._confirmed[path] = bytes(size) if synced else b""
+
+    def open_segment(self, path: Path, synced: bool) -> SegmentFile:
+        """Open a file."""
+        self.fail_if_broken()
+        return FaultySegment(self, super().open_segment(path, synced))
+
+    def rename(self, path: Path, new: Path) -> None:
+        """Give a file another name."""
+        self.fail_if_broken()
+        super().rename(path, new)
+        self._confirmed[new] = self._confirmed.pop(path, b"")
+
+    def remove(self, path: Path) -> None:
+        """Remove a file."""
+        self.fail_if_broken()
+        super().remove(path)
+        self._confirmed.pop(path, None)
+
+    def sync_directory(self, path: Path) -> None:
+        """Confirm the names in a directory."""
+        self.fail_if_broken()
+        self._names[path] = frozenset(os.listdir(path))
+
+    def replace_file(self, path: Path, content: bytes, synced: bool) -> None:
+        """Put `content` in the place of a file's."""
+        self.fail_if_broken()
+        super().replace_file(path, content, False)
+        self._confirmed[path] = content if synced else b""
+
+    def fail_if_broken(self) -> None:
+        """Raise when nothing works any more."""
+        if self.broken:
+            self.faults += 1
+            raise OSError(errno.EIO, "the disk is broken")
+
+    # --- Syncing ------------------------------------------------------------------------------
+
+    def sync_fails(self) -> bool:
+        """Tell whether the sync that is asked for fails."""
+        fails = self.broken or self.failing_syncs > 0 or self.short_writes > 0
+        self.faults += fails
+        self.failing_syncs = max(0, self.failing_syncs - 1)
+        return fails
+
+    def write_part(self, path: Path, offset: int, content: bytes) -> None:
+        """Leave any part of `content` in a file: of a short write its beginning."""
+        if self.short_writes:
+            self.short_writes -= 1
+            left = content[: self.random.randrange(len(content) + 1)]
+        else:
+            there = path.read_bytes()[offset : offset + len(content)]
+            left = self._torn(there, content)
+        with path.open("r+b") as file:
+            file.seek(offset)
+            file.write(left)
+        self.confirm(path)
+
+    def confirm(self, path: Path) -> None:
+        """Take a file as it is now for what a crash would leave."""
+        self._confirmed[path] = path.read_bytes()
+
+    def confirmed(self, path: Path, offset: int, count: int) -> bytes:
+        """Return bytes of a file that would be there after a crash of the machine."""
+        if path.name not in self._names.get(path.parent, ()):
+            return b""
+        return self._confirmed.get(path, b"")[offset : offset + count]
+
+    # --- A crash ------------------------------------------------------------------------------
+
+    def crash(self, directory: Path) -> None:
+        """Leave in a directory what a loss of power could leave."""
+        names = self._names.get(directory, frozenset())
+        for path in sorted(directory.glob("*.seg")):
+            if path.name not in names and self.random.random() < 0.5:
+                path.unlink()
+                continue
+            path.write_bytes(self._torn(self._confirmed.get(path, b""), path.read_bytes()))
+
+    def _torn(self, confirmed: bytes, content: bytes) -> bytes:
+        """Return the newer content with any blocks still as they were confirmed."""
+        size = max(len(confirmed), len(content))
+        if len(content) != len(confirmed):
+            confirmed, content = confirmed.ljust(size, b"\0"), content.ljust(size, b"\0")
+        keeps = self.random.random()
+        left = bytearray(content)
+        for begin in range(0, size, BLOCK_BYTES):
+            block = slice(begin, begin + BLOCK_BYTES)
+            if content[block] != confirmed[block] and self.random.random() < keeps:
+                left[block] = confirmed[block]
+        return bytes(left)
