@@ -14,6 +14,7 @@ from gateway.admin.cases import CaseAdministration
 from gateway.admin.key_registry import KeyRegistry
 from gateway.auth.authenticator import Authenticator
 from gateway.auth.keystore import KeyStore, KeyStoreError, find_sealing_key
+from gateway.beside import Beside, works_of
 from gateway.clock import Clock, ManualClock, SystemClock
 from gateway.config import Config
 from gateway.core import Core
@@ -30,6 +31,7 @@ from gateway.edges.rest_choice import make_rest_edge
 from gateway.engine.embedded import EmbeddedEngine
 from gateway.engine.remote import RemoteEngine
 from gateway.fees.posting import FeePoster
+from gateway.gauges import Gauge, open_gauges
 from gateway.journal import JournalError
 from gateway.journal.disk import REAL_DISK, Disk
 from gateway.ladder_acts import LadderActs
@@ -37,9 +39,9 @@ from gateway.logview.rendering import Names, record_tree
 from gateway.logview.subjects import Subjects
 from gateway.population import populate
 from gateway.recent_decisions import RecentDecisions
+from gateway.record_space import LOOK_SECONDS, space_watch
 from gateway.recording import Recording
 from gateway.recovery import Recovered, recover
-from gateway.record_space import LOOK_SECONDS, space_watch
 from gateway.rulebooks import load_rulebook
 from gateway.snapshots import Snapshot, write_start
 from gateway.stub.market import DemoMarket
@@ -162,7 +164,7 @@ class Gate:
             self.market.start()
             self._every(MARKET_STEP_SECONDS, lambda: self.market.step(self.core.now_ns()))
         self.views.klines.warm()
-        self._open_gauges()
+        open_gauges(self.telemetry, self.core, self.clock, self.recording, self._gauges())
         self.recording.secure(self.core)
         await self._open_edges(data)
         # What lives as long as the gate need not be looked at by every collection.
@@ -214,60 +216,28 @@ class Gate:
                 f"no engine answers at {engine.target}; start one with `ordergate engine`"
             ) from None
 
-    def _open_gauges(self) -> None:
-        core = self.core
-        self.telemetry.gauge(
-            "open_orders",
-            "orders in flight, live or unknown",
-            lambda: len(core.book.orders),
-        )
-        self.telemetry.gauge(
-            "unanswered_commands",
-            "commands the engine has not answered",
-            lambda: core.outbox.unanswered,
-        )
-        self.telemetry.gauge(
-            "record_lost",
-            "1 when the record is lost, else 0",
-            lambda: int(bool(core.record_fault)),
-        )
-        self.telemetry.gauge(
-            "record_lag",
-            "events decided and not recorded",
-            lambda: core.seq - self.recording.recorded_seq,
-        )
-        self.telemetry.gauge(
-            "contained_faults",
-            "faults of answers and of views that were contained",
-            lambda: core.listener_faults + core.outbox.faults,
-        )
-        self.telemetry.gauge(
-            "fees_to_post",
-            "owners whose fees wait to be posted",
-            lambda: self.fee_poster.backlog(),
-        )
-        self.telemetry.gauge(
-            "counted_refusals",
-            "refusals that were counted and not recorded one by one",
-            lambda: core.refusals.counted,
-        )
-        self.telemetry.gauge(
-            "record_free_bytes",
-            "room on the disk of the record",
-            lambda: self.space.free_bytes,
-        )
-        self.telemetry.gauge(
-            "record_space",
-            "0 ample, 1 queries are shed, 2 new orders too",
-            lambda: self.space.space,
-        )
-        self.telemetry.gauge(
-            "rule_faults", "rules that raised and refused the request", lambda: core.pipeline.faults
-        )
-        self.telemetry.gauge(
-            "clock_step_ns",
-            "how far the system clock has stepped away from core time",
-            lambda: self.clock.step_ns,
+    def _gauges(self) -> tuple[Gauge, ...]:
+        return (
+            Gauge(
+                "fees_to_post",
+                "owners whose fees wait to be posted",
+                lambda: self.fee_poster.backlog(),
+            ),
+            Gauge(
+                "record_free_bytes",
+                "room on the disk of the record",
+                lambda: self.space.free_bytes,
+            ),
+            Gauge(
+                "record_space",
+                "0 ample, 1 queries are shed, 2 new orders too",
+                lambda: self.space.space,
+            ),
+            Gauge(
+                "faults_beside",
+                "snapshots and upkeep of the record that failed or found a difference",
+                lambda: sum(self.beside.faults.values()),
+            ),
         )
 
     async def _open_edges(self, data: Path) -> None:
@@ -338,6 +308,12 @@ class Gate:
         self._every(LOOK_SECONDS, self.space.look)
         self.fee_poster = FeePoster(self.core)
         self._every(1.0, self.fee_poster.post)
+        self.beside = Beside(
+            works_of(self.config.record, self.journal.directory),
+            lambda: len(self.journal.manifest.segments),
+        )
+        self._closers.append(self.beside.stop)
+        self._every(1.0, self.beside.look)
         if self.config.listen.spin:
             self._closers.append(Spinner().stop)
 

@@ -64,6 +64,17 @@ class RecordConfig(Section, frozen=True, kw_only=True):
     name, where durability is `disk`. Empty: none."""
     reserve_bytes: int = 256 * 1024 * 1024
     """Room of the reserve, made at the start; queries may use half of it."""
+    low_disk_bytes: int = 0
+    """With less than this free on the disk of `data`, queries are refused; with less than half of
+    it, new orders too. 0: room for four segments."""
+    refusals_per_second: int = 1_000
+    """Refusals of unauthenticated requests that are recorded one by one each second; the rest is
+    counted."""
+    addresses_max: int = 1_000_000
+    """Addresses that are known apart; those of proved keys have a sixteenth more."""
+    snapshots: bool = True
+    """Whenever a segment is closed, store the state after it, so that the next start is quick; done
+    by a process of low priority, which decides everything again and compares."""
     seal_key: str = ""
     """PEM file of the Ed25519 key that closed segments are signed with, from `ordergate record key
     seal`. Empty: they are not signed."""

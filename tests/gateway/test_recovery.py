@@ -6,25 +6,27 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from gateway.admin.key_registry import KeyRegistry
 from gateway.admin.messages import CreateKeyRequest, RevokeKeyRequest
 from gateway.app import Gate, StartError
 from gateway.clock import wall_ns
-from gateway.config import EngineConfig, InstrumentConfig
+from gateway.config import EngineConfig, InstrumentConfig, RecordConfig
 from gateway.engine.server import EngineServer
 from gateway.engine.venue import Venue
 from gateway.journal import JournalError, latest_run, read_run, runs, start_run
 from gateway.journal.manifest import MANIFEST_NAME
-from gateway.journal.snapshot_file import snapshot_name
+from gateway.journal.snapshot_file import snapshot_name, snapshot_seqs
 from gateway.recovery import SEQ_GAP, Recovered, follow, recover
 from gateway.replica import Replica
 from gateway.rulebooks import load_rulebook
 from gateway.snapshots import write_snapshot
+from gateway.snapshotter import EXIT_DIFFERENT, main
 from rules.book_state import order_state
 from rules.decisions import NOTED_DECISION
-from rules.events import ClearBan, Define, SetState, SetSymbolState
+from rules.events import ClearBan, Define, Place, SetState, SetSymbolState
 from rules.values import (
     DEFINE_OWNER,
     NS_PER_SECOND,
@@ -422,3 +424,45 @@ def test_a_clock_behind_the_record(tmp_path: Path) -> None:
     with pytest.raises(StartError, match="behind the last record"):
         asyncio.run(scenario(2 * NS_PER_SECOND))
     assert asyncio.run(scenario(NS_PER_SECOND // 5)) >= whole.last_ns
+
+
+def test_snapshots_are_made_beside_the_gate(tmp_path: Path) -> None:
+    """A closed segment is followed by a snapshot, from which the next start goes on."""
+    small = RecordConfig(data=tmp_path, segment_bytes=1 << 14, durability="process")
+
+    async def first() -> dict[str, Any]:
+        async with running(config(tmp_path, record=small)) as gate:
+            while not snapshot_seqs(gate.journal.directory):
+                await Client(gate).place()
+                await Client(gate).cancel_all()
+            assert gate.beside.faults == {"snapshot": 0}
+            await Client(gate).place()
+            return facts(gate)
+
+    async def second() -> dict[str, Any]:
+        async with running(config(tmp_path)) as gate:
+            return facts(gate)
+
+    before = asyncio.run(first())
+    found = recover(tmp_path)
+    assert found.replica is not None
+    assert 0 < found.replayed < found.replica.seq
+    assert asyncio.run(second()) == before
+
+
+def test_a_snapshot_of_a_record_that_decides_differently(tmp_path: Path) -> None:
+    """Whoever makes a snapshot decides again, and a difference is an alarm by its exit code."""
+    data = cut_off(tmp_path)
+    run = latest_run(data)
+    assert run is not None
+    small = start_run(data, load_rulebook("bench"), run.manifest.started_ns + 1, 1 << 20)
+    for record in read_run(run.path):
+        decision = record.decision
+        if isinstance(record.event, Place):
+            decision = msgspec.structs.replace(decision, owner=decision.owner + 1)
+        small.append(record.seq, record.now_ns, record.event, decision)
+    small.close()
+    assert main([str(small.directory)]) == EXIT_DIFFERENT
+    assert len(snapshot_seqs(small.directory)) == 1
+    assert main([str(small.directory)]) == 0
+    assert len(snapshot_seqs(small.directory)) == 1

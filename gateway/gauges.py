@@ -1,0 +1,65 @@
+"""What the gate shows of itself as gauges: how much is open, waiting, lost or at fault."""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeAlias
+
+from gateway.clock import Clock
+from gateway.core import Core
+from gateway.recording import Recording
+from gateway.telemetry import Telemetry
+
+Read: TypeAlias = Callable[[], int]
+
+
+class Gauge(NamedTuple):
+    """One number that can be read at any time."""
+
+    name: str
+    description: str
+    read: Read
+
+
+def open_gauges(
+    telemetry: Telemetry, core: Core, clock: Clock, recording: Recording, others: Iterable[Gauge]
+) -> None:
+    """Add the gauges of core, clock and record, and others; they are read with the metrics."""
+    own = (
+        Gauge("open_orders", "orders in flight, live or unknown", lambda: len(core.book.orders)),
+        Gauge(
+            "unanswered_commands",
+            "commands the engine has not answered",
+            lambda: core.outbox.unanswered,
+        ),
+        Gauge(
+            "record_lost",
+            "1 when the record is lost, else 0",
+            lambda: int(bool(core.record_fault)),
+        ),
+        Gauge(
+            "record_lag",
+            "events decided and not recorded",
+            lambda: core.seq - recording.recorded_seq,
+        ),
+        Gauge(
+            "contained_faults",
+            "faults of answers and of views that were contained",
+            lambda: core.listener_faults + core.outbox.faults,
+        ),
+        Gauge(
+            "counted_refusals",
+            "refusals that were counted and not recorded one by one",
+            lambda: core.refusals.counted,
+        ),
+        Gauge(
+            "rule_faults",
+            "rules that raised and refused the request",
+            lambda: core.pipeline.faults,
+        ),
+        Gauge(
+            "clock_step_ns",
+            "how far the system clock has stepped away from core time",
+            lambda: clock.step_ns,
+        ),
+    )
+    for gauge in (*own, *others):
+        telemetry.gauge(gauge.name, gauge.description, gauge.read)
