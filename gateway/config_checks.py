@@ -79,6 +79,9 @@ def check_record(record: RecordConfig, path: FieldPath) -> list[Fault]:
     for name, least in (
         ("segment_bytes", SEGMENT_BYTES_MIN),
         ("reserve_bytes", RESERVE_BYTES_MIN),
+        ("low_disk_bytes", 0),
+        ("refusals_per_second", 1),
+        ("addresses_max", 1),
     ):
         size = getattr(record, name)
         if size < least:

@@ -29,17 +29,32 @@ AGENT_CHARACTERS: Final = 120
 AGENTS_MAX: Final = 65_536
 """Client programs that get a number of their own."""
 OTHER_AGENTS: Final = "other programs"
-_KINDS: Final = (DEFINE_ADDRESS, DEFINE_OWNER, DEFINE_ASSET, DEFINE_AGENT, DEFINE_ALGO, DEFINE_GROUP)
+ADDRESSES_MAX: Final = 1_000_000
+"""Addresses that get a number of their own, unless told otherwise."""
+ADDRESSES_RESERVED: Final = 16
+"""One in so many more is kept for addresses that a key was proved from."""
+OTHER_ADDRESSES: Final = "other addresses"
+_KINDS: Final = (
+    DEFINE_ADDRESS,
+    DEFINE_OWNER,
+    DEFINE_ASSET,
+    DEFINE_AGENT,
+    DEFINE_ALGO,
+    DEFINE_GROUP,
+)
 
 
 class Directory:
     """Numbers by name and names by number, for every interned kind.
 
-    `submit` is the core's door; numbers are never reused.
+    `submit` is the core's door; numbers are never reused. `may_define` is asked before the address
+    of somebody who has not proved a key gets a number; a core sets it to its quota.
     """
 
-    def __init__(self, submit: Callable[[Event], None]) -> None:
+    def __init__(self, submit: Callable[[Event], None], addresses_max: int = ADDRESSES_MAX) -> None:
+        self.may_define: Callable[[], bool] = _always
         self._submit = submit
+        self._addresses_max = addresses_max
         self._numbers: dict[int, dict[str, int]] = {kind: {} for kind in _KINDS}
         self._names: dict[int, dict[int, str]] = {kind: {} for kind in _KINDS}
         self.symbols: dict[str, DefineSymbol] = {}
@@ -73,6 +88,24 @@ class Directory:
         """Return the number of a peer address (an IPv4 address or an IPv6 /64)."""
         return self.number(DEFINE_ADDRESS, text)
 
+    def caller(self, text: str, proved: bool) -> int:
+        """Return the number of a request's address; `proved` says that its signature was right.
+
+        Anybody can send from many addresses, so not every one gets a number for ever. New ones get
+        none, 0, once there are too many in all or within the second, unless a key was proved.
+        Those have a reserve of their own, and share one number when that is used up too.
+        """
+        found = self._numbers[DEFINE_ADDRESS].get(text)
+        if found is not None:
+            return found
+        count = len(self._names[DEFINE_ADDRESS])
+        if not proved:
+            if count >= self._addresses_max or not self.may_define():
+                return 0
+        elif count >= self._addresses_max + self._addresses_max // ADDRESSES_RESERVED:
+            text = OTHER_ADDRESSES
+        return self.number(DEFINE_ADDRESS, text)
+
     def agent(self, text: str) -> int:
         """Return the number of a client program, 0 for none.
 
@@ -104,3 +137,7 @@ class Directory:
         elif isinstance(event, DefineKey):
             self.keys[event.name] = event
             self.keys_by_number[event.key] = event
+
+
+def _always() -> bool:
+    return True

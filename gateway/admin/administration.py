@@ -6,7 +6,7 @@ request. No server is known here; `gateway.edges.admin` is one way in.
 
 import importlib.metadata
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import rules.rule
 from gateway.addresses import address_text
@@ -22,6 +22,8 @@ from gateway.answer import Answer
 from gateway.decision_id import DecisionIds
 from gateway.outcome import Outcome
 from gateway.usages import account_subjects, shown
+from rules.access.ban_ladder import BanLadder
+from rules.access.overload import Overload
 from rules.book import OpenOrder
 from rules.decisions import Usage
 from rules.events import ClearBan, Event, RecordRead, SetState, SetSymbolState
@@ -39,6 +41,9 @@ from rules.values import (
     SCOPE_OWNER_SYMBOL,
     SCOPE_SYMBOL,
     SCOPE_VENUE,
+    SPACE_AMPLE,
+    SPACE_NAMES,
+    SPACE_SCARCE,
     STATE_ACTIVE,
     STATE_NAMES,
     SYMBOL_STATE_NAMES,
@@ -51,7 +56,7 @@ READ_QUERY_MAX: Final = 4_096
 """Characters of a query that is recorded as read."""
 BAN_SECONDS_MAX: Final = 366 * 24 * 3_600
 LIMIT_LINES_MAX: Final = 1_000
-"""Lines of a listing of everybody's limits."""
+"""Lines of a listing of everybody's limits, and of all bans."""
 
 
 class Administration:
@@ -180,6 +185,7 @@ class Administration:
             keys=len(book.keys),
             journal="" if journal is None else str(journal.directory),
             journal_fault="" if journal is None else journal.fault,
+            record_space=SPACE_NAMES[self._space()],
             stops=tuple(self._stops()),
             symbols=tuple(self._symbols()),
             bans=tuple(self._bans()),
@@ -190,10 +196,16 @@ class Administration:
         return self._core.now_ns()
 
     def healthy(self) -> bool:
-        """Tell whether new orders can be taken: the record is written, the engine is there."""
-        return self._core.book.engine_connected and not (
-            self._journal is not None and self._journal.fault
-        )
+        """Tell whether new orders can be taken: the record has room, the engine is there."""
+        if self._journal is not None and self._journal.fault:
+            return False
+        return self._core.book.engine_connected and self._space() != SPACE_SCARCE
+
+    def _space(self) -> int:
+        """Return the room on the record's disk, as requests are refused for it."""
+        rule: Any = self._core.pipeline.rule(Overload.name)
+        space: int = rule.space if rule is not None else SPACE_AMPLE
+        return space
 
     def scope(self, scope_name: str, subject_name: str) -> messages.ScopeAnswer:
         """Return what stopping a scope would reach; raises OperatorError."""
@@ -291,10 +303,11 @@ class Administration:
 
     def _bans(self) -> Iterator[messages.BanLine]:
         now_ns = self._core.now_ns()
-        for number, address in self._core.directory.names(DEFINE_ADDRESS).items():
-            for usage in self._core.pipeline.usage("ban_ladder", SCOPE_IP, number, now_ns):
-                if usage.label == "ban":
-                    yield messages.BanLine(address=address, until_ns=usage.resets_ns)
+        ladder: Any = self._core.pipeline.rule(BanLadder.name)
+        bans = ladder.bans(now_ns) if ladder is not None else ()
+        for number, until_ns in bans[:LIMIT_LINES_MAX]:
+            address = self._core.directory.name(DEFINE_ADDRESS, number)
+            yield messages.BanLine(address=address, until_ns=until_ns)
 
     # --- Names --------------------------------------------------------------------------------
 

@@ -176,6 +176,8 @@ class StatusAnswer(msgspec.Struct, frozen=True, kw_only=True):
     journal: str
     """Where the record is, empty when there is none."""
     journal_fault: str
+    record_space: str = "AMPLE"
+    """Room on the record's disk: AMPLE, LOW (queries are refused) or SCARCE (new orders too)."""
     stops: tuple[StopLine, ...]
     symbols: tuple[SymbolLine, ...]
     bans: tuple[BanLine, ...]

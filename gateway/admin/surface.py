@@ -27,6 +27,9 @@ class AdministeredPipeline(Protocol):
     def rules(self) -> tuple[Rule, ...]:
         """The rules in force."""
 
+    def rule(self, name: str) -> Rule | None:
+        """Return one of them, None when it is off."""
+
     def usage(self, rule_name: str, scope: int, subject: int, now_ns: int) -> tuple[Usage, ...]:
         """Return the use of one rule's limits by one subject."""
 

@@ -101,6 +101,8 @@ def _facts(status: StatusAnswer) -> Table:
         table.add_row(name, cell(value))
     if status.journal_fault:
         table.add_row("record LOST", cell(status.journal_fault))
+    if status.record_space != "AMPLE":
+        table.add_row("room for the record", status.record_space)
     return table
 
 

@@ -20,7 +20,7 @@ from gateway.dialects.native.signing import (
 from gateway.wire.ordergate.v1 import order_entry_pb2 as wire
 from rules.access.ban_ladder import BanLadder
 from rules.reasons import Reason
-from rules.values import AUTH_BAD_SIGNATURE, AUTH_NOT_REQUIRED, AUTH_OK
+from rules.values import AUTH_BAD_SIGNATURE, AUTH_NOT_REQUIRED, AUTH_OK, DEFINE_ADDRESS
 
 _NO_TIME: Final = -1
 """Recv window of a message that has no timestamp and needs none."""
@@ -30,7 +30,9 @@ _RECV_WINDOW_FORM: Final = "microseconds, 0 to 99999999999999999999"
 class Origin(NamedTuple):
     """Where a call comes from, whoever sends it."""
 
+    address: str
     ip: int
+    """Its number, 0 when it has none yet."""
     agent: str
     """What the client program calls itself."""
     certificate: str
@@ -69,11 +71,13 @@ class Callers:
         names = context.auth_context().get("x509_common_name", ())
         certificate = next(iter(names), b"").decode("utf-8", "replace")
         agent = metadata.get("user-agent", "")
-        return Origin(self._directory.address(address), agent, certificate, metadata)
+        ip = self._directory.known(DEFINE_ADDRESS, address)
+        return Origin(address, ip, agent, certificate, metadata)
 
     def stranger(self, origin: Origin, received_ns: int) -> Caller:
         """Return the caller of something that needs no key."""
-        return Caller(origin.ip, 0, AUTH_NOT_REQUIRED, received_ns, 0, _NO_TIME)
+        ip = self._directory.caller(origin.address, proved=False)
+        return Caller(ip, 0, AUTH_NOT_REQUIRED, received_ns, 0, _NO_TIME)
 
     def unary(
         self, origin: Origin, path: str, message: bytes, received_ns: int
@@ -145,9 +149,11 @@ class Callers:
         window_ns: int,
     ) -> Caller:
         # Only a proved key gets a new client program numbered: others could fill the record.
-        agent = self._directory.agent(origin.agent) if identity.auth == AUTH_OK else 0
+        proved = identity.auth == AUTH_OK
+        agent = self._directory.agent(origin.agent) if proved else 0
+        ip = self._directory.caller(origin.address, proved)
         return Caller(
-            origin.ip, identity.key, identity.auth, received_ns, timestamp_ns, window_ns, 0, agent
+            ip, identity.key, identity.auth, received_ns, timestamp_ns, window_ns, 0, agent
         )
 
 

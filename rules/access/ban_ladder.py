@@ -98,6 +98,12 @@ class BanLadder(Rule):
             return 0
         return standing.until_ns
 
+    def bans(self, now_ns: int) -> tuple[tuple[int, int], ...]:
+        """Return every banned address with the end of its ban."""
+        return tuple(
+            (ip, held.until_ns) for ip, held in self._standings.items() if now_ns < held.until_ns
+        )
+
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Count a refusal by a rate limit, or take up an operator's word."""
         if type(event) is ClearBan:

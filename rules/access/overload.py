@@ -6,6 +6,7 @@ from rules.book import Book
 from rules.decisions import Decision, Explanation, Verdict
 from rules.events import REQUESTS, Amend, Event, Place, Query, RecordSpace, Replace, Request
 from rules.explanations import first_breach, look
+from rules.instruments import SECURITY_SIGNED
 from rules.reasons import Reason
 from rules.rule import ACCESS, Rule
 from rules.rulebook import Rulebook
@@ -25,8 +26,8 @@ class Overload(Rule):
 
     While the disk of the record is LOW, queries are refused; while it is SCARCE, new orders,
     replacements and amends too. Cancels are never refused here. A request that comes from an
-    address without a number, and is not authenticated, is refused always: it has no limits that it
-    could be counted under. The state of the disk is recorded as an event, so a replay knows it.
+    address without a number, and is not signed, is refused always: it has no limits that it could be
+    counted under. The state of the disk is recorded as an event, so a replay knows it.
     Source: Binance Spot API, error -1008 and its order of shedding; RTS 7 (2017/584) Art. 11.
     """
 
@@ -36,15 +37,15 @@ class Overload(Rule):
     wants: ClassVar[tuple[type[Event], ...]] = REQUESTS
     applies: ClassVar[tuple[type[Event], ...]] = (RecordSpace,)
     source: ClassVar[str] = "Binance Spot API, error -1008; RTS 7 (2017/584) Art. 11"
-    discloses: ClassVar[bool] = False
 
     def __init__(self, rulebook: Rulebook) -> None:
+        self._entries = rulebook.entries
         self.space = SPACE_AMPLE
         """The room on the disk of the record (`SPACE_*`)."""
 
     def check(self, event: Any, book: Book, now_ns: int) -> Verdict | None:
         """Return a breach when there is no room for the request."""
-        if self.space == SPACE_AMPLE and (event.ip or event.auth == AUTH_OK):
+        if self.space == SPACE_AMPLE and event.ip:
             return None
         explanations = self.explain(event, book, now_ns)
         if all(explanation.passed for explanation in explanations):
@@ -68,7 +69,8 @@ class Overload(Rule):
         self.space = state
 
     def _known(self, event: Request) -> Explanation:
-        known = event.ip != 0 or event.auth == AUTH_OK
+        signed = self._entries[event.endpoint].security == SECURITY_SIGNED
+        known = event.ip != 0 or (signed and event.auth == AUTH_OK)
         return look(self.name, known, Reason.OVERLOADED, 1, int(known), "address")
 
     def _room(self, event: Request) -> tuple[Explanation, ...]:

@@ -11,9 +11,9 @@ from rules.values import DEFINE_ADDRESS, DEFINE_AGENT
 class Door:
     """Takes definitions and hands them back, as the core does once they are recorded."""
 
-    def __init__(self) -> None:
+    def __init__(self, addresses_max: int = 1_000_000) -> None:
         self.events: list[Event] = []
-        self.directory = Directory(self.submit)
+        self.directory = Directory(self.submit, addresses_max)
 
     def submit(self, event: Event) -> None:
         """Take one event."""
@@ -54,3 +54,32 @@ def test_client_programs_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch)
     assert door.directory.agent("program 1") == 2
     assert door.directory.name(DEFINE_AGENT, 4) == "other programs"
     assert len(door.events) == 4
+
+
+def test_strangers_get_numbers_until_there_are_too_many() -> None:
+    """At the bound a new address gets none; those known keep theirs."""
+    door = Door(addresses_max=32)
+    found = [door.directory.caller(f"192.0.2.{n}", proved=False) for n in range(34)]
+    assert found == [*range(1, 33), 0, 0]
+    assert door.directory.caller("192.0.2.7", proved=False) == 8
+    assert len(door.events) == 32
+
+
+def test_a_proved_key_gets_its_address_known() -> None:
+    """Addresses of proved keys have a sixteenth more; beyond that new ones share one number."""
+    door = Door(addresses_max=32)
+    for n in range(32):
+        door.directory.caller(f"192.0.2.{n}", proved=False)
+    found = [door.directory.caller(f"198.51.100.{n}", proved=True) for n in range(5)]
+    assert found == [33, 34, 35, 35, 35]
+    assert door.directory.name(DEFINE_ADDRESS, 35) == "other addresses"
+    assert door.directory.caller("198.51.100.1", proved=False) == 34
+
+
+def test_a_stranger_gets_a_number_only_when_the_core_has_room_for_it() -> None:
+    """Definitions of strangers are rationed; those of proved keys are not."""
+    door = Door()
+    door.directory.may_define = lambda: False
+    assert door.directory.caller("192.0.2.1", proved=False) == 0
+    assert door.directory.caller("192.0.2.1", proved=True) == 1
+    assert door.directory.caller("192.0.2.1", proved=False) == 1

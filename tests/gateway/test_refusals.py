@@ -56,10 +56,13 @@ def rulebook(
         "ban_ladder": {"refusals": 3, "within": "4s", "first_ban": "3s", "longest_ban": "6s"},
         "overload": {},
         "raw_requests": {
-            "windows": [{"interval": "3s", "limit": raw}, {"interval": "1m", "limit": 4 * raw}]
+            "windows": [{"interval": "1s", "limit": raw}, {"interval": "1m", "limit": 4 * raw}]
         },
         "request_weight": {
-            "windows": [{"interval": "5s", "limit": weight}],
+            "windows": [
+                {"interval": "1s", "limit": weight},
+                {"interval": "5s", "limit": 3 * weight},
+            ],
             "gate_windows": [{"interval": "2s", "limit": gate_weight}],
         },
         "authentication": {},
@@ -304,8 +307,12 @@ def moved(now_ns: int, how: str) -> int:
 @settings(max_examples=150, deadline=None)
 @given(
     moves=st.lists(MOVES, min_size=5, max_size=60),
-    limits=st.tuples(st.integers(12, 60), st.integers(60, 400), st.integers(4, 20)),
-    quota=st.sampled_from((4, 15, 1000)),
+    limits=st.tuples(
+        st.sampled_from((11, 20, FAR)),
+        st.sampled_from((60, 250, FAR)),
+        st.sampled_from((4, 20, FAR)),
+    ),
+    quota=st.sampled_from((1, 4, 1000)),
 )
 def test_counting_changes_no_decision(
     moves: list[tuple[str, int, int, str]], limits: tuple[int, int, int], quota: int

@@ -28,9 +28,9 @@ from gateway.views import Views
 from rules.decisions import REFUSED, Breach
 from rules.endpoints import Endpoint
 from rules.events import Query, RefusedRequest, Replace, Request
-from rules.instruments import SECURITY_KEY, SECURITY_NONE
+from rules.instruments import SECURITY_KEY, SECURITY_NONE, SECURITY_SIGNED, EndpointEntry
 from rules.reasons import Reason
-from rules.values import AUTH_OK, DEFINE_AGENT
+from rules.values import AUTH_OK, DEFINE_ADDRESS, DEFINE_AGENT
 
 _DETAIL_MAX: Final = 256
 _CANCEL_SIDE: Final = frozenset(
@@ -95,8 +95,13 @@ class BinanceDialect:
         parameters = Parameters(request.query, request.body)
         if request.body_too_large:
             parameters.fault = Fault(Reason.BODY_TOO_LARGE)
-        ip = self._core.directory.address(request.address)
-        identity = self._authenticate(request, route.endpoint, ip)
+        directory = self._core.directory
+        ip = directory.known(DEFINE_ADDRESS, request.address)
+        entry = self._core.rulebook.entry(route.endpoint)
+        identity = self._authenticate(request, entry, ip)
+        if not ip:
+            proved = identity.auth == AUTH_OK and entry.security == SECURITY_SIGNED
+            ip = directory.caller(request.address, proved)
         agent = self._agent(request, identity)
         reading = Reading(self._core, request, route.endpoint, parameters, identity, ip, agent)
         asked = route.read(reading)
@@ -127,14 +132,13 @@ class BinanceDialect:
     def _refused(self, request: HttpRequest, fault: Fault) -> Parsed:
         """Return a request of no route, with the answer that it is refused."""
         parameters = Parameters(b"", b"")
-        ip = self._core.directory.address(request.address)
+        ip = self._core.directory.caller(request.address, proved=False)
         reading = Reading(self._core, request, Endpoint.UNKNOWN, parameters, NOBODY, ip, 0)
         event = _refused(Query(*reading.head()), fault)
         venue = request.path.startswith("/api/")
         return Parsed(event, _Renderer(_Call(self._desk, _nothing, fault, ip, venue, False)))
 
-    def _authenticate(self, request: HttpRequest, endpoint: Endpoint, ip: int) -> Identity:
-        entry = self._core.rulebook.entry(endpoint)
+    def _authenticate(self, request: HttpRequest, entry: EndpointEntry, ip: int) -> Identity:
         if entry.security == SECURITY_NONE:
             return NOBODY
         key_name = request.headers.get("x-mbx-apikey")

@@ -21,6 +21,7 @@ from gateway.edges.admin import AdminEdge
 from gateway.outcome import Outcome, Reply
 from gateway.telemetry import Telemetry
 from rules.access.ban_ladder import BanLadder
+from rules.access.overload import Overload
 from rules.book import AccountFacts, Book, KeyFacts, OpenOrder, SymbolFacts
 from rules.decisions import NOTED_DECISION, Usage
 from rules.events import (
@@ -61,7 +62,11 @@ class AdminPipeline:
     """The rules, asked for their use of limits."""
 
     def __init__(self, rulebook: Rulebook) -> None:
-        self.rules: tuple[Rule, ...] = (BanLadder(rulebook),)
+        self.rules: tuple[Rule, ...] = (BanLadder(rulebook), Overload(rulebook))
+
+    def rule(self, name: str) -> Rule | None:
+        """Return one rule."""
+        return next((rule for rule in self.rules if rule.name == name), None)
 
     def usage(self, rule_name: str, scope: int, subject: int, now_ns: int) -> tuple[Usage, ...]:
         """Return one rule's use."""

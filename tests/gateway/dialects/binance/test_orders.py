@@ -131,6 +131,7 @@ def test_signature_and_event(venue: Venue) -> None:
 
 def test_banned_addresses_are_not_verified(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
     """While an address is banned its signatures are not looked at."""
+    assert venue.signed("POST", "/api/v3/order", **LIMIT_ORDER).event.ip == 1
     ladder = SimpleNamespace(banned_until=lambda ip, now_ns: now_ns + 1 if ip == 1 else 0)
     monkeypatch.setattr(venue.core.pipeline, "rule", lambda name: ladder)
     banned = venue.signed("POST", "/api/v3/order", **LIMIT_ORDER).event
