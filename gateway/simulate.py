@@ -9,7 +9,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from gateway.flows.course import Course, Taker, chart, submitted
+from gateway.flows.findings import Findings
 from gateway.flows.offline import Member, OfflineGate
+from gateway.flows.outside import OUTSIDE_CHANNELS, OutsideOrders, Side, trade_sides
 from gateway.flows.participants import TAKERS, Participants
 from gateway.flows.reader import (
     FLAG_HIDDEN,
@@ -23,8 +25,13 @@ from gateway.flows.reader import (
     FlowRow,
 )
 from gateway.flows.tally import Tally, number
+from gateway.flows.thresholds import Thresholds
 from gateway.flows.venue import listings
+from gateway.flows.watch import Watch
+from gateway.rulebook_view import about
 from rules.conduct.order_to_trade import OrderToTrade
+from rules.decisions import Decision
+from rules.registry import RULES, mode_of
 from rules.rulebook import Rulebook
 from rules.values import GTC, IOC, NS_PER_DAY
 
@@ -44,14 +51,23 @@ ACCOUNTS_SHOWN: Final = 20
 
 Progress = Callable[[int], None]
 """Called with the number of rows done, after each."""
+Told = Callable[[int, FlowRow, str, Decision], None]
+"""Called with each message of the recording: index, row, whose account it is, and the decision."""
 
 
 def simulate(
-    flow: Flow, rulebook: Rulebook, participants: Participants, progress: Progress | None = None
+    flow: Flow,
+    rulebook: Rulebook,
+    participants: Participants,
+    progress: Progress | None = None,
+    told: Told | None = None,
+    hit_share_permille: int | None = None,
 ) -> dict[str, Any]:
     """Return the figures of `flow` under `rulebook`, by their `--json` names.
 
-    Raises FlowError when the recording contradicts itself beyond what can be taken as fact.
+    `told` is called with each message. With `hit_share_permille` the figures have thresholds too
+    that hit at most this share. Raises FlowError when the recording contradicts itself beyond what
+    can be taken as fact.
     """
     if not flow.rows:
         raise FlowError(f"{flow.path}: has a header but no rows")
@@ -66,8 +82,15 @@ def simulate(
     start_ns = max(flow.rows[0].ts_ns - OLDER_NS, 1)
     gate = OfflineGate(rulebook.with_changes(changes), start_ns)
     symbols = {name: gate.list_symbol(listing) for name, listing in found.items()}
-    replayed = _Replay(flow, course, gate, participants, symbols)
+    watch, seen = Watch(), Thresholds()
+    watch.follow(gate.book, gate.directory)
+    seen.follow(gate.pipeline)
+    gate.watchers = (watch,) if hit_share_permille is None else (watch, seen)
+    replayed = _Replay(flow, course, gate, participants, symbols, told)
     replayed.run(progress)
+    suggestions = {}
+    if hit_share_permille is not None:
+        suggestions["suggestions"] = seen.suggestions(hit_share_permille)
     return {
         "flow": flow.path,
         "rulebook": rulebook.name,
@@ -76,8 +99,17 @@ def simulate(
         "shadow_rules": list(shadowed),
         "span_ns": flow.rows[-1].ts_ns - flow.rows[0].ts_ns,
         **replayed.tally.figures(),
+        **replayed.findings.figures(),
         "accounts": replayed.account_figures(),
+        "rules": watch.figures(*modes_and_texts(gate.pipeline.rulebook)),
+        **suggestions,
     }
+
+
+def modes_and_texts(rulebook: Rulebook) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the mode of every rule, and what it is for."""
+    modes = {kind.name: mode_of(rulebook, kind.name) for kind in RULES}
+    return modes, {kind.name: about(kind) for kind in RULES}
 
 
 def single_account_shadows(rulebook: Rulebook) -> tuple[str, ...]:
@@ -97,7 +129,9 @@ class _Replay:
         gate: OfflineGate,
         participants: Participants,
         symbols: dict[str, int],
+        told: Told | None,
     ) -> None:
+        self._told = told
         self.tally = Tally(flow, course)
         self._flow = flow
         self._course = course
@@ -107,6 +141,11 @@ class _Replay:
         self._order_ids: dict[tuple[str, str], int] = {}
         self._members: dict[int, Member] = {}
         """Who placed each open order, by the gate's order id."""
+        self._outside = OutsideOrders(gate)
+        self._met: set[int] = set()
+        """Rows whose trade has been reported from the other side."""
+        self.findings = Findings(gate.directory)
+        gate.on_decision = self.findings.on_decision
 
     def run(self, progress: Progress | None) -> None:
         """Take every row in turn; first the orders that rested before the recording."""
@@ -115,7 +154,7 @@ class _Replay:
             if row.kind == ROW_NEW and not submitted(row):
                 self._place(index, row)
         for index, row in enumerate(rows):
-            self._gate.now_ns = row.ts_ns
+            self._gate.now_ns = self.findings.now_ns = row.ts_ns
             self._gate.refer(self._symbols[row.symbol])
             if row.kind == ROW_FILL:
                 self._fill(index, row)
@@ -159,6 +198,11 @@ class _Replay:
 
     def _place(self, index: int, row: FlowRow) -> None:
         member = self._member(row)
+        if row.channel in OUTSIDE_CHANNELS:
+            self._outside.place(
+                row, member, self._symbols[row.symbol], self._course.total_e8[index]
+            )
+            return
         terms = (row.side, GTC, row.price_e8, self._course.total_e8[index])
         decision, order_id, command_id = self._gate.place(
             member, self._symbols[row.symbol], row, terms
@@ -167,12 +211,16 @@ class _Replay:
         self._order_ids[row.symbol, row.order_id] = order_id
         self._members[order_id] = member
         if submitted(row):
-            self.tally.add_message(index, row, decision, 0)
+            self._message(index, row, member, decision, 0)
         if self._course.ends[index]:
             self._gate.ended(order_id)
 
     def _change(self, index: int, row: FlowRow) -> None:
         """A cancel, amend or reduce."""
+        if self._outside.has(row):
+            total_e8 = self._course.total_e8[index]
+            self._outside.change(row, self._symbols[row.symbol], total_e8)
+            return
         order_id = self._order_ids.get((row.symbol, row.order_id), 0)
         order = self._gate.book.orders.get(order_id)
         if order is None:
@@ -193,7 +241,15 @@ class _Replay:
                 self._gate.amended(order_id)
                 if self._course.ends[index]:
                     self._gate.ended(order_id)
+        self._message(index, row, member, decision, left_e8)
+
+    def _message(
+        self, index: int, row: FlowRow, member: Member, decision: Decision, left_e8: int
+    ) -> None:
         self.tally.add_message(index, row, decision, left_e8)
+        if self._told is not None:
+            account = self._gate.directory.accounts_by_number[member.account]
+            self._told(index, row, account.name, decision)
 
     def _fill(self, index: int, row: FlowRow) -> None:
         """An execution; the incoming order of its group goes before the first of them."""
@@ -205,25 +261,65 @@ class _Replay:
         if shown and row.quantity_e8:
             self._gate.market_trade(symbol, row)
         self._gate.note_trade(symbol, row)
+        counter = self._counter(index)
+        if self._outside.has(row):
+            self._meet_outside(index, row, symbol)
+            self._outside.filled(row, symbol)
+            return
         order_id = self._order_ids.get((row.symbol, row.order_id), 0)
         if order_id not in self._gate.book.orders:
             return
         ends = self._course.ends[index]
         full = ends and self._course.filled_e8[index] == self._course.total_e8[index]
         if row.quantity_e8:
-            fill = self._gate.fill(row, maker=row.flag != FLAG_TAKER)
+            fill = self._gate.fill(row, maker=row.flag != FLAG_TAKER, counter=counter)
             self._gate.traded(order_id, fill, filled=full)
         if ends and not full:
             self._gate.ended(order_id)
 
+    def _counter(self, index: int) -> tuple[int, int]:
+        """Return order and account of a fill's other side, zeros where it is not shown."""
+        place = self._course.counterparts.get(index)
+        if place is None:
+            return 0, 0
+        other = self._flow.rows[place]
+        if self._outside.has(other):
+            side = self._outside.side(other)
+            return side.order, 0
+        order_id = self._order_ids.get((other.symbol, other.order_id), 0)
+        member = self._members.get(order_id)
+        return (order_id, member.account) if member is not None else (0, 0)
+
+    def _meet_outside(self, index: int, row: FlowRow, symbol: int) -> None:
+        """Report a trade with a side of another channel, once, whichever side comes first."""
+        if index in self._met:
+            return
+        own = self._outside.side(row)
+        place = self._course.counterparts.get(index)
+        other = Side(0, 0, 0)
+        if place is not None:
+            self._met.add(place)
+            opposite = self._flow.rows[place]
+            if self._outside.has(opposite):
+                other = self._outside.side(opposite)
+            else:
+                order_id = self._order_ids.get((opposite.symbol, opposite.order_id), 0)
+                member = self._members.get(order_id)
+                other = Side(order_id, member.owner if member is not None else 0, 0)
+        taker = row if row.flag == FLAG_TAKER or place is None else self._flow.rows[place]
+        self._gate.outside_trade(symbol, taker, *trade_sides(row.side, own, other))
+
     def _take(self, taker: Taker, symbol: int, row: FlowRow) -> None:
         """Send a rebuilt incoming order and let the engine execute it wholly."""
         member = self._gate.member(TAKERS)
+        # Nobody recorded these orders, so no rule's report counts them.
+        watchers, self._gate.watchers = self._gate.watchers, ()
         terms = (taker.side, IOC, taker.price_e8, taker.quantity_e8)
         decision, order_id, command_id = self._gate.place(member, symbol, row, terms)
         met = self._flow.rows[taker.first : taker.last + 1]
         fills = tuple(self._gate.fill(fill, maker=False) for fill in met if fill.quantity_e8)
         self._gate.executes(order_id, command_id, fills)
+        self._gate.watchers = watchers
         self.tally.taker_verdicts.add(decision)
 
     def _member(self, row: FlowRow) -> Member:

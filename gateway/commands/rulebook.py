@@ -6,6 +6,7 @@ import typer
 from rich.table import Table
 
 from gateway.commands.common import EXIT_DIFFERENCE, cell, console, fail, print_json
+from gateway.commands.suggest import suggest_command
 from gateway.rulebook_view import (
     EndpointView,
     RulebookView,
@@ -32,6 +33,7 @@ def register(app: typer.Typer) -> None:
     rulebook.command("list")(list_command)
     rulebook.command("show")(show_command)
     rulebook.command("diff")(diff_command)
+    rulebook.command("suggest")(suggest_command)
     app.add_typer(rulebook, name="rulebook")
 
 

@@ -6,12 +6,15 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from gateway.commands.against_text import print_against
 from gateway.commands.common import cell, console, fail, print_json
 from gateway.commands.progress import records_progress
+from gateway.commands.suggest import rules_table
 from gateway.flows.participants import OWNERS_FLOW, OWNERS_ONE, Participants
 from gateway.flows.reader import FlowError, read_flow
 from gateway.rulebooks import load_rulebook
 from gateway.simulate import simulate
+from gateway.simulate_against import simulate_against
 from rules.rulebook import RulebookError
 from rules.values import NS_PER_SECOND
 
@@ -33,6 +36,9 @@ def simulate_command(
             "Default: `flow` where it has a column `account`, else `one`."
         ),
     ] = "",
+    against: Annotated[
+        str, typer.Option(help="A second rulebook: show on which messages the verdicts differ.")
+    ] = "",
     json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
 ) -> None:
     """Run a recorded flow through the pipeline and count what it would have decided.
@@ -42,19 +48,27 @@ def simulate_command(
     """
     try:
         rules = load_rulebook(rulebook)
+        other = load_rulebook(against) if against else None
         recorded = read_flow(flow)
         chosen = owners or (OWNERS_FLOW if "account" in recorded.columns else OWNERS_ONE)
-        participants = Participants(chosen)
-        with records_progress("simulating", len(recorded.rows), quiet=json) as progress:
-            figures = simulate(recorded, rules, participants, progress)
+        passes = 1 if other is None else 2
+        with records_progress("simulating", passes * len(recorded.rows), quiet=json) as progress:
+            if other is None:
+                figures = simulate(recorded, rules, Participants(chosen), progress)
+            else:
+                figures = simulate_against(
+                    recorded, rules, other, lambda: Participants(chosen), progress
+                )
     except RulebookError as error:
         fail(*error.errors)
     except (FlowError, ValueError) as error:
         fail(str(error))
     if json:
         print_json(figures)
-    else:
+    elif other is None:
         _print_figures(figures)
+    else:
+        print_against(figures)
 
 
 def _print_figures(figures: dict[str, Any]) -> None:
@@ -94,6 +108,8 @@ def _print_figures(figures: dict[str, Any]) -> None:
     if figures["shadow_rules"]:
         names = ", ".join(figures["shadow_rules"])
         console.print(f"One account carries the whole market, so in shadow: {names}.")
+    if figures["rules"]:
+        console.print(rules_table(figures["rules"]))
     if len(figures["accounts"]) > 1:
         console.print(_accounts_table(figures))
 

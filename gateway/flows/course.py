@@ -52,6 +52,8 @@ class Course(NamedTuple):
     """Whether the row is counted as a trade: each trade is, once."""
     takers: dict[int, Taker]
     """Rebuilt incoming orders, by the index of their first fill row."""
+    counterparts: dict[int, int]
+    """The other side's row of a fill, where the recording shows both sides side by side."""
 
 
 def chart(flow: Flow) -> Course:
@@ -59,7 +61,13 @@ def chart(flow: Flow) -> Course:
     rows = flow.rows
     count = len(rows)
     course = Course(
-        [False] * count, [0] * count, [0] * count, [False] * count, _trades(rows), _takers(rows)
+        [False] * count,
+        [0] * count,
+        [0] * count,
+        [False] * count,
+        _trades(rows),
+        _takers(rows),
+        _counterparts(rows),
     )
     by_order: dict[tuple[str, str], list[int]] = {}
     for index, row in enumerate(rows):
@@ -138,6 +146,24 @@ def _trades(rows: list[FlowRow]) -> list[bool]:
         else:
             counted.append(row.side == SELL or row.symbol not in selling)
     return counted
+
+
+def _counterparts(rows: list[FlowRow]) -> dict[int, int]:
+    """Return the other side of each fill whose two sides stand next to each other."""
+    found: dict[int, int] = {}
+    for index in range(len(rows) - 1):
+        one, other = rows[index], rows[index + 1]
+        if (
+            one.kind == other.kind == ROW_FILL
+            and index not in found
+            and (one.flag, other.flag) in ((FLAG_TAKER, FLAG_MAKER), (FLAG_MAKER, FLAG_TAKER))
+            and one.side != other.side
+            and one.ts_ns == other.ts_ns
+            and one.symbol == other.symbol
+            and (one.price_e8, one.quantity_e8) == (other.price_e8, other.quantity_e8)
+        ):
+            found[index], found[index + 1] = index + 1, index
+    return found
 
 
 def _takers(rows: list[FlowRow]) -> dict[int, Taker]:

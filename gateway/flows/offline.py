@@ -4,7 +4,8 @@ Every request is decided as live ones are, but the state follows the recorded co
 recording shows as accepted is booked as accepted, whatever the verdict.
 """
 
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple, Protocol
 
 from gateway.directory import Directory
 from gateway.flows.participants import Participant
@@ -25,6 +26,7 @@ from rules.events import (
     EngineSession,
     Event,
     Fill,
+    MarketOrder,
     MarketTrade,
     OrderEnded,
     OrderTrade,
@@ -50,6 +52,7 @@ from rules.values import (
     PARTIALLY_FILLED,
     PERMIT_READ,
     PERMIT_TRADE,
+    SELL,
     SYMBOL_TRADING,
     notional_e8,
 )
@@ -61,7 +64,20 @@ REFERENCE_INTERVAL_NS: Final = 100 * NS_PER_MS
 REFERENCE_REPEAT_NS: Final = 30 * NS_PER_SECOND
 """An unchanged market is reported again after so long: the recording shows that it is alive."""
 
+LEVELS: Final = 10
+"""Levels of a reference where a rule asks for them."""
+
 _CLIENT_ORDER_ID_LONGEST: Final = 36
+
+
+class Watcher(Protocol):
+    """Somebody who looks on and changes nothing."""
+
+    def before(self, event: Event, now_ns: int) -> None:
+        """Look at an event that will be decided."""
+
+    def take(self, event: Event, decision: Decision, course: Decision, now_ns: int) -> None:
+        """Look at its decision, beside the course the state followed."""
 
 
 class Member(NamedTuple):
@@ -88,12 +104,24 @@ class OfflineGate:
         self._tops: dict[int, TopOfBook] = {}
         self._last: dict[int, tuple[int, int]] = {}
         self._references: dict[int, tuple[int, Reference]] = {}
+        self._levels = LEVELS if rulebook.clauses.fictitious_bids.mode != "off" else 0
+        self.on_decision: Callable[[Decision], None] = _unheard
+        """Told of every decision, for alerts and measures."""
+        self.watchers: tuple[Watcher, ...] = ()
+        """Told of every event before and after it is decided."""
         self.apply(EngineSession(connected=True, epoch=1, engine_seq=0))
 
     def apply(self, event: Event, course: Decision | None = None) -> Decision:
         """Hand one event to the pipeline; state follows `course` where one is given."""
         self._seq += 1
-        return self.pipeline.apply(event, self.now_ns, course)
+        for watcher in self.watchers:
+            watcher.before(event, self.now_ns)
+        decision = self.pipeline.apply(event, self.now_ns, course)
+        for watcher in self.watchers:
+            watcher.take(event, decision, course or decision, self.now_ns)
+        if decision.alerts or decision.steps:
+            self.on_decision(decision)
+        return decision
 
     def list_symbol(self, listing: Listing) -> int:
         """Make an instrument known and return its number."""
@@ -235,11 +263,48 @@ class OfflineGate:
             )
         )
 
-    def fill(self, row: FlowRow, *, maker: bool) -> Fill:
-        """Return the execution a fill row shows, without commission."""
+    def fill(self, row: FlowRow, *, maker: bool, counter: tuple[int, int] = (0, 0)) -> Fill:
+        """Return the execution a fill row shows, without commission.
+
+        `counter` is the other side's order and account, where the recording shows both.
+        """
         self._trade_id += 1
         quote_e8 = notional_e8(row.price_e8, row.quantity_e8)
-        return Fill(self._trade_id, row.price_e8, row.quantity_e8, quote_e8, 0, 0, maker)
+        return Fill(self._trade_id, row.price_e8, row.quantity_e8, quote_e8, 0, 0, maker, *counter)
+
+    def outside_order(
+        self, number: int, member: Member, symbol: int, terms: tuple[int, ...], channel: int
+    ) -> None:
+        """Report an order of another channel; `terms`: side, status, price, quantity, filled."""
+        side, status, price_e8, quantity_e8, filled_e8 = terms
+        self._engine_seq += 1
+        self.apply(
+            MarketOrder(
+                self._engine_seq, self.now_ns, symbol, number, member.account, member.owner,
+                channel, side, LIMIT, status, price_e8, quantity_e8, filled_e8,
+            )
+        )  # fmt: skip
+
+    def outside_trade(
+        self, symbol: int, row: FlowRow, buy: tuple[int, int, int], sell: tuple[int, int, int]
+    ) -> None:
+        """Report a trade with a side of another channel; a side is order, owner and channel.
+
+        The channel of a side that came through the gate is 0. `row` is the taker's.
+        """
+        self._engine_seq += 1
+        self._trade_id += 1
+        self.apply(
+            MarketTrade(
+                self._engine_seq, self.now_ns, symbol, self._trade_id, row.price_e8,
+                row.quantity_e8, buy[0], sell[0], buy[1], sell[1], buy[2], sell[2],
+                buyer_is_maker=row.side == SELL,
+            )
+        )  # fmt: skip
+
+    def shown(self, symbol: int, side: int, price_e8: int, change_e8: int) -> None:
+        """Put quantity of an order of another channel onto (or off) the best prices."""
+        self._tops[symbol].add(side, price_e8, change_e8, self.now_ns)
 
     def note_trade(self, symbol: int, row: FlowRow) -> None:
         """Take up the price of a trade for the next reference."""
@@ -277,15 +342,17 @@ class OfflineGate:
             return
         bid_e8, bid_quantity_e8, ask_e8, ask_quantity_e8 = best
         last_e8, last_ns = self._last.get(symbol, (0, 0))
+        bids, asks = self._tops[symbol].levels(self._levels) if self._levels else ((), ())
         seen = Reference(
-            symbol, 0, last_e8, last_ns, bid_e8, bid_quantity_e8, ask_e8, ask_quantity_e8
-        )
+            symbol, 0, last_e8, last_ns, bid_e8, bid_quantity_e8, ask_e8, ask_quantity_e8,
+            bids, asks,
+        )  # fmt: skip
         if seen != before or self.now_ns - before_ns >= REFERENCE_REPEAT_NS:
             self._references[symbol] = (self.now_ns, seen)
             self.apply(
                 Reference(
                     symbol, self.now_ns, last_e8, last_ns,
-                    bid_e8, bid_quantity_e8, ask_e8, ask_quantity_e8,
+                    bid_e8, bid_quantity_e8, ask_e8, ask_quantity_e8, bids, asks,
                 )
             )  # fmt: skip
 
@@ -321,6 +388,10 @@ class OfflineGate:
         """Put what is left of an order onto (or, with -1, off) the best prices."""
         left_e8 = sign * order.remaining_e8
         self._tops[order.symbol].add(order.side, order.price_e8, left_e8, self.now_ns)
+
+
+def _unheard(decision: Decision) -> None:
+    """Let a decision go by."""
 
 
 def _course(member: Member, order_id: int) -> Decision:

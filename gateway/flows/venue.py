@@ -162,6 +162,14 @@ class TopOfBook:
             else:
                 self._quantities[1][ask_e8] = 0
 
+    def levels(self, count: int) -> tuple[tuple[tuple[int, int], ...], ...]:
+        """Return the best bids and offers, at most `count` of each, as (price, quantity)."""
+        bids, asks = (
+            [(price_e8, left) for price_e8, left in side.items() if left]
+            for side in self._quantities
+        )
+        return tuple(heapq.nlargest(count, bids)), tuple(heapq.nsmallest(count, asks))
+
     def _top(self, which: int, sign: int) -> tuple[int, int]:
         heap, levels = self._heaps[which], self._quantities[which]
         while heap:

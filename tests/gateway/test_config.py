@@ -144,8 +144,10 @@ expires = "2027-01-01T00:00:00+01:00"
         ('[record]\ndata = ""', "gate.toml:2: record.data: `` is not a path"),
         (
             '[record]\ndurability = "tape"',
-            "gate.toml:2: record.durability: text `tape` where one of auto, disk, process is "
-            "expected",
+            (
+                "gate.toml:2: record.durability: text `tape` where one of auto, disk, process is "
+                "expected"
+            ),
         ),
         (
             "[record]\nreserve_bytes = 1048575",
@@ -154,8 +156,10 @@ expires = "2027-01-01T00:00:00+01:00"
         ('[record]\nstall = "0s"', "gate.toml:2: record.stall: `0s` is no time to wait; write 2s"),
         (
             '[record]\ndata = "d"\nreserve = "./d"',
-            "gate.toml:3: record.reserve: `./d` is the data directory; give the reserve a path of "
-            "its own",
+            (
+                "gate.toml:3: record.reserve: `./d` is the data directory; give the reserve a path of "
+                "its own"
+            ),
         ),
         (
             '[telemetry]\notlp_endpoint = "localhost:4318"',

@@ -15,6 +15,7 @@ from gateway.engine.embedded import EmbeddedEngine
 from gateway.journal import find_run
 from gateway.replay import replay
 from tests.scenarios.clients import GrpcClient, RestClient
+from tests.scenarios.stored import assert_state_survives
 from tests.scenarios.table import Account, Key, Scenario, Step
 from tests.scenarios.world import World, running
 
@@ -127,6 +128,7 @@ def test_session(seed: int, tmp_path: Path) -> None:
         folder.mkdir()
         found.append(asyncio.run(_play(lines, channel, folder)))
         assert replay(find_run(folder / "data")).difference is None
+        assert_state_survives(find_run(folder / "data"))
     for number, (one, other) in enumerate(zip(*found, strict=True)):
         assert one == other, f"request {number} of seed {seed}"
 

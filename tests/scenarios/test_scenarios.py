@@ -18,6 +18,7 @@ from rules.reasons import Reason
 from rules.registry import RULES
 from tests.scenarios.clients import UNNAMED, GrpcClient, RestClient, Told, told_ns
 from tests.scenarios.exceptions import REQUEST_EXCEPTIONS, RULE_EXCEPTIONS
+from tests.scenarios.stored import assert_state_survives
 from tests.scenarios.table import Expect, Scenario, read_scenarios
 from tests.scenarios.world import World, instant_ns, running
 
@@ -66,6 +67,7 @@ def test_scenario(scenario: Scenario, tmp_path: Path) -> None:
         report = replay(find_run(folder / "data"))
         assert report.difference is None
         assert report.requests >= len(answered[channel])
+        assert_state_survives(find_run(folder / "data"))
     first, *others = answered.values()
     for other in others:
         assert other == first

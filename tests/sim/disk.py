@@ -6,7 +6,6 @@ keeps that, and of what was under way any part, block by block and name by name.
 """
 
 import errno
-import os
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -88,7 +87,7 @@ class FaultyDisk(RealDisk):
     def sync_directory(self, path: Path) -> None:
         """Confirm the names in a directory."""
         self.fail_if_broken()
-        self._names[path] = frozenset(os.listdir(path))
+        self._names[path] = frozenset(each.name for each in path.iterdir())
 
     def replace_file(self, path: Path, content: bytes, synced: bool) -> None:
         """Put `content` in the place of a file's."""

@@ -16,15 +16,15 @@ from rules.book import Book
 from rules.decisions import ACCEPTED, NOTED, REFUSED, VERDICT_NAMES, Decision
 from rules.events import (
     Amend,
-    Query,
-    RefusedRequest,
     CancelAll,
     CommandResult,
     Deadline,
     EngineSession,
     Event,
     Place,
+    Query,
     RefusedAggregate,
+    RefusedRequest,
     Replace,
     Request,
     SetState,

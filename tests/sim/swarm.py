@@ -115,7 +115,7 @@ def draw_swarm(random: Random) -> Swarm:
             "act": random.choice((0, 2, 6)) if acts else 0,
             "fault": random.choice((1, 4, 10)) if faults else 0,
             "sync": random.choice((10, 40)) if on_disk else 0,
-            "disk": 0.5 if disk_faults else 0,
+            "disk": random.choice((0.3, 3)) if disk_faults else 0,
         },
         random.choice((1, 2, 3, 256)),
         random.choice((8_192, 65_536, 262_144)),

@@ -5,7 +5,6 @@ Whichever edge serves it.
 
 import asyncio
 import re
-from typing import Any
 
 import pytest
 

@@ -35,23 +35,74 @@ while True:
 """
 
 
+SYNCING_WRITER = """
+import os, random, sys
+from pathlib import Path
+from gateway.journal import start_run
+from gateway.journal.commit import GroupCommit
+from rules.decisions import NOTED_DECISION
+from rules.events import Define
+from rules.rulebook import parse_rulebook
+
+writer = start_run(
+    Path(sys.argv[1]), parse_rulebook("plain", {"plain": ""}), int(sys.argv[2]), 1 << 15, "disk"
+)
+commit = GroupCommit(writer, lambda _: None)
+commit.watch(lambda last: os.write(1, last.to_bytes(8, "big")), sys.exit)
+chance = random.Random(1)
+while True:
+    for _ in range(chance.randint(1, 40)):
+        seq = writer.appended_seq + 1
+        event = Define(1, seq, "name" * (seq % 40))
+        writer.append(seq, int(sys.argv[2]) + seq, event, NOTED_DECISION)
+        commit.appended(seq)
+    if chance.random() < 0.5:
+        assert commit.flush(60)
+    else:
+        commit.poll()
+"""
+
+
 @pytest.mark.parametrize("seed", range(5))
-def test_kill(tmp_path: Path, seed: int) -> None:
-    """The record is a gap-free prefix that holds every number the process had printed."""
-    wanted = random.Random(seed).randint(1, 4000)
+def test_kill_with_disk_durability(tmp_path: Path, seed: int) -> None:
+    """Everything up to the last number that was told to be safe is there, and no gap behind it."""
+    wanted = random.Random(seed).randint(1, 300)
+    last = killed(SYNCING_WRITER, tmp_path, wanted)[-1]
+    run = latest_run(tmp_path)
+    assert run is not None
+    records = list(read_run(run.path))
+    assert [record.seq for record in records] == list(range(1, len(records) + 1))
+    assert len(records) >= last
+    assert all(record.event.name == "name" * (record.seq % 40) for record in records)
+    result = verify_run(run.path)
+    assert (result.exit_code, result.records) == (0, len(records))
+
+
+def killed(script: str, data: Path, wanted: int) -> list[int]:
+    """Run a writer, kill it when it has printed `wanted` numbers; return all it has printed."""
     process = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(tmp_path), str(START_NS)],
+        [sys.executable, "-c", script, str(data), str(START_NS)],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
     )
     assert process.stdout is not None
     with process.stdout as stdout:
-        acknowledged = b"".join(stdout.read(8) for _ in range(wanted))
+        printed = b"".join(stdout.read(8) for _ in range(wanted))
         os.kill(process.pid, signal.SIGKILL)
-        acknowledged += stdout.read()
+        printed += stdout.read()
     process.wait()
-    last = len(acknowledged) // 8
-    assert int.from_bytes(acknowledged[last * 8 - 8 : last * 8], "big") == last >= wanted
+    numbers = [printed[at : at + 8] for at in range(0, len(printed) - 7, 8)]
+    assert len(numbers) >= wanted
+    return [int.from_bytes(number, "big") for number in numbers]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_kill(tmp_path: Path, seed: int) -> None:
+    """The record is a gap-free prefix that holds every number the process had printed."""
+    wanted = random.Random(seed).randint(1, 4000)
+    numbers = killed(WRITER, tmp_path, wanted)
+    last = numbers[-1]
+    assert numbers == list(range(1, last + 1))
     run = latest_run(tmp_path)
     assert run is not None
     records = list(read_run(run.path))

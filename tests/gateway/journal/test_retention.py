@@ -17,6 +17,7 @@ from gateway.journal.retention import (
     plan_retention,
 )
 from gateway.journal.seal import sign_run
+from gateway.journal.snapshot_file import packed
 from gateway.journal.tombstone import read_tombstone
 from gateway.journal.verify import verify_run
 
