@@ -27,6 +27,7 @@ class Wire:
     """
 
     def __init__(self, port: int, local: str) -> None:
+        self.local = local
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.settimeout(ANSWER_SECONDS)
