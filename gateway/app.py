@@ -112,27 +112,7 @@ class Gate:
         before = recover(data, seen.begin, seen.on_record)
         await self._wait_for_clock(before.last_ns)
         start = self._open_stores(data, before)
-        # Numbers of names are given through the core's door, and the core needs the engine first.
-        self.directory = Directory(
-            lambda event: self.core.submit(event), config.record.addresses_max
-        )
-        self.engine = make_engine(
-            config,
-            self.rulebook,
-            self.clock.now_ns,
-            self.directory,
-            lambda: self.core.book,
-            before,
-        )
-        self.core = Core(
-            self.rulebook,
-            self.clock,
-            self.journal,
-            self.engine,
-            duration_ns(config.engine.deadline),
-            self.directory,
-            config.record.refusals_per_second,
-        )
+        self._make_core(before)
         take_over(self.core, self.engine, start, before.first_seq)
         self.views = Views(self.core, self.engine, config.seed_history, seen.views)
         self.telemetry = Telemetry(config.telemetry.otlp_endpoint)
@@ -170,6 +150,30 @@ class Gate:
         # What lives as long as the gate need not be looked at by every collection.
         gc.collect()
         gc.freeze()
+
+    def _make_core(self, before: Recovered) -> None:
+        config = self.config
+        # Numbers of names are given through the core's door, and the core needs the engine first.
+        self.directory = Directory(
+            lambda event: self.core.submit(event), config.record.addresses_max
+        )
+        self.engine = make_engine(
+            config,
+            self.rulebook,
+            self.clock.now_ns,
+            self.directory,
+            lambda: self.core.book,
+            before,
+        )
+        self.core = Core(
+            self.rulebook,
+            self.clock,
+            self.journal,
+            self.engine,
+            duration_ns(config.engine.deadline),
+            self.directory,
+            config.record.refusals_per_second,
+        )
 
     def _open_stores(self, data: Path, before: Recovered) -> Snapshot | None:
         """Open the key store and the record; return what the run begins with, as recorded."""

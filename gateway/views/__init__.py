@@ -9,7 +9,8 @@ from gateway.views.balances import BalancesView
 from gateway.views.kline import Kline
 from gateway.views.klines import KlinesView
 from gateway.views.market import AggregateTrade, MarketView, Ticker
-from gateway.views.orders import OrdersView, OrderView
+from gateway.views.order_view import OrderView
+from gateway.views.orders import OrdersView
 from gateway.views.source import ViewedCore
 from gateway.views.trades import AccountTrade, TradesView
 from rules.decisions import Decision

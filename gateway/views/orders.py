@@ -4,8 +4,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
+from gateway.views.order_view import OrderView, view_of
 from gateway.views.source import ViewedCore
 from gateway.views.trades import AccountTrade, TradesView
 from rules.book import Book
@@ -47,55 +46,6 @@ COMMANDS_MAX: Final = 100_000
 """Commands in flight that are remembered."""
 CLOSED_TOTAL: Final = 1_000_000
 """Closed orders kept over all accounts; the oldest go first."""
-
-
-class OrderView(msgspec.Struct, gc=False):
-    """One order as a client sees it; only the view writes it."""
-
-    order_id: int
-    client_order_id: str
-    account: int
-    symbol: int
-    side: int
-    order_type: int
-    time_in_force: int
-    """0 for MARKET and LIMIT_MAKER."""
-    price_e8: int
-    quantity_e8: int
-    """As ordered or amended; what self-trade prevention took off stays in it.
-
-    For an order given by its quote amount: what was executed, once it has ended.
-    """
-    quote_quantity_e8: int
-    time_ns: int
-    """When the engine took it; before that, when the gate accepted it."""
-    update_ns: int
-    """The last change."""
-    key: int = 0
-    stp_mode: int = 0
-    flags: int = 0
-    stop_price_e8: int = 0
-    iceberg_quantity_e8: int = 0
-    strategy_id: int = 0
-    strategy_type: int = 0
-    status: int = PENDING_NEW
-    executed_e8: int = 0
-    quote_executed_e8: int = 0
-    working_ns: int = 0
-    """When it went on the book or was executed first, 0 before."""
-    prevented_e8: int = 0
-    """Quantity taken off by self-trade prevention."""
-    fills: int = 0
-    """Number of executions."""
-    cause: int = 0
-    """Why it ended without being filled (`CAUSE_*`), 0 when it was filled or is open."""
-    unknown: bool = False
-    """The engine did not answer in time."""
-
-    @property
-    def open(self) -> bool:
-        """Whether it can still be executed, as far as the gate knows."""
-        return self.status in LIVE_STATUSES
 
 
 class _Command(NamedTuple):
@@ -159,30 +109,7 @@ class OrdersView:
     def take_over(self, book: Book) -> None:
         """Take up the open orders of the run before, as far as the book knows them."""
         for order in book.orders.values():
-            view = OrderView(
-                order_id=order.order_id,
-                client_order_id=order.client_order_id,
-                account=order.account,
-                symbol=order.symbol,
-                side=order.side,
-                order_type=order.order_type,
-                time_in_force=order.time_in_force,
-                price_e8=order.price_e8,
-                quantity_e8=order.quantity_e8,
-                quote_quantity_e8=order.quote_quantity_e8,
-                time_ns=order.accepted_ns,
-                update_ns=order.live_ns or order.accepted_ns,
-                key=order.key,
-                stp_mode=book.symbols[order.symbol].filters.default_stp_mode,
-                flags=order.flags,
-                status=order.status,
-                executed_e8=order.filled_e8,
-                quote_executed_e8=order.quote_filled_e8,
-                working_ns=order.live_ns,
-                fills=1 if order.filled_e8 else 0,
-                unknown=order.unknown,
-            )
-            self._add(view)
+            self._add(view_of(order, book))
             if not order.live:
                 self._remember(order.command_id, _Command(0, placed=order.order_id))
 
