@@ -232,8 +232,11 @@ class OfflineGate:
         self.apply(CommandResult(self._seq, order_id, True, None, CANCELED, self.now_ns, (), ended))
 
     def cancel_failed(self, order_id: int) -> None:
-        """Let the engine refuse the cancel just sent: the order goes on."""
-        reason = Reason.ENGINE_UNKNOWN_ORDER
+        """Let the engine refuse the cancel just sent: the order goes on.
+
+        An engine that did not know the order would end it in the gate's eyes.
+        """
+        reason = Reason.ENGINE_UNSUPPORTED
         self.apply(CommandResult(self._seq, order_id, False, reason, 0, self.now_ns))
 
     def amended(self, order_id: int) -> None:

@@ -8,10 +8,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.config import AccountConfig, Config
 from gateway.config_file import ConfigError, load_config
+from gateway.rulebooks import shipped_rulebooks
 
 KEY = "K" * 64
 OTHER_KEY = "L" * 64
 ALICE = '[[accounts]]\nname = "alice"\n'
+SHIPPED = ", ".join(sorted(shipped_rulebooks()))
 SECRET = "a-secret-that-must-not-be-shown"
 
 
@@ -257,7 +259,7 @@ expires = "2027-01-01T00:00:00+01:00"
         ),
         (
             'rulebook = "binance"',
-            "gate.toml:1: rulebook: no rulebook `binance`; there are bench, binance-spot-2023, binance-spot-2026, eu-conduct, or give a path to a .toml file",
+            f"gate.toml:1: rulebook: no rulebook `binance`; there are {SHIPPED}, or give a path to a .toml file",
         ),
         ('rulebook = "nowhere.toml"', "nowhere.toml: No such file or directory"),
         ('bulk = ["nowhere.csv"]', "nowhere.csv: No such file or directory"),
