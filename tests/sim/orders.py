@@ -27,7 +27,7 @@ from rules.events import (
 )
 from rules.reasons import Reason
 from rules.values import BUY, E8, FLAG_TEST, LIVE_STATUSES
-from tests.sim.participants import ACCOUNT_OF, BASE_OF, OWNER_OF, USDT
+from tests.sim.participants import SIMULATED, Parties
 
 Money = dict[tuple[int, int], int]
 
@@ -35,15 +35,24 @@ Money = dict[tuple[int, int], int]
 class ModelOrder:
     """One order, open or ended."""
 
-    def __init__(self, event: Place | Replace, decision: Decision, seq: int, now_ns: int) -> None:
+    def __init__(
+        self,
+        event: Place | Replace,
+        decision: Decision,
+        seq: int,
+        now_ns: int,
+        parties: Parties = SIMULATED,
+    ) -> None:
         self.order_id = decision.order_id
         self.command_id = seq
         self.key = event.key
-        self.account = ACCOUNT_OF[event.key]
-        self.owner = OWNER_OF[self.account]
+        self.account = parties.account_of[event.key]
+        self.owner = parties.owner_of[self.account]
         self.event = event
         self.symbol = event.symbol
         self.side = event.side
+        self.asset = parties.quote if self.side == BUY else parties.base_of[self.symbol]
+        """The asset it holds."""
         self.price_e8 = event.price_e8
         self.quantity_e8 = event.quantity_e8
         self.cap_e8 = decision.price_limit_e8
@@ -59,11 +68,6 @@ class ModelOrder:
         self.open = True
         self.amending: dict[int, tuple[int, int]] = {}
         """(quantity, price) of amends on their way, by command."""
-
-    @property
-    def asset(self) -> int:
-        """The asset it holds."""
-        return USDT if self.side == BUY else BASE_OF[self.symbol]
 
     def holds_e8(self) -> int:
         """Return what the order could still spend, at its terms or those it is being given."""
@@ -103,7 +107,8 @@ class Waiting:
 class OrderModel:
     """All orders and money as the record says they are."""
 
-    def __init__(self) -> None:
+    def __init__(self, parties: Parties = SIMULATED) -> None:
+        self._parties = parties
         self.open: dict[int, ModelOrder] = {}
         self.every: dict[int, ModelOrder] = {}
         self.totals: Money = {}
@@ -132,7 +137,7 @@ class OrderModel:
 
     def named(self, event: Cancel | Amend | Replace) -> ModelOrder | None:
         """Return the account's open order that a request names."""
-        account = ACCOUNT_OF.get(event.key, 0)
+        account = self._parties.account_of.get(event.key, 0)
         for order in self.open.values():
             if order.account != account or (event.symbol and order.symbol != event.symbol):
                 continue
@@ -191,7 +196,7 @@ class OrderModel:
         if isinstance(event, Place | Replace):
             if event.flags & FLAG_TEST:
                 return
-            order = ModelOrder(event, decision, seq, now_ns)
+            order = ModelOrder(event, decision, seq, now_ns, self._parties)
             self.open[order.order_id] = self.every[order.order_id] = order
             self._cancels(seq, event, decision.cancels, now_ns, order.order_id)
         elif isinstance(event, Cancel):
@@ -291,11 +296,12 @@ class OrderModel:
     # --- Money --------------------------------------------------------------------------------
 
     def _fill(self, order: ModelOrder, fill: Fill) -> None:
+        base, quote = self._parties.base_of[order.symbol], self._parties.quote
         sign = 1 if order.side == BUY else -1
         order.filled_e8 += fill.quantity_e8
         order.quote_filled_e8 += fill.quote_e8
-        self._credit(order.account, BASE_OF[order.symbol], sign * fill.quantity_e8)
-        self._credit(order.account, USDT, -sign * fill.quote_e8)
+        self._credit(order.account, base, sign * fill.quantity_e8)
+        self._credit(order.account, quote, -sign * fill.quote_e8)
         if fill.commission_e8:
             self._credit(order.account, fill.commission_asset, -fill.commission_e8)
 
@@ -303,8 +309,9 @@ class OrderModel:
         quote_e8 = event.price_e8 * event.quantity_e8 // E8
         for account, sign in ((event.buy_account, 1), (event.sell_account, -1)):
             if account:
-                self._credit(account, BASE_OF[event.symbol], -sign * event.quantity_e8)
-                self._credit(account, USDT, sign * quote_e8)
+                base = self._parties.base_of[event.symbol]
+                self._credit(account, base, -sign * event.quantity_e8)
+                self._credit(account, self._parties.quote, sign * quote_e8)
 
     def _credit(self, account: int, asset: int, amount_e8: int) -> None:
         self.totals[account, asset] = self.totals.get((account, asset), 0) + amount_e8

@@ -49,6 +49,7 @@ ACCOUNTS: Final = (
 )
 OWNERS: Final = (1, 2, 3)
 OWNER_OF: Final = {account.number: account.owner for account in ACCOUNTS}
+TIER_OF: Final = {account.number: account.tier for account in ACCOUNTS}
 
 
 class Key(NamedTuple):
@@ -75,6 +76,24 @@ KEYS: Final = (
 )
 TRADING_KEYS: Final = KEYS[:5]
 ACCOUNT_OF: Final = {key.number: key.account for key in KEYS}
+
+
+class Parties(NamedTuple):
+    """Who is who, by number, for the models; those here unless another venue is judged."""
+
+    account_of: dict[int, int] = ACCOUNT_OF
+    """By key."""
+    owner_of: dict[int, int] = OWNER_OF
+    """By account."""
+    tier_of: dict[int, str] = TIER_OF
+    """By account."""
+    base_of: dict[int, int] = BASE_OF
+    """By symbol."""
+    quote: int = USDT
+    """What everything is paid in."""
+
+
+SIMULATED: Final = Parties()
 
 
 def definitions(now_ns: int) -> list[Event]:

@@ -26,7 +26,7 @@ from rules.rule import LIMIT
 from rules.rulebook import Rulebook
 from rules.units import duration_ns
 from rules.values import FLAG_TEST, LIVE_STATUSES
-from tests.sim.participants import ACCOUNT_OF, ACCOUNTS
+from tests.sim.participants import SIMULATED, Parties
 
 _RATE_LIMITS: Final = (
     Reason.ADDRESS_BANNED,
@@ -35,7 +35,6 @@ _RATE_LIMITS: Final = (
     Reason.ORDER_COUNT_LIMIT,
 )
 _LIMIT_RULES: Final = frozenset(rule.name for rule in RULES if rule.stage == LIMIT)
-_TIER_OF: Final = {account.number: account.tier for account in ACCOUNTS}
 
 
 class Tally:
@@ -80,7 +79,8 @@ class Ladder:
 class RateModel:
     """Rate limits of addresses and accounts, and bans."""
 
-    def __init__(self, rulebook: Rulebook) -> None:
+    def __init__(self, rulebook: Rulebook, parties: Parties = SIMULATED) -> None:
+        self._parties = parties
         clauses = self._clauses = rulebook.clauses
         self._entries = rulebook.entries
         self.raw = Tally(clauses.raw_requests.windows)
@@ -140,8 +140,8 @@ class RateModel:
         orders = self._entries[event.endpoint].orders
         if self._clauses.order_count.mode != "enforce" or event.flags & FLAG_TEST or not orders:
             return True
-        account = ACCOUNT_OF.get(event.key, 0)
-        limits = self._tiers.get(_TIER_OF.get(account, ""), self.orders.limits)
+        account = self._parties.account_of.get(event.key, 0)
+        limits = self._tiers.get(self._parties.tier_of.get(account, ""), self.orders.limits)
         return self.orders.fits(account, orders, now_ns, limits)
 
     # --- Following ----------------------------------------------------------------------------
@@ -194,7 +194,7 @@ class RateModel:
             self._owed[seq] = event.ip, now_ns, failing - passing
         orders = entry.orders
         if isinstance(event, Place | Replace) and not event.flags & FLAG_TEST and orders:
-            account = ACCOUNT_OF[event.key]
+            account = self._parties.account_of[event.key]
             self.orders.add(account, orders, now_ns, self._order_lengths)
             returns = orders if isinstance(event, Place) else 0
             self._unfilled[decision.order_id] = account, seq, now_ns, returns
