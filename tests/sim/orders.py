@@ -108,7 +108,7 @@ class OrderModel:
     """All orders and money as the record says they are."""
 
     def __init__(self, parties: Parties = SIMULATED) -> None:
-        self._parties = parties
+        self.parties = parties
         self.open: dict[int, ModelOrder] = {}
         self.every: dict[int, ModelOrder] = {}
         self.totals: Money = {}
@@ -137,7 +137,7 @@ class OrderModel:
 
     def named(self, event: Cancel | Amend | Replace) -> ModelOrder | None:
         """Return the account's open order that a request names."""
-        account = self._parties.account_of.get(event.key, 0)
+        account = self.parties.account_of.get(event.key, 0)
         for order in self.open.values():
             if order.account != account or (event.symbol and order.symbol != event.symbol):
                 continue
@@ -196,7 +196,7 @@ class OrderModel:
         if isinstance(event, Place | Replace):
             if event.flags & FLAG_TEST:
                 return
-            order = ModelOrder(event, decision, seq, now_ns, self._parties)
+            order = ModelOrder(event, decision, seq, now_ns, self.parties)
             self.open[order.order_id] = self.every[order.order_id] = order
             self._cancels(seq, event, decision.cancels, now_ns, order.order_id)
         elif isinstance(event, Cancel):
@@ -296,7 +296,7 @@ class OrderModel:
     # --- Money --------------------------------------------------------------------------------
 
     def _fill(self, order: ModelOrder, fill: Fill) -> None:
-        base, quote = self._parties.base_of[order.symbol], self._parties.quote
+        base, quote = self.parties.base_of[order.symbol], self.parties.quote
         sign = 1 if order.side == BUY else -1
         order.filled_e8 += fill.quantity_e8
         order.quote_filled_e8 += fill.quote_e8
@@ -309,9 +309,9 @@ class OrderModel:
         quote_e8 = event.price_e8 * event.quantity_e8 // E8
         for account, sign in ((event.buy_account, 1), (event.sell_account, -1)):
             if account:
-                base = self._parties.base_of[event.symbol]
+                base = self.parties.base_of[event.symbol]
                 self._credit(account, base, -sign * event.quantity_e8)
-                self._credit(account, self._parties.quote, sign * quote_e8)
+                self._credit(account, self.parties.quote, sign * quote_e8)
 
     def _credit(self, account: int, asset: int, amount_e8: int) -> None:
         self.totals[account, asset] = self.totals.get((account, asset), 0) + amount_e8

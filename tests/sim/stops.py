@@ -44,7 +44,6 @@ from rules.values import (
     SYMBOL_TRADING,
 )
 from tests.sim.orders import ModelOrder, OrderModel
-from tests.sim.participants import ACCOUNT_OF, BASE_OF, OWNER_OF, USDT
 from tests.sim.rates import reached_limits
 
 _STATES = {
@@ -69,6 +68,7 @@ class StopModel:
         self._rulebook = rulebook
         self._clauses = rulebook.clauses
         self._orders = orders
+        self._parties = orders.parties
         self.states: dict[tuple[int, int], int] = {}
         self.symbol_states: dict[int, int] = {}
         self._names: dict[int, str] = {}
@@ -93,7 +93,7 @@ class StopModel:
             and not event.flags & FLAG_TEST
             and self.state_of(event.key, event.symbol) == STATE_SLOW
         ):
-            self._slowed_ns[OWNER_OF[ACCOUNT_OF[event.key]]] = now_ns
+            self._slowed_ns[self._owner_of(event.key)] = now_ns
 
     def halted_ns(self, symbol: int, now_ns: int) -> int:
         """Return how long a symbol has been halted up to `now_ns`."""
@@ -101,15 +101,18 @@ class StopModel:
 
     def state_of(self, key: int, symbol: int) -> int:
         """Return the strictest stop state over what a key does in a symbol."""
-        account = ACCOUNT_OF.get(key, 0)
+        account = self._parties.account_of.get(key, 0)
         scopes = (
             (SCOPE_VENUE, 0),
             (SCOPE_SYMBOL, symbol),
-            (SCOPE_OWNER, OWNER_OF.get(account, 0)),
+            (SCOPE_OWNER, self._owner_of(key)),
             (SCOPE_ACCOUNT, account),
             (SCOPE_KEY, key),
         )
         return max(self.states.get(scope, 0) for scope in scopes)
+
+    def _owner_of(self, key: int) -> int:
+        return self._parties.owner_of.get(self._parties.account_of.get(key, 0), 0)
 
     def _symbol_state(self, symbol: int, state: int, now_ns: int) -> None:
         halts = self._halts.setdefault(symbol, [])
@@ -160,7 +163,7 @@ class StopModel:
         if isinstance(event, Place | Replace):
             allowed = STATE_REDUCE_ONLY if event.side == SELL else STATE_SLOW
             if state == STATE_SLOW:
-                owner = OWNER_OF.get(ACCOUNT_OF.get(event.key, 0), 0)
+                owner = self._owner_of(event.key)
                 interval_ns = duration_ns(self._clauses.stop_state.slow_interval)
                 last_ns = self._slowed_ns.get(owner)
                 if last_ns is not None and now_ns < last_ns + interval_ns:
@@ -198,7 +201,7 @@ class StopModel:
     def _new_order(
         self, event: Any, meant: ModelOrder | None, decision: Decision, reasons: set[Reason]
     ) -> Iterator[str]:
-        orders, account = self._orders, ACCOUNT_OF[event.key]
+        orders, account = self._orders, self._parties.account_of[event.key]
         own = [order for order in orders.open.values() if order.account == account]
         limit = self._rulebook.filters(self._names[event.symbol]).max_num_orders
         full = sum(order.symbol == event.symbol for order in own) >= limit > 0
@@ -209,13 +212,14 @@ class StopModel:
             taken = any(order.client_order_id == event.client_order_id for order in own)
             if taken and Reason.DUPLICATE_CLIENT_ORDER_ID not in reasons:
                 yield f"client order id {event.client_order_id} is open already"
-        asset = USDT if event.side == BUY else BASE_OF[event.symbol]
+        parties = self._parties
+        asset = parties.quote if event.side == BUY else parties.base_of[event.symbol]
         free_e8 = orders.free_e8(account, asset)
         if isinstance(event, Replace) and not event.allow_failure and meant is not None:
             free_e8 += meant.holds_e8() if meant.asset == asset else 0
         if event.order_type == MARKET and decision.verdict == REFUSED:
             return
-        needed_e8 = ModelOrder(event, decision, 0, 0).holds_e8()
+        needed_e8 = ModelOrder(event, decision, 0, 0, parties).holds_e8()
         if (needed_e8 > free_e8) is not (Reason.INSUFFICIENT_BALANCE in reasons):
             yield f"needs {needed_e8} of {free_e8} free, told {reasons}"
 
@@ -240,7 +244,7 @@ class StopModel:
         if clause.mode != "enforce":
             return False
         if isinstance(event, CancelAll):
-            account = ACCOUNT_OF[event.key]
+            account = self._parties.account_of[event.key]
             there = [
                 order
                 for order in self._orders.open.values()
