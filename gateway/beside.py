@@ -1,14 +1,14 @@
 """What is done beside the gate, in processes of their own, whenever a segment has been closed."""
 
 import asyncio
-import contextlib
 import logging
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from gateway.config import RecordConfig
-from gateway.journal.upkeep import Upkeep, upkeep_command
+from gateway.journal.upkeep import Upkeep, check_upkeep, upkeep_command
 from gateway.snapshotter import EXIT_DIFFERENT, snapshot_command
 
 OUTPUT_MAX: Final = 2_000
@@ -27,7 +27,11 @@ class Work(NamedTuple):
 
 
 def works_of(record: RecordConfig, run_directory: Path) -> list[Work]:
-    """Return what a configuration wants done whenever a segment has been closed."""
+    """Return what a configuration wants done whenever a segment has been closed.
+
+    What would fail then is found out now: raises JournalKeyError, and ValueError when the retention
+    is no duration.
+    """
     works = []
     if record.snapshots:
         meaning = {EXIT_DIFFERENT: "decided again, the record comes out differently"}
@@ -39,6 +43,7 @@ def works_of(record: RecordConfig, run_directory: Path) -> list[Work]:
         retention=record.retention,
     )
     if upkeep.anything:
+        check_upkeep(upkeep)
         works.append(Work("upkeep", upkeep_command(record.data, upkeep), {}))
     return works
 
@@ -57,6 +62,8 @@ class Beside:
         self._closed_segments = closed_segments
         self._seen = closed_segments()
         self._task: asyncio.Task[None] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
 
     def look(self) -> None:
         """Begin the works when there is something new and none is under way."""
@@ -69,33 +76,36 @@ class Beside:
 
     async def stop(self) -> None:
         """End what is under way; it is done anew the next time."""
+        self._stopped = True
+        if self._process is not None:
+            self._process.kill()
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await self._task
 
     async def _run(self) -> None:
         for work in self._works:
-            await self._do(work)
+            if not self._stopped:
+                await self._do(work)
 
     async def _do(self, work: Work) -> None:
+        # Not by the event loop: uvloop forks, which stops the whole gate for as long as it takes to
+        # copy the page tables of all its memory. This way the child borrows them until it begins.
         try:
-            process = await asyncio.create_subprocess_exec(
-                *work.command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
+            process = self._process = subprocess.Popen(  # noqa: S603 - a module of our own
+                work.command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                # Ctrl-C in the gate's terminal is not for it.
+                start_new_session=True,
             )
         except OSError as error:
             self._fault(work, f"can't be started: {error}")
             return
-        try:
-            _, said = await process.communicate()
-        except asyncio.CancelledError:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            await process.wait()
-            raise
+        _, said = await asyncio.to_thread(process.communicate)
+        self._process = None
+        if self._stopped:
+            return
         text = said.decode(errors="replace").strip()[-OUTPUT_MAX:]
         if process.returncode:
             meaning = work.meaning.get(process.returncode, f"exit code {process.returncode}")

@@ -6,7 +6,6 @@ closed a segment, and never waits for it. A decision that comes out differently 
 an alarm: the code that decides is not what it was, or memory is not to be trusted.
 """
 
-import os
 import sys
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -15,6 +14,7 @@ from gateway.engine.redrive import Redrive
 from gateway.journal import JournalError, Run
 from gateway.journal.manifest import read_manifest
 from gateway.journal.snapshot_file import snapshot_seqs
+from gateway.low_priority import low_priority_command
 from gateway.recovery import follow
 from gateway.snapshots import write_snapshot
 from rules.rulebook import RulebookError
@@ -23,8 +23,6 @@ SNAPSHOTS_KEPT: Final = 4
 """Newest snapshots of a run that are kept, besides the one it begins with."""
 EXIT_DIFFERENT: Final = 1
 EXIT_UNREADABLE: Final = 2
-NICENESS: Final = 19
-"""The lowest priority: whatever else wants the processor goes first."""
 
 
 class Made(NamedTuple):
@@ -67,7 +65,7 @@ def make_snapshot(run_directory: Path) -> Made:
 
 def snapshot_command(run_directory: Path) -> list[str]:
     """Return the command that makes a snapshot of a run in a process of its own."""
-    return [sys.executable, "-m", "gateway.snapshotter", str(run_directory)]
+    return low_priority_command("gateway.snapshotter", str(run_directory))
 
 
 def main(arguments: list[str]) -> int:
@@ -89,5 +87,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    os.nice(NICENESS)
     sys.exit(main(sys.argv[1:]))

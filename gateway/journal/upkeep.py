@@ -4,7 +4,6 @@
 process of its own: the gate starts one when it has closed a segment, and never waits for it.
 """
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,8 +25,9 @@ from gateway.journal.errors import JournalError, JournalKeyError
 from gateway.journal.locks import UPKEEP_LOCK, locked
 from gateway.journal.manifest import Run, SealedSegment, read_manifest, runs
 from gateway.journal.reserve import find_reserve
-from gateway.journal.retention import apply_retention
+from gateway.journal.retention import apply_retention, read_retention
 from gateway.journal.seal import SealKey, read_seal_key, sign_run
+from gateway.low_priority import low_priority_command
 
 ACTOR: Final = "ordergate"
 """Who deletes what the configuration lets go."""
@@ -196,7 +196,22 @@ def keep_up(data: Path, wanted: Upkeep, now_ns: int) -> list[str]:
 def upkeep_command(data: Path, wanted: Upkeep) -> list[str]:
     """Return the command line of a process that does what is wanted once."""
     options = msgspec.json.encode(wanted).decode()
-    return [sys.executable, "-m", "gateway.journal.upkeep", str(data), options]
+    return low_priority_command("gateway.journal.upkeep", str(data), options)
+
+
+def check_upkeep(wanted: Upkeep) -> None:
+    """Find out at the start what would fail later: keys that are not there, a period that is none.
+
+    Raises JournalKeyError and ValueError.
+    """
+    if wanted.seal_key:
+        read_seal_key(Path(wanted.seal_key))
+    if wanted.encrypt:
+        encryption_key()
+    else:
+        find_keys()
+    if wanted.retention:
+        read_retention(wanted.retention)
 
 
 def main(arguments: list[str]) -> int:
@@ -218,6 +233,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    if hasattr(os, "nice"):
-        os.nice(19)
     sys.exit(main(sys.argv[1:]))
