@@ -14,10 +14,10 @@ DEMO_OPTIONS ?=
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak proto docs format clean
+.PHONY: help demo test check bench manipulation soak proto docs format clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-7s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
 
 demo: $(RUN_STAMP) ## run the gate with an embedded engine and a moving market; Ctrl-C stops it
 	@$(BIN)/ordergate demo $(DEMO_OPTIONS)
@@ -37,6 +37,9 @@ check: $(DEV_STAMP) ## lint, formatting, types, architecture, currency of genera
 bench: $(TEST_STAMP) ## measure what a decision and its record cost
 	$(BIN)/python -m tests.bench $(BENCH_OPTIONS)
 	$(BIN)/python -m tests.bench.record $(RECORD_BENCH_OPTIONS)
+
+manipulation: $(TEST_STAMP) ## show who is found in a flow with scripted manipulators
+	$(BIN)/python -m tests.flows $(MANIPULATION_OPTIONS)
 
 soak: $(TEST_STAMP) ## run the long versions of tests
 	ORDERGATE_SOAK=1 $(BIN)/python -m pytest --timeout=3600 $(PYTEST_OPTIONS)

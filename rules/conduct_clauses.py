@@ -54,7 +54,7 @@ class TapePaintingClause(PatternClause, frozen=True, kw_only=True):
     alternation: DecimalText = "0.3"
     """Least share of them on the other side than the one before."""
     net: DecimalText = "0.10"
-    """Highest share of the quantity that is left as a position."""
+    """Highest share of the small ones' quantity that is left as a position."""
     small_factor: PositiveCount = 2
     """An order is small up to so many times the least notional of the symbol."""
     small_notional: DecimalText = "0"

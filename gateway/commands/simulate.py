@@ -1,7 +1,7 @@
 """`ordergate simulate`: a recorded flow through the pipeline, offline."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.table import Table
@@ -12,11 +12,15 @@ from gateway.commands.progress import records_progress
 from gateway.commands.suggest import rules_table
 from gateway.flows.participants import OWNERS_FLOW, OWNERS_ONE, Participants
 from gateway.flows.reader import FlowError, read_flow
+from gateway.logview.times import time_text
 from gateway.rulebooks import load_rulebook
 from gateway.simulate import simulate
 from gateway.simulate_against import simulate_against
 from rules.rulebook import RulebookError
 from rules.values import NS_PER_SECOND
+
+ALERTS_SHOWN: Final = 40
+MS_PER_SECOND: Final = 1_000
 
 
 def register(app: typer.Typer) -> None:
@@ -110,8 +114,31 @@ def _print_figures(figures: dict[str, Any]) -> None:
         console.print(f"One account carries the whole market, so in shadow: {names}.")
     if figures["rules"]:
         console.print(rules_table(figures["rules"]))
+    if figures["alerts"]:
+        console.print(_alerts_table(figures["alerts"]))
     if len(figures["accounts"]) > 1:
         console.print(_accounts_table(figures))
+
+
+def _alerts_table(alerts: list[dict[str, Any]]) -> Table:
+    table = Table(title="what conduct rules told", title_justify="left")
+    for name in ("time", "rule", "who", "symbol"):
+        table.add_column(name, no_wrap=True)
+    for name in ("severity", "seconds since it began", "evidence"):
+        table.add_column(name, justify="right")
+    for alert in alerts[:ALERTS_SHOWN]:
+        table.add_row(
+            time_text(alert["at_ns"]),
+            alert["rule"],
+            cell(alert["who"]),
+            cell(alert["symbol"] or "several"),
+            f"{alert['severity']}{' (shadow)' if alert['shadow'] else ''}",
+            f"{alert['took_ms'] / MS_PER_SECOND:,.1f}",
+            str(alert["evidence"]),
+        )
+    if len(alerts) > ALERTS_SHOWN:
+        table.caption = f"the first {ALERTS_SHOWN} of {len(alerts):,}; --json has all"
+    return table
 
 
 def _accounts_table(figures: dict[str, Any]) -> Table:

@@ -50,13 +50,13 @@ class TapePainting(Rule):
     Looked at are the orders of an owner (with those linked to him) in a symbol that took liquidity
     less than `window` ago, whichever key, account or channel they came by. A minute is painted when
     at some moment of it all of this holds: at least `orders` of them, `alternation` of them on the
-    other side than the one before, at most `net` of the quantity left as a position, `small_share`
-    of them small, and `trade_share` of the symbol's trades since the first of them. `minutes`
-    painted of the last `of_minutes` make an alert, and counting starts anew. It is aggravated when
-    within `window` the same owner bid `high_bid` or more above the last price by another key or
-    channel. After an alert, while its case is open, small orders that would take pass once in
-    `throttle`. Source: FSS, notice of 13 April 2026, case 1; Virtual Asset User Protection Act
-    Art. 10(3). Binance's dust ratio gives 0.90; the other numbers are ours.
+    other side than the one before, `small_share` of them small, at most `net` of the quantity of
+    the small ones left as a position, and `trade_share` of the symbol's trades since the first of
+    them. `minutes` painted of the last `of_minutes` make an alert, and counting starts anew. It is
+    aggravated when within `window` the same owner bid `high_bid` or more above the last price by
+    another key or channel. After an alert, while its case is open, small orders that would take
+    pass once in `throttle`. Source: FSS, notice of 13 April 2026, case 1; Virtual Asset User
+    Protection Act Art. 10(3). Binance's dust ratio gives 0.90; the other numbers are ours.
     """
 
     name: ClassVar[str] = "tape_painting"
@@ -294,9 +294,10 @@ class _Painter:
         self.minutes: list[tuple[int, int, int]] = []
         """(minute, time of its first order, that order's record) of painted minutes."""
         self.alternations = 0
-        self.bought_e8 = 0
-        self.sold_e8 = 0
         self.small = 0
+        self.bought_e8 = 0
+        """Of the small orders, as is what was sold: a large bid on top hides no painting."""
+        self.sold_e8 = 0
         self.trades = 0
 
     def add(self, take: Take, now_ns: int, seq: int, trades_before: int, small_e8: int) -> None:
@@ -304,7 +305,7 @@ class _Painter:
         entries = self.entries
         if entries and entries[-1][2] == take.order_id:
             entry = entries[-1]
-            self.small -= entry[6]
+            self._count(entry, -1)
             entry[4] += take.quantity_e8
             entry[5] += take.quote_e8
             entry[7] += take.trades
@@ -319,12 +320,8 @@ class _Painter:
             if len(entries) > ENTRIES_MAX:
                 self._drop()
         entry[6] = int(entry[5] <= small_e8)
-        self.small += entry[6]
+        self._count(entry, 1)
         self.trades += take.trades
-        if take.side == BUY:
-            self.bought_e8 += take.quantity_e8
-        else:
-            self.sold_e8 += take.quantity_e8
 
     def forget(self, until_ns: int) -> None:
         """Drop orders that took at `until_ns` or before."""
@@ -332,15 +329,21 @@ class _Painter:
             self._drop()
 
     def _drop(self) -> None:
-        _, _, _, side, quantity_e8, _, small, trades, _ = self.entries.popleft()
-        if self.entries and self.entries[0][3] != side:
+        entry = self.entries.popleft()
+        if self.entries and self.entries[0][3] != entry[3]:
             self.alternations -= 1
-        if side == BUY:
-            self.bought_e8 -= quantity_e8
+        self._count(entry, -1)
+        self.trades -= entry[7]
+
+    def _count(self, entry: list[int], sign: int) -> None:
+        """Add an order to the sums of small ones (or, with -1, take it off)."""
+        if not entry[6]:
+            return
+        self.small += sign
+        if entry[3] == BUY:
+            self.bought_e8 += sign * entry[4]
         else:
-            self.sold_e8 -= quantity_e8
-        self.small -= small
-        self.trades -= trades
+            self.sold_e8 += sign * entry[4]
 
     def all_trades(self, trades_now: int) -> int:
         """Return the symbol's trades since before the first of the orders."""
@@ -366,10 +369,6 @@ class _Painter:
             before = painter.entries[-1] if painter.entries else None
             painter.alternations += before is not None and before[3] != entry[3]
             painter.entries.append(list(entry))
-            painter.small += entry[6]
+            painter._count(entry, 1)
             painter.trades += entry[7]
-            if entry[3] == BUY:
-                painter.bought_e8 += entry[4]
-            else:
-                painter.sold_e8 += entry[4]
         return painter

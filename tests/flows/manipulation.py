@@ -4,15 +4,12 @@ The recording (Independent Reserve, thirty seconds of five symbols) is repeated 
 accounts. Into it come a market maker who quotes four of the symbols and retail customers who trade
 with him, four manipulators after the cases of the FSS's notice of 13 April 2026, and those who look
 like them: bots that buy a little all the time, a grid, a rebalance. Who is who stands in the
-columns account, key, ip and channel. Run it as a script to write the file:
-
-    python -m tests.flows.manipulation FILE.csv
+columns account, key, ip and channel. `python -m tests.flows` shows who is found, and writes the file.
 """
 
 import csv
 import gzip
 import hashlib
-import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -337,5 +334,10 @@ def write_manipulation(path: Path) -> None:
         writer.writerows(manipulation_rows())
 
 
-if __name__ == "__main__":
-    write_manipulation(Path(sys.argv[1]))
+def first_orders(path: Path) -> dict[tuple[str, str], int]:
+    """Return when each account of a flow file first entered an order in each symbol."""
+    found: dict[tuple[str, str], int] = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            found.setdefault((row["account"], row["symbol"]), int(row["ts_ns"]))
+    return found

@@ -102,6 +102,18 @@ def test_the_net_position_at_the_boundary() -> None:
         assert bool(market.alerts) == told
 
 
+def test_a_large_bid_on_top_hides_no_painting() -> None:
+    """Only small orders count for what is left; their share bounds how many large ones there are."""
+    market = Market({**rules(minutes=1, of_minutes=1, small_share="0.8")})
+    paint(market, orders=4)
+    market.take(1, BUY, 1_000, 100)
+    paint(market, orders=1)
+    assert not market.alerts
+    market.take(1, SELL, 1_000)
+    (alert,) = market.alerts
+    assert dict(alert.figures)["net_e8"] == 0
+
+
 def test_orders_of_a_minute_ago_are_out_of_the_window() -> None:
     """An order exactly as old as the window is not counted, one nanosecond younger is."""
     for late_ns, told in ((0, False), (-1, True)):
