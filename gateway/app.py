@@ -45,7 +45,7 @@ from gateway.recovery import Recovered, recover
 from gateway.rulebooks import load_rulebook
 from gateway.snapshots import Snapshot, write_start
 from gateway.stub.market import DemoMarket
-from gateway.takeover import make_engine, settle_what_was_lost, take_over
+from gateway.takeover import make_engine, reconcile, settle_what_was_lost, take_over
 from gateway.telemetry import Telemetry
 from gateway.views import Views
 from gateway.views.before import ViewsBefore
@@ -125,16 +125,17 @@ class Gate:
             self.decisions.on_record,
             self.ladder_acts.on_record,
         )
+        if isinstance(self.engine, RemoteEngine):
+            self.core.listeners += (self.engine.on_record,)
         self.core.outbox.later = asyncio.get_running_loop().call_soon
         self.engine.start(self.core.submit, self.views.market)
         self._closers.append(self._close_engine)
         settle_what_was_lost(self.core, self.engine, before)
         populate(self.core, self.engine, self.keystore, config)
         self.ladder_acts.catch_up()
-        if isinstance(self.engine, RemoteEngine):
-            await self._wait_for_engine(self.engine)
+        next_order_id = await self._wait_for_engine()
         # Everything that is taken over is recorded now: the next run may start from this one.
-        self.core.submit(RunBegan(before.previous, self.core.book.next_order_id))
+        self.core.submit(RunBegan(before.previous, next_order_id))
         self._closers.append(self.core.flush)
         self._closers.append(self.core.close)
         self.space = space_watch(self.core, config.record)
@@ -212,12 +213,14 @@ class Gate:
         while (behind_ns := last_ns - self.clock.now_ns()) > 0:
             await asyncio.sleep(behind_ns / 1e9)
 
-    async def _wait_for_engine(self, engine: RemoteEngine) -> None:
+    async def _wait_for_engine(self) -> int:
+        """Return the next order id, once gate and engine agree on orders and balances."""
         try:
-            await engine.wait_connected(ENGINE_WAIT_SECONDS)
+            return await reconcile(self.core, self.engine, ENGINE_WAIT_SECONDS)
         except TimeoutError:
             raise StartError(
-                f"no engine answers at {engine.target}; start one with `ordergate engine`"
+                f"no engine answers at {self.config.engine.address}; start one with "
+                "`ordergate engine`"
             ) from None
 
     def _gauges(self) -> tuple[Gauge, ...]:

@@ -20,7 +20,7 @@ from gateway.journal.commit import Commit
 from gateway.journal.errors import JournalError
 from gateway.outbox import Outbox
 from gateway.outcome import Outcome, Reply
-from gateway.record import STALL_NS, Held, Record, Recorder, Reserve, described
+from gateway.record import STALL_NS, Held, Record, Recorder, Reserve, Unrecorded, described
 from gateway.refusals import RECORDED_ALL, Refusals
 from rules.book import Book
 from rules.decisions import ACCEPTED, REFUSED, Breach, Decision
@@ -115,16 +115,25 @@ class Core:
         return len(self._record.held)
 
     def secure(
-        self, commit: Commit | None, reserve: Reserve | None = None, stall_ns: int = STALL_NS
+        self,
+        commit: Commit | None,
+        reserve: Reserve | None = None,
+        stall_ns: int = STALL_NS,
+        unrecorded: Unrecorded = lambda _after_seq, _fault: None,
     ) -> None:
         """Have each decision from now on wait until `commit` says that its record is safe.
 
         Called once, after the start and before anything is served: what was decided until now is
         made safe first, while the caller waits. `reserve` continues a record that is lost, which
-        it is too when a record waits for longer than `stall_ns`.
+        it is too when a record waits for longer than `stall_ns`; `unrecorded` is told when the
+        reserve is lost as well.
         """
         self._record.secure(
-            commit, reserve, stall_ns, lambda new: new.watch(self._recorded, self._record_lost)
+            commit,
+            reserve,
+            stall_ns,
+            lambda new: new.watch(self._recorded, self._record_lost),
+            unrecorded,
         )
         if commit is not None:
             commit.appended(self.seq)

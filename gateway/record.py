@@ -8,7 +8,7 @@ that had not been released, and when that is lost too, nothing is recorded any m
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from gateway.engine.port import Command
 from gateway.journal.commit import Commit
@@ -58,6 +58,10 @@ class Held(NamedTuple):
     """Receive clock, since when it waits."""
 
 
+Unrecorded: TypeAlias = Callable[[int, str], None]
+"""Called with the last record there is, and why nothing is recorded after it."""
+
+
 class Record:
     """The record of a running core.
 
@@ -76,6 +80,7 @@ class Record:
         self.stall_ns = STALL_NS
         self._reserve: Reserve | None = None
         self._watch: Callable[[Commit], None] = _nobody
+        self._unrecorded: Unrecorded = _untold
         self._overdue = False
 
     def secure(
@@ -84,9 +89,14 @@ class Record:
         reserve: Reserve | None,
         stall_ns: int,
         watch: Callable[[Commit], None],
+        unrecorded: Unrecorded,
     ) -> None:
-        """Have what comes wait for `commit`; `watch` is called with every commit there will be."""
+        """Have what comes wait for `commit`; `watch` is called with every commit there will be.
+
+        `unrecorded` is called once when nothing is recorded any more.
+        """
         self._reserve = reserve
+        self._unrecorded = unrecorded
         self._watch = watch
         self.stall_ns = stall_ns
         self._follow(commit)
@@ -123,6 +133,7 @@ class Record:
                 self.fault,
             )
             self._end()
+            self._unrecorded(next_seq - 1, self.fault)
             return
         _logger.critical(
             "the record is lost (%s): orders are refused, the rest is recorded in the reserve "
@@ -156,6 +167,10 @@ def described(error: Exception) -> str:
 
 
 def _unrecorded(seq: int, now_ns: int, event: Event, decision: Decision) -> None:
+    pass
+
+
+def _untold(after_seq: int, fault: str) -> None:
     pass
 
 

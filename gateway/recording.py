@@ -10,6 +10,7 @@ from gateway.data_lock import DataLock
 from gateway.journal.commit import CallSoon, GroupCommit
 from gateway.journal.disk import REAL_DISK, Disk
 from gateway.journal.errors import JournalError
+from gateway.journal.lost_note import leave_lost_note, note_paths
 from gateway.journal.manifest import EMBEDDED, Durability
 from gateway.journal.reserve import reserve_root
 from gateway.journal.reserve_writer import ReserveJournal
@@ -65,6 +66,7 @@ class Recording:
         self._core: Core | None = None
         self._commit: GroupCommit | None = None
         self._reserve: ReserveJournal | None = None
+        self._root = root
         self._lock = _locked(root, record.data) if root is not None else None
         try:
             self.journal = start_run(
@@ -111,9 +113,13 @@ class Recording:
         self._core = core
         if self.journal.synced_first:
             self._commit = GroupCommit(self.journal, self._call_soon)
-        core.secure(self._commit, self._reserve, self._stall_ns)
+        core.secure(self._commit, self._reserve, self._stall_ns, self._note_loss)
         if core.record_fault:
             raise JournalError(f"the record can't be kept: {core.record_fault}")
+
+    def _note_loss(self, after_seq: int, fault: str) -> None:
+        """Leave word for the next start that what follows is not recorded."""
+        leave_lost_note(note_paths(self.directory, self._root), after_seq, fault)
 
     def close(self) -> None:
         """Let out what waits, then close what was written; raises JournalError.

@@ -13,10 +13,11 @@ from typing import Final, NamedTuple, TypeAlias
 
 from gateway.engine.redrive import Redrive
 from gateway.journal import JournalError, Record, Run, read_run
+from gateway.journal.lost_note import note_paths, read_lost_note
 from gateway.journal.manifest import EMBEDDED, MANIFEST_NAME, read_manifest, run_directories
 from gateway.journal.reader import last_seq
 from gateway.journal.repair import cut_torn_tail, highest_quarantined_seq
-from gateway.journal.reserve import find_reserve
+from gateway.journal.reserve import find_reserve, reserve_root
 from gateway.journal.segment import segment_numbers
 from gateway.journal.snapshot_file import snapshot_seqs
 from gateway.replica import Replica, manifest_rulebook
@@ -46,6 +47,8 @@ class Recovered(NamedTuple):
     """Time of the last record."""
     replayed: int
     """Records followed after the snapshot the recovery began with."""
+    unrecorded: str = ""
+    """Why the gate of the run before went on without any record; empty when it did not."""
 
 
 OnRecord: TypeAlias = Callable[[Replica, Record], None]
@@ -85,6 +88,7 @@ def recover(
             highest_seq + 1 + (0 if clean else SEQ_GAP),
             last_ns,
             replayed,
+            _unrecorded(run, data),
         )
     return Recovered("", None, highest_seq + 1 + (0 if clean else SEQ_GAP), last_ns, 0)
 
@@ -148,6 +152,16 @@ def _served(run: Run) -> bool:
         return True
     first_seq = run.manifest.first_seq
     return any(isinstance(record.event, RunBegan) for record in read_run(run.path, first_seq))
+
+
+def _unrecorded(run: Run, data: Path) -> str:
+    """Return why nothing was recorded at the end of a run, empty when all of it was."""
+    roots = {reserve_root(data), Path(run.manifest.reserve or data)}
+    for root in sorted(roots):
+        note = read_lost_note(note_paths(run.path, root))
+        if note is not None:
+            return note.fault
+    return ""
 
 
 def _cut(run: Run) -> None:

@@ -1,5 +1,6 @@
 """How a gate goes on from the run before: its engine, its core, and what died with the process."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -37,7 +38,7 @@ def make_engine(
 
     address = config.engine.address
     if not address:
-        exchange, owed, lost = rebuilt(before.replica, rulebook)
+        exchange, owed, lost = rebuilt(before.replica, rulebook, before.unrecorded)
         if lost:
             _logger.error("the engine begins anew, its orders end as lost: %s", lost)
         return EmbeddedEngine(exchange, now_ns, lot_step_e8=lot_step_e8, owed=owed)
@@ -92,3 +93,25 @@ def settle_what_was_lost(
     rulebook = core.rulebook
     if before.replica is not None and before.replica.rulebook.text != rulebook.text:
         core.submit(RulebookChanged(rulebook.name, rulebook.revision, ACTOR, rulebook.text))
+
+
+async def reconcile(core: Core, engine: EmbeddedEngine | RemoteEngine, seconds: float) -> int:
+    """Compare orders and balances with an engine process; return the next order id.
+
+    Raises TimeoutError when the engine does not link up or answer in time.
+    """
+    next_order_id = core.book.next_order_id
+    if isinstance(engine, EmbeddedEngine):
+        return next_order_id
+    async with asyncio.timeout(seconds):
+        await engine.wait_connected(seconds)
+        found = await engine.reconcile(lambda: None if core.pipeline.in_flight else core.book)
+    if found.differs:
+        _logger.warning(
+            "the record and the engine differed: %d orders ended that the engine did not have as "
+            "recorded, %d orders cancelled that the record does not know, %d balances adjusted",
+            found.ended,
+            found.unknown,
+            found.adjusted,
+        )
+    return max(next_order_id, found.highest_order_id + 1)

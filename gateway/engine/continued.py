@@ -18,17 +18,18 @@ def resume_of(replica: Replica | None) -> Resume:
 
 
 def rebuilt(
-    replica: Replica | None, rulebook: Rulebook
+    replica: Replica | None, rulebook: Rulebook, unrecorded: str = ""
 ) -> tuple[MatchingExchange, tuple[Report, ...], str]:
     """Return the embedded exchange, the reports it still owes, and why it lost its orders.
 
-    It has them all when the reason is empty. Where the record does not say again what the engine
+    It has them all when the reason is empty. `unrecorded` says why the record lacks its end, where
+    it does: orders may have ended then whose end was confirmed. Where the record does not say again what the engine
     said, the gate's word counts: balances are the book's, and a new epoch ends the orders.
     """
     if replica is None:
         return MatchingExchange(), (), ""
     redrive = replica.engine
-    if isinstance(redrive, Redrive) and not redrive.divergence:
+    if isinstance(redrive, Redrive) and not redrive.divergence and not unrecorded:
         return redrive.exchange, tuple(redrive.owed), ""
     book = replica.pipeline.book
     exchange = MatchingExchange(book.engine_epoch + 1)
@@ -41,8 +42,14 @@ def rebuilt(
     if isinstance(redrive, Redrive):
         # Trades go on being numbered: no two of a venue have the same number.
         exchange.number_trades_from(redrive.exchange.last_trade_id + 1)
-    why = redrive.divergence if isinstance(redrive, Redrive) else "the engine was another process"
-    return exchange, (), why
+    return exchange, (), _why(redrive, unrecorded)
+
+
+def _why(redrive: object, unrecorded: str) -> str:
+    """Return why an embedded engine has lost its orders."""
+    if unrecorded:
+        return f"the run before ended without a record: {unrecorded}"
+    return redrive.divergence if isinstance(redrive, Redrive) else "the engine was another process"
 
 
 def _fund(exchange: MatchingExchange, book: Book) -> None:

@@ -23,6 +23,12 @@ from gateway.engine.port import (
     MarketDataListener,
     ReplaceCommand,
 )
+from gateway.engine.reconciliation import (
+    Reconciled,
+    Reconciliation,
+    add_balances,
+    statement,
+)
 from gateway.engine.report_codec import (
     read_depth,
     read_event,
@@ -32,7 +38,16 @@ from gateway.engine.report_codec import (
 )
 from gateway.wire.ordergate.v1 import engine_pb2 as wire
 from gateway.wire.ordergate.v1 import engine_pb2_grpc
-from rules.events import CommandResult, DefineAccount, DefineSymbol, EngineSession, Event
+from rules.book import Book
+from rules.decisions import Decision
+from rules.events import (
+    CommandResult,
+    DefineAccount,
+    DefineSymbol,
+    EngineSession,
+    Event,
+    Report,
+)
 from rules.reasons import Reason
 
 BACKOFF_SECONDS: Final = 0.05
@@ -113,6 +128,8 @@ class RemoteEngine:
         self._ready = asyncio.Event()
         self._up = asyncio.Event()
         self._acknowledged = 0
+        self._reconciles = False
+        self._reconciliation: Reconciliation | None = None
         self._depths: dict[int, DepthSnapshot] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -130,6 +147,30 @@ class RemoteEngine:
         """Return once the link is up; raises TimeoutError when it does not come up in time."""
         async with asyncio.timeout(seconds):
             await self._up.wait()
+
+    async def reconcile(self, book: Callable[[], Book | None]) -> Reconciled:
+        """Have the engine end and tell what the book sees differently; once, before serving.
+
+        `book` returns None as long as it waits for an answer of the engine.
+        """
+        if not self._reconciles:
+            _logger.warning("engine %s can't compare orders and balances", self.target)
+            return Reconciled()
+        self._reconciliation = Reconciliation(lambda: self._statement(book()), self._tell)
+        try:
+            return await self._reconciliation.run()
+        finally:
+            self._reconciliation = None
+
+    def on_record(self, seq: int, now_ns: int, event: Event, decision: Decision) -> None:
+        """Tell the engine now and then which reports are safe, so that it need not keep them.
+
+        Called with each record that may leave.
+        """
+        if isinstance(event, Report) and event.engine_seq - self._acknowledged >= ACKNOWLEDGE_EVERY:
+            self._acknowledged = event.engine_seq
+            acknowledgement = wire.Acknowledgement(last_seq=event.engine_seq)
+            self._tell(wire.GateItem(acknowledge=acknowledgement))
 
     def define_symbol(self, symbol: DefineSymbol) -> None:
         """Make an instrument known; an instrument the engine has already is left as it is."""
@@ -251,12 +292,7 @@ class RemoteEngine:
             last_seq=self.last_seq,
             unanswered=self._greeted,
         )
-        for account, asset, total_e8 in self._balances():
-            hello.balances.add(
-                account=self._names.account_name(account),
-                asset=self._names.asset_name(asset),
-                total_e8=total_e8,
-            )
+        add_balances(hello, self._names, self._balances())
         return wire.GateItem(hello=hello)
 
     def _begin(self, hello: wire.EngineHello) -> None:
@@ -284,7 +320,8 @@ class RemoteEngine:
             if command_id not in received
         ]
         self._recovered = frozenset()
-        self._acknowledged = self.last_seq
+        self._reconciles = hello.reconciles
+        self._acknowledged = min(self._acknowledged, self.last_seq)
         self._items = [*self._definitions.values(), *self._deposits.values(), *again]
         self._ready.set()
         self.connected = True
@@ -295,6 +332,8 @@ class RemoteEngine:
         self.connected = False
         self._up.clear()
         self._items.clear()
+        if self._reconciliation is not None:
+            self._reconciliation.told(None)
         self._sink(EngineSession(False, self.epoch, self.last_seq))
 
     async def _write_to(self, call: Any) -> None:
@@ -309,10 +348,16 @@ class RemoteEngine:
                     del self._items[:ITEMS_PER_MESSAGE]
                     await call.write(wire.GateMessage(items=batch))
 
-    def _tell(self, item: wire.GateItem) -> None:
+    def _statement(self, book: Book | None) -> wire.Reconcile | None:
+        if book is None or self._unanswered or self._deposits or not self.connected:
+            return None
+        return statement(book, self._names, self._balances())
+
+    def _tell(self, item: wire.GateItem) -> bool:
         if self.connected:
             self._items.append(item)
             self._ready.set()
+        return self.connected
 
     def _define(self, kind: str, name: str, item: wire.GateItem) -> None:
         self._definitions[kind, name] = item
@@ -336,6 +381,8 @@ class RemoteEngine:
                 self._depths[depth.symbol] = depth
                 if self._market_data is not None:
                     self._market_data.on_depth(depth)
+            elif kind == "reconciled" and self._reconciliation is not None:
+                self._reconciliation.told(item.reconciled)
             elif kind == "trade" and self._market_data is not None:
                 self._market_data.on_trade(read_trade(names, item.trade))
 
@@ -360,10 +407,6 @@ class RemoteEngine:
         if message.balance.deposit_id:
             self._deposits.pop(message.balance.deposit_id, None)
         self._sink(report)
-        if self.last_seq - self._acknowledged >= ACKNOWLEDGE_EVERY:
-            self._acknowledged = self.last_seq
-            acknowledgement = wire.Acknowledgement(last_seq=self.last_seq)
-            self._tell(wire.GateItem(acknowledge=acknowledgement))
 
     def _refused(self, command_id: int, command: Command | None, reason: Reason) -> CommandResult:
         """Return the result of a command the engine has not got or has lost."""

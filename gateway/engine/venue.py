@@ -71,7 +71,7 @@ class Venue:
         self._feed = ReferenceFeed(exchange, self._levels)
         self._depth_sent.clear()
         answer = wire.EngineHello(
-            epoch=exchange.epoch, last_seq=exchange.engine_seq, resumed=resumed
+            epoch=exchange.epoch, last_seq=exchange.engine_seq, resumed=resumed, reconciles=True
         )
         items = [wire.EngineItem(hello=answer)]
         if resumed:
@@ -82,9 +82,9 @@ class Venue:
             )
             items[0].hello.CopyFrom(answer)
             return items + self._history.missed(hello.last_seq, hello.unanswered)
-        return items + self._reconcile(hello.balances)
+        return items + self._balance(hello.balances)
 
-    def _reconcile(self, balances: Iterable[wire.AccountBalance]) -> list[wire.EngineItem]:
+    def _balance(self, balances: Iterable[wire.AccountBalance]) -> list[wire.EngineItem]:
         """Bring the gate's idea of every balance and the venue's together.
 
         A venue without any balance has just started and takes the gate's over. Else the venue is
@@ -112,6 +112,25 @@ class Venue:
                 items.append(self._kept(msgspec.structs.replace(report, delta_e8=delta_e8)))
         return items
 
+    def _reconcile(self, stated: wire.Reconcile) -> list[wire.EngineItem]:
+        """Compare what a restarted gate believes with what is so, and bring both together."""
+        exchange = self.exchange
+        answer = wire.Reconciled(again=stated.last_seq != exchange.engine_seq)
+        items = []
+        if not answer.again:
+            known = {
+                order.order_id: (order.price_e8, order.quantity_e8, order.filled_e8)
+                for order in stated.orders
+            }
+            reports, answer.unknown = exchange.reconcile(known, self._now_ns())
+            answer.ended = len(reports)
+            items = self.keep(reports)
+            adjustments = self._balance(stated.balances)
+            answer.adjusted = len(adjustments)
+            items += adjustments
+        answer.highest_order_id = exchange.highest_order_id
+        return [*items, wire.EngineItem(reconciled=answer)]
+
     # --- What a gate says ---------------------------------------------------------------------
 
     def take(self, item: wire.GateItem) -> list[wire.EngineItem]:
@@ -131,6 +150,8 @@ class Venue:
                 exchange.set_symbol_state(symbol, item.symbol_state.state)
         elif kind == "acknowledge":
             self._history.acknowledge(item.acknowledge.last_seq)
+        elif kind == "reconcile":
+            return self._reconcile(item.reconcile)
         else:
             return self._command(item)
         return []

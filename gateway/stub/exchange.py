@@ -5,7 +5,7 @@ byte. Nothing here knows a clock, a loop or a wire; the gate embeds it, and the 
 serves it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -72,6 +72,7 @@ class MatchingExchange:
             self._seen,
         )
         self._next_foreign_id = FOREIGN_IDS_FROM
+        self._highest_order_id = 0
 
     # --- Definitions ----------------------------------------------------------------------
 
@@ -99,6 +100,11 @@ class MatchingExchange:
         """Open, halt or restrict a symbol; resting orders stay and can be cancelled."""
         self._books[symbol].state = state
 
+    @property
+    def highest_order_id(self) -> int:
+        """The highest id of an order of a gate that was ever accepted, in any epoch."""
+        return max(self._highest_order_id, self._seen.highest)
+
     def restart(self) -> None:
         """Lose every open order and begin a new epoch, as after a crash.
 
@@ -110,6 +116,7 @@ class MatchingExchange:
             book.update_id += 1
             release(order)
         self._orders.clear()
+        self._highest_order_id = self.highest_order_id
         self._seen.clear()
         self._tape.engine_seq = 0
         self.epoch += 1
@@ -249,6 +256,30 @@ class MatchingExchange:
                 ledger.holdings[account, asset].free_e8 += paid_e8
                 self._tape.adjusted(account, asset, paid_e8, note, now_ns)
         return self._tape.take()
+
+    def reconcile(
+        self, known: Mapping[int, tuple[int, int, int]], now_ns: int
+    ) -> tuple[tuple[Report, ...], int]:
+        """End the gate's orders that the gate and the engine do not know alike.
+
+        `known` are the orders the gate believes open: price, quantity and executed quantity, all
+        e8, by id. Returns a report for each of them that is not open any more, and the number of
+        orders the gate did not know.
+        """
+        missing = sorted(known.keys() - self._orders.keys())
+        unknown = 0
+        for order in [each for each in self._orders.values() if not each.channel]:
+            terms = known.get(order.order_id)
+            if terms == (order.price_e8, order.quantity_e8, order.filled_e8):
+                continue
+            self._take_out(order)
+            if terms is None:
+                unknown += 1
+            else:
+                self._tape.lost(order.order_id, order.filled_e8, now_ns)
+        for order_id in missing:
+            self._tape.lost(order_id, known[order_id][2], now_ns)
+        return self._tape.take(), unknown
 
     # --- Other ways into the market (drop copy) -------------------------------------------
 

@@ -18,7 +18,9 @@ from rules.events import (
 )
 from rules.values import (
     BUY,
+    CAUSE_ENGINE,
     CAUSE_SELF_TRADE,
+    ENGINE_LOST,
     EXPIRED_IN_MATCH,
     FILLED,
     NEW,
@@ -184,6 +186,13 @@ class Tape:
                 CAUSE_SELF_TRADE,
                 prevented_e8,
             )
+        )
+
+    def lost(self, order_id: int, filled_e8: int, now_ns: int) -> None:
+        """Report that an order a gate believes open is not, or not as the gate believes."""
+        self.engine_seq += 1
+        self._reports.append(
+            OrderEnded(self.engine_seq, now_ns, order_id, ENGINE_LOST, CAUSE_ENGINE, filled_e8)
         )
 
     def market_order(self, order: StubOrder, status: int, now_ns: int) -> None:

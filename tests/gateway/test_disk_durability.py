@@ -10,6 +10,7 @@ import pytest
 from gateway.app import Gate, StartError
 from gateway.config import Config, RecordConfig
 from gateway.journal import find_run, read_run
+from gateway.journal.lost_note import note_paths
 from gateway.journal.manifest import Durability
 from gateway.journal.reserve import begun_seq, find_reserve
 from gateway.journal.segment import segment_name
@@ -182,6 +183,34 @@ def test_the_disk_of_the_record_fails(
     assert len(events(data, CommandResult)) == 3
     assert replay(run).difference is None
     assert (reserve / segment_name(1)).stat().st_size < RESERVE_BYTES
+
+
+def test_a_cancel_without_any_record_is_still_one_after_a_restart(tmp_path: Path) -> None:
+    """The next start knows that its engine, rebuilt from the record, would have the order again."""
+    data = tmp_path / "data"
+
+    async def first() -> None:
+        disk = FaultyDisk()
+        async with running(serving(data, reserve=""), disk) as gate:
+            alice = Client(gate)
+            placed = await alice.place()
+            disk.fail_sync()
+            assert (await alice.place(49_000)).status == 503
+            (cancelled,) = (await alice.cancel_all()).body
+            assert cancelled["orderId"] == placed.body["orderId"]
+            (note,) = note_paths(gate.recording.directory, None)
+            await until(note.exists)
+
+    async def second() -> None:
+        async with running(serving(data, reserve="")) as gate:
+            assert gate.core.book.orders == {}
+            asked = await Client(gate).ask("GET", "/api/v3/order", symbol="BTCUSDT", orderId=1)
+            assert asked.body["status"] == "EXPIRED"
+            assert (await Client(gate).balance("USDT"))[1] == "0.00000000"
+
+    asyncio.run(first())
+    asyncio.run(second())
+    asyncio.run(second())
 
 
 def test_a_reserve_behind_process_durability(tmp_path: Path) -> None:

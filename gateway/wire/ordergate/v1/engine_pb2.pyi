@@ -14,7 +14,7 @@ class GateMessage(_message.Message):
     def __init__(self, items: _Optional[_Iterable[_Union[GateItem, _Mapping]]] = ...) -> None: ...
 
 class GateItem(_message.Message):
-    __slots__ = ("hello", "define_symbol", "define_account", "deposit", "symbol_state", "place", "cancel", "amend", "replace", "acknowledge")
+    __slots__ = ("hello", "define_symbol", "define_account", "deposit", "symbol_state", "place", "cancel", "amend", "replace", "acknowledge", "reconcile")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     DEFINE_SYMBOL_FIELD_NUMBER: _ClassVar[int]
     DEFINE_ACCOUNT_FIELD_NUMBER: _ClassVar[int]
@@ -25,6 +25,7 @@ class GateItem(_message.Message):
     AMEND_FIELD_NUMBER: _ClassVar[int]
     REPLACE_FIELD_NUMBER: _ClassVar[int]
     ACKNOWLEDGE_FIELD_NUMBER: _ClassVar[int]
+    RECONCILE_FIELD_NUMBER: _ClassVar[int]
     hello: GateHello
     define_symbol: SymbolDefinition
     define_account: AccountDefinition
@@ -35,7 +36,8 @@ class GateItem(_message.Message):
     amend: AmendOrder
     replace: ReplaceOrder
     acknowledge: Acknowledgement
-    def __init__(self, hello: _Optional[_Union[GateHello, _Mapping]] = ..., define_symbol: _Optional[_Union[SymbolDefinition, _Mapping]] = ..., define_account: _Optional[_Union[AccountDefinition, _Mapping]] = ..., deposit: _Optional[_Union[Deposit, _Mapping]] = ..., symbol_state: _Optional[_Union[SymbolState, _Mapping]] = ..., place: _Optional[_Union[PlaceOrder, _Mapping]] = ..., cancel: _Optional[_Union[CancelOrders, _Mapping]] = ..., amend: _Optional[_Union[AmendOrder, _Mapping]] = ..., replace: _Optional[_Union[ReplaceOrder, _Mapping]] = ..., acknowledge: _Optional[_Union[Acknowledgement, _Mapping]] = ...) -> None: ...
+    reconcile: Reconcile
+    def __init__(self, hello: _Optional[_Union[GateHello, _Mapping]] = ..., define_symbol: _Optional[_Union[SymbolDefinition, _Mapping]] = ..., define_account: _Optional[_Union[AccountDefinition, _Mapping]] = ..., deposit: _Optional[_Union[Deposit, _Mapping]] = ..., symbol_state: _Optional[_Union[SymbolState, _Mapping]] = ..., place: _Optional[_Union[PlaceOrder, _Mapping]] = ..., cancel: _Optional[_Union[CancelOrders, _Mapping]] = ..., amend: _Optional[_Union[AmendOrder, _Mapping]] = ..., replace: _Optional[_Union[ReplaceOrder, _Mapping]] = ..., acknowledge: _Optional[_Union[Acknowledgement, _Mapping]] = ..., reconcile: _Optional[_Union[Reconcile, _Mapping]] = ...) -> None: ...
 
 class EngineMessage(_message.Message):
     __slots__ = ("items",)
@@ -44,20 +46,22 @@ class EngineMessage(_message.Message):
     def __init__(self, items: _Optional[_Iterable[_Union[EngineItem, _Mapping]]] = ...) -> None: ...
 
 class EngineItem(_message.Message):
-    __slots__ = ("hello", "result", "event", "reference", "depth", "trade")
+    __slots__ = ("hello", "result", "event", "reference", "depth", "trade", "reconciled")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
     REFERENCE_FIELD_NUMBER: _ClassVar[int]
     DEPTH_FIELD_NUMBER: _ClassVar[int]
     TRADE_FIELD_NUMBER: _ClassVar[int]
+    RECONCILED_FIELD_NUMBER: _ClassVar[int]
     hello: EngineHello
     result: CommandResult
     event: OrderEvent
     reference: Reference
     depth: Depth
     trade: PublicTrade
-    def __init__(self, hello: _Optional[_Union[EngineHello, _Mapping]] = ..., result: _Optional[_Union[CommandResult, _Mapping]] = ..., event: _Optional[_Union[OrderEvent, _Mapping]] = ..., reference: _Optional[_Union[Reference, _Mapping]] = ..., depth: _Optional[_Union[Depth, _Mapping]] = ..., trade: _Optional[_Union[PublicTrade, _Mapping]] = ...) -> None: ...
+    reconciled: Reconciled
+    def __init__(self, hello: _Optional[_Union[EngineHello, _Mapping]] = ..., result: _Optional[_Union[CommandResult, _Mapping]] = ..., event: _Optional[_Union[OrderEvent, _Mapping]] = ..., reference: _Optional[_Union[Reference, _Mapping]] = ..., depth: _Optional[_Union[Depth, _Mapping]] = ..., trade: _Optional[_Union[PublicTrade, _Mapping]] = ..., reconciled: _Optional[_Union[Reconciled, _Mapping]] = ...) -> None: ...
 
 class GateHello(_message.Message):
     __slots__ = ("gate", "epoch", "last_seq", "unanswered", "balances")
@@ -84,16 +88,54 @@ class AccountBalance(_message.Message):
     def __init__(self, account: _Optional[str] = ..., asset: _Optional[str] = ..., total_e8: _Optional[int] = ...) -> None: ...
 
 class EngineHello(_message.Message):
-    __slots__ = ("epoch", "last_seq", "resumed", "not_received")
+    __slots__ = ("epoch", "last_seq", "resumed", "not_received", "reconciles")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     LAST_SEQ_FIELD_NUMBER: _ClassVar[int]
     RESUMED_FIELD_NUMBER: _ClassVar[int]
     NOT_RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    RECONCILES_FIELD_NUMBER: _ClassVar[int]
     epoch: int
     last_seq: int
     resumed: bool
     not_received: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, epoch: _Optional[int] = ..., last_seq: _Optional[int] = ..., resumed: _Optional[bool] = ..., not_received: _Optional[_Iterable[int]] = ...) -> None: ...
+    reconciles: bool
+    def __init__(self, epoch: _Optional[int] = ..., last_seq: _Optional[int] = ..., resumed: _Optional[bool] = ..., not_received: _Optional[_Iterable[int]] = ..., reconciles: _Optional[bool] = ...) -> None: ...
+
+class Reconcile(_message.Message):
+    __slots__ = ("last_seq", "orders", "balances")
+    LAST_SEQ_FIELD_NUMBER: _ClassVar[int]
+    ORDERS_FIELD_NUMBER: _ClassVar[int]
+    BALANCES_FIELD_NUMBER: _ClassVar[int]
+    last_seq: int
+    orders: _containers.RepeatedCompositeFieldContainer[KnownOrder]
+    balances: _containers.RepeatedCompositeFieldContainer[AccountBalance]
+    def __init__(self, last_seq: _Optional[int] = ..., orders: _Optional[_Iterable[_Union[KnownOrder, _Mapping]]] = ..., balances: _Optional[_Iterable[_Union[AccountBalance, _Mapping]]] = ...) -> None: ...
+
+class KnownOrder(_message.Message):
+    __slots__ = ("order_id", "price_e8", "quantity_e8", "filled_e8")
+    ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    PRICE_E8_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_E8_FIELD_NUMBER: _ClassVar[int]
+    FILLED_E8_FIELD_NUMBER: _ClassVar[int]
+    order_id: int
+    price_e8: int
+    quantity_e8: int
+    filled_e8: int
+    def __init__(self, order_id: _Optional[int] = ..., price_e8: _Optional[int] = ..., quantity_e8: _Optional[int] = ..., filled_e8: _Optional[int] = ...) -> None: ...
+
+class Reconciled(_message.Message):
+    __slots__ = ("again", "highest_order_id", "ended", "unknown", "adjusted")
+    AGAIN_FIELD_NUMBER: _ClassVar[int]
+    HIGHEST_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    ADJUSTED_FIELD_NUMBER: _ClassVar[int]
+    again: bool
+    highest_order_id: int
+    ended: int
+    unknown: int
+    adjusted: int
+    def __init__(self, again: _Optional[bool] = ..., highest_order_id: _Optional[int] = ..., ended: _Optional[int] = ..., unknown: _Optional[int] = ..., adjusted: _Optional[int] = ...) -> None: ...
 
 class Acknowledgement(_message.Message):
     __slots__ = ("last_seq",)
