@@ -1,5 +1,6 @@
 """Loading a configuration file: strict, with every fault at once."""
 
+import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -81,6 +82,24 @@ def load_config(path: Path) -> Config:
         keys=tuple(_counted(key) for one in sources for _, key in one.keys),
     )
     return loaded
+
+
+def config_digest(config: Config) -> str:
+    """Return the SHA-256 in hex of everything a gate is configured with, secrets left out.
+
+    Defaults count as if they were written, and accounts and keys of bulk files as if they stood in
+    the configuration itself. The rulebook counts by its name; what it says has a revision of its
+    own. So the directory of the files makes no difference, and two runs with one digest differ in
+    no setting.
+    """
+    effective = msgspec.structs.replace(
+        config,
+        rulebook=Path(config.rulebook).name,
+        bulk=(),
+        keys=tuple(msgspec.structs.replace(key, secret="") for key in config.keys),
+    )
+    encoded = msgspec.json.encode(effective, enc_hook=str, order="deterministic")
+    return hashlib.sha256(encoded).hexdigest()
 
 
 def _file_path(text: str) -> Path:

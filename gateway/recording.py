@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.config import Config
+from gateway.config_file import config_digest
 from gateway.core import Core
 from gateway.data_lock import DataLock
 from gateway.journal.commit import CallSoon, GroupCommit
@@ -75,6 +76,7 @@ class Recording:
                 started_ns,
                 record.segment_bytes,
                 durability_of(config),
+                config_digest(config),
                 first_seq=first_seq,
                 disk=disk,
                 reserve=root,

@@ -9,7 +9,7 @@ import typer
 
 from gateway.commands.common import EXIT_BAD_INPUT, console, errors, print_json
 from gateway.config import Config
-from gateway.config_file import ConfigError, load_config
+from gateway.config_file import ConfigError, config_digest, load_config
 from gateway.rulebooks import load_rulebook, shipped_rulebooks
 from rules.clauses import RulebookFile
 from rules.faults import Fault, path_text
@@ -38,6 +38,8 @@ class CheckReport(msgspec.Struct, frozen=True):
     good: bool
     faults: tuple[FaultLine, ...] = ()
     summary: str = ""
+    config_digest: str = ""
+    """What the manifest of a run with this configuration states; empty for a rulebook."""
 
 
 def register(app: typer.Typer) -> None:
@@ -57,12 +59,17 @@ def check(
     code 2 when anything is wrong.
     """
     kind = kind_of(file)
+    digest = ""
     try:
-        summary = _configuration(file) if kind == "configuration" else _rulebook(file)
+        if kind == "configuration":
+            config = load_config(Path(file))
+            summary, digest = _configuration(config), config_digest(config)
+        else:
+            summary = _rulebook(file)
     except (ConfigError, RulebookError) as error:
         _fail(file, kind, error.faults, json)
     if json:
-        print_json(CheckReport(file, kind, True, (), summary))
+        print_json(CheckReport(file, kind, True, (), summary, digest))
     else:
         console.print(f"{file}: good {kind}: {summary}", markup=False, soft_wrap=True)
 
@@ -85,8 +92,7 @@ def kind_of(file: str) -> FileKind:
     return "rulebook" if rulebook > configuration else "configuration"
 
 
-def _configuration(file: str) -> str:
-    config = load_config(Path(file))
+def _configuration(config: Config) -> str:
     rulebook = load_rulebook(config.rulebook)
     return (
         f"rulebook {rulebook.name}, {len(config.instruments)} instruments, "

@@ -90,6 +90,7 @@ class Manifest(msgspec.Struct, kw_only=True):
     rulebook_text: str
     """The whole resolved rulebook as JSON, so that a replay needs no other file."""
     config_digest: str = ""
+    """SHA-256 in hex of the configuration in force, secrets left out; empty where none was told."""
     reserve: str = ""
     """Directory that continues the run if its record is lost, empty when there is none."""
     previous: str = ""

@@ -11,6 +11,7 @@ import pytest
 
 from gateway.app import Gate, StartError
 from gateway.config import Config, EngineConfig, KeyConfig, ListenConfig, RecordConfig
+from gateway.config_file import config_digest
 from gateway.journal import latest_run, read_run
 from gateway.journal.manifest import read_manifest
 from gateway.journal.verify import verify_run
@@ -41,6 +42,7 @@ def test_an_order_over_rest_and_its_record(tmp_path: Path) -> None:
     run = latest_run(tmp_path)
     assert run is not None
     assert run.manifest.status == "ended"
+    assert run.manifest.config_digest == config_digest(config(tmp_path))
     assert verify_run(run.path).exit_code == 0
     assert replay(run).difference is None
 

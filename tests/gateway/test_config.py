@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.config import AccountConfig, Config
-from gateway.config_file import ConfigError, load_config
+from gateway.config_file import ConfigError, config_digest, load_config
 from gateway.rulebooks import shipped_rulebooks
 
 KEY = "K" * 64
@@ -35,6 +35,29 @@ def faults_of(folder: Path, text: str) -> list[str]:
 def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
     """Nothing has to be said."""
     assert load_config(write(tmp_path, "")) == Config()
+
+
+def test_a_digest_of_what_is_configured(tmp_path: Path) -> None:
+    """Defaults, bulk files and the place of the files make none; secrets don't, settings do."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there):
+        folder.mkdir()
+        write(folder, 'extends = "eu-conduct"\n', "mine.toml")
+    key = f'[[keys]]\nname = "{KEY}"\naccount = "alice"\nsecret = "{SECRET}"\n'
+    write(there, ALICE, "more.toml")
+    whole = write(here, f'rulebook = "mine.toml"\nseed = 1\n{ALICE}{key}')
+    parts = write(
+        there, f'rulebook = "mine.toml"\nbulk = ["more.toml"]\n{key.replace(SECRET, "x")}'
+    )
+    digest = config_digest(load_config(whole))
+    assert len(bytes.fromhex(digest)) == 32
+    assert config_digest(load_config(parts)) == digest
+    for other in (
+        f'rulebook = "mine.toml"\nseed = 2\n{ALICE}{key}',
+        f"{ALICE}{key}",
+        f'rulebook = "mine.toml"\n{ALICE}{key}permissions = ["read", "trade"]\n',
+    ):
+        assert config_digest(load_config(write(here, other))) != digest
 
 
 def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import typer
 from typer.testing import CliRunner, Result
 
 from gateway.commands import check, rulebook
+from gateway.config import Config
+from gateway.config_file import config_digest
 from gateway.rulebooks import shipped_rulebooks
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -57,6 +59,13 @@ def test_the_example_is_good() -> None:
     )
 
 
+def test_the_digest_of_a_configuration_is_told(tmp_path: Path) -> None:
+    """As the manifest of a run with it states it; a rulebook has its revision."""
+    path = write(tmp_path, "gate.toml", "seed = 3\n")
+    assert json.loads(run(path, "--json").output)["config_digest"] == config_digest(Config(seed=3))
+    assert json.loads(run("bench", "--json").output)["config_digest"] == ""
+
+
 def test_a_rulebook_file_is_checked_whole(tmp_path: Path) -> None:
     """Structure, meaning and what only the rules' constructors find come together."""
     file = write(tmp_path, "mine.toml", BAD_RULEBOOK)
@@ -99,6 +108,7 @@ def test_faults_as_json(tmp_path: Path) -> None:
             }
         ],
         "summary": "",
+        "config_digest": "",
     }
 
 
