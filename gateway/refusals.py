@@ -9,6 +9,9 @@ single records would have taken, here and in a replay.
 
 Memory is bounded: at most `ADDRESSES_MAX` addresses are told apart in the counts of one second.
 Those beyond share the count of address 0, and their limits don't take what is counted there.
+
+While the record's disk has little room, both are far fewer: what strangers send must not be what
+brings the disk from little room to none, where new orders are refused.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,6 +19,7 @@ from typing import Any, Final
 
 from gateway.outcome import Outcome, Reply
 from rules.access.ban_ladder import BanLadder
+from rules.access.overload import Overload
 from rules.decisions import REFUSED, Decision
 from rules.events import (
     ClearBan,
@@ -32,7 +36,7 @@ from rules.rates.request_weight import RequestWeight, refused_weight
 from rules.reasons import RATE_LIMIT_REASONS, Reason
 from rules.registry import mode_of
 from rules.rule import Rule
-from rules.values import AUTH_OK, INT63_MAX, NS_PER_SECOND
+from rules.values import AUTH_OK, INT63_MAX, NS_PER_SECOND, SPACE_AMPLE
 
 RECORDED_EACH: Final = 10
 """Refusals of one address that are recorded alone, each second."""
@@ -40,6 +44,10 @@ RECORDED_ALL: Final = 1_000
 """As RECORDED_EACH, of all unauthenticated addresses together, their definitions included."""
 ADDRESSES_MAX: Final = 4_096
 """Addresses that are told apart in the counts of one second."""
+RECORDED_ALL_LOW: Final = 10
+"""As RECORDED_ALL, while the record's disk has little room."""
+ADDRESSES_MAX_LOW: Final = 64
+"""As ADDRESSES_MAX, while the record's disk has little room."""
 SHARES_MAX: Final = 256
 """Addresses in one record of counts."""
 SPAN_NS: Final = NS_PER_SECOND
@@ -113,24 +121,23 @@ class _Held:
 class _Quota:
     """So many a second."""
 
-    __slots__ = ("_ends_ns", "_limit", "_used")
+    __slots__ = ("_ends_ns", "_used")
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    def __init__(self) -> None:
         self._used = 0
         self._ends_ns = 0
 
-    def used_up(self, now_ns: int) -> bool:
+    def used_up(self, limit: int, now_ns: int) -> bool:
         """Return whether nothing is left of the second `now_ns` lies in."""
-        return now_ns < self._ends_ns and self._used >= self._limit
+        return now_ns < self._ends_ns and self._used >= limit
 
-    def take(self, now_ns: int) -> bool:
+    def take(self, limit: int, now_ns: int) -> bool:
         """Use one, and return whether there was one left."""
         if now_ns >= self._ends_ns:
             self._ends_ns = _end_ns(now_ns)
             self._used = 0
         self._used += 1
-        return self._used <= self._limit
+        return self._used <= limit
 
 
 class Refusals:
@@ -157,13 +164,14 @@ class Refusals:
         self._entries = pipeline.rulebook.entries
         self._record = record
         self._answer = answer
-        self._quota = _Quota(recorded_all)
-        self._held_max = recorded_all + ADDRESSES_MAX
+        self._quota = _Quota()
+        self._recorded_all = recorded_all
         self._ends_ns = 0
         self._held: dict[int, _Held] = {}
         self._raw: Any = self._enforced(RawRequests.name)
         self._weight: Any = self._enforced(RequestWeight.name)
         self._ladder: Any = pipeline.rule(BanLadder.name)
+        self._overload: Any = pipeline.rule(Overload.name)
         self._single = frozenset((Reason.RULE_FAULT,))
         """Reasons whose refusals are always recorded alone."""
         if self._ladder is not None:
@@ -173,6 +181,20 @@ class Refusals:
     def _enforced(self, name: str) -> Rule | None:
         rule = self._pipeline.rule(name)
         return rule if rule and mode_of(self._pipeline.rulebook, name) == "enforce" else None
+
+    @property
+    def _ample(self) -> bool:
+        return self._overload is None or self._overload.space == SPACE_AMPLE
+
+    @property
+    def _recorded_max(self) -> int:
+        """What is recorded alone in one second, of all unauthenticated addresses together."""
+        return self._recorded_all if self._ample else min(self._recorded_all, RECORDED_ALL_LOW)
+
+    @property
+    def _held_max(self) -> int:
+        """Addresses that are told apart in one second."""
+        return self._recorded_max + (ADDRESSES_MAX if self._ample else ADDRESSES_MAX_LOW)
 
     # --- Asked by the core --------------------------------------------------------------------
 
@@ -209,7 +231,9 @@ class Refusals:
         if now_ns >= self._ends_ns:
             self._begin(now_ns)
         if event.auth != AUTH_OK:
-            self._quota.take(now_ns)
+            self._quota.take(self._recorded_max, now_ns)
+            if self._quota.used_up(self._recorded_max, now_ns):
+                self.watching = True
         held = self._held.get(event.ip)
         if held is None:
             if len(self._held) >= self._held_max:
@@ -217,12 +241,12 @@ class Refusals:
             held = self._held[event.ip] = _Held()
         held.recorded += 1
         held.last_seq = seq
-        if held.recorded >= RECORDED_EACH or self._quota.used_up(now_ns):
+        if held.recorded >= RECORDED_EACH:
             self.watching = True
 
     def may_define(self, now_ns: int) -> bool:
         """Return whether an unauthenticated address may be given a number now, and count it."""
-        if self._quota.take(now_ns):
+        if self._quota.take(self._recorded_max, now_ns):
             return True
         self.watching = True
         return False
@@ -242,13 +266,13 @@ class Refusals:
         """Begin a second; what was counted before has been recorded."""
         self._ends_ns = _end_ns(now_ns)
         self._held.clear()
-        self.watching = self._quota.used_up(now_ns)
+        self.watching = self._quota.used_up(self._recorded_max, now_ns)
 
     def _counts(self, event: Request, held: _Held | None, now_ns: int) -> bool:
         """Return whether the address of `event` has used up what is recorded alone."""
         if held is not None and held.recorded >= RECORDED_EACH:
             return True
-        return event.auth != AUTH_OK and self._quota.used_up(now_ns)
+        return event.auth != AUTH_OK and self._quota.used_up(self._recorded_max, now_ns)
 
     def _is_countable(self, event: Request, decision: Decision) -> bool:
         """Return whether a refusal may be counted: it then costs requests and weight only."""

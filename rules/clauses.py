@@ -55,6 +55,11 @@ class BanLadderClause(Clause, frozen=True, kw_only=True):
 class OverloadClause(Clause, frozen=True, kw_only=True):
     """What is shed when there is no room: strangers, then queries, then new orders."""
 
+    unsigned_windows: tuple[WindowClause, ...] = ()
+    """Queries without a signature that are answered, of all addresses together."""
+    known_for: DurationText = "24h"
+    """Addresses that a key was proved from in this or the last such period are not counted."""
+
 
 class RawRequestsClause(Clause, frozen=True, kw_only=True):
     """Requests of one address, whatever their weight."""

@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.outcome import Outcome
-from gateway.refusals import ADDRESSES_MAX, RECORDED_EACH, SHARES_MAX, Refusals
+from gateway.refusals import (
+    ADDRESSES_MAX,
+    ADDRESSES_MAX_LOW,
+    RECORDED_ALL_LOW,
+    RECORDED_EACH,
+    SHARES_MAX,
+    Refusals,
+)
 from rules.decisions import ACCEPTED, REFUSED, Decision
 from rules.endpoints import Endpoint
 from rules.events import (
@@ -228,6 +235,38 @@ def test_addresses_beyond_the_bound_share_one_count() -> None:
     assert len(shares) == ADDRESSES_MAX + 1
     assert [share.reasons[0][1] for share in shares if share.ip == 0] == [beyond]
     assert len(alone(world)) == recorded_max
+
+
+def test_with_little_room_strangers_get_far_fewer_records() -> None:
+    """A flood takes ten records a second and one of counts, whatever it sends from where."""
+    world = CoreWorld(rulebook())
+    world.core.submit(RecordSpace(SPACE_LOW, 1))
+    before = len(world.recorder.records)
+    for ip in range(1, 1_001):
+        for event in (unsigned(world, ip), public(world, ip)):
+            assert ask(world, event).decision.verdict == REFUSED
+    assert not world.core.refusals.may_define(world.clock.time_ns)
+    world.wait(NS_PER_SECOND)
+    assert len(alone(world)) == RECORDED_ALL_LOW
+    (record,) = aggregates(world)
+    assert len(world.recorder.records) == before + RECORDED_ALL_LOW + 1
+    assert record.count == 2_000 - RECORDED_ALL_LOW
+    assert len(record.shares) <= RECORDED_ALL_LOW + ADDRESSES_MAX_LOW + 1
+    world.core.submit(RecordSpace(SPACE_AMPLE, 9))
+    for ip in range(1, 101):
+        ask(world, unsigned(world, ip))
+    assert len(alone(world)) == RECORDED_ALL_LOW + 100
+
+
+def test_room_that_goes_within_a_second_ends_what_is_recorded_alone() -> None:
+    """What was recorded before counts; nothing more of strangers is recorded in that second."""
+    world = CoreWorld(rulebook())
+    for ip in range(1, 101):
+        ask(world, unsigned(world, ip))
+    world.core.submit(RecordSpace(SPACE_LOW, 1))
+    for ip in range(101, 201):
+        ask(world, unsigned(world, ip))
+    assert len(alone(world)) == 101, "the first one finds out"
 
 
 @pytest.mark.parametrize("reason", [Reason.RAW_REQUEST_LIMIT, Reason.REQUEST_WEIGHT_LIMIT])
