@@ -44,10 +44,14 @@ class Tally:
         self.limits = [(duration_ns(clause.interval), clause.limit) for clause in clauses]
         self._used: dict[tuple[int, int, int], int] = {}
 
+    def used(self, subject: int, length_ns: int, now_ns: int) -> int:
+        """Return what was counted in the present window of a length."""
+        return self._used.get((subject, length_ns, now_ns // length_ns), 0)
+
     def fits(self, subject: int, amount: int, now_ns: int, limits: Any = None) -> bool:
         """Tell whether every window has room for `amount` more."""
         return all(
-            self._used.get((subject, length_ns, now_ns // length_ns), 0) + amount <= limit
+            self.used(subject, length_ns, now_ns) + amount <= limit
             for length_ns, limit in (self.limits if limits is None else limits)
         )
 
@@ -101,6 +105,11 @@ class RateModel:
         self._unfilled: dict[int, tuple[int, int, int, int]] = {}
         """By order: account, command, acceptance, what a refusal gives back."""
         self._bans: dict[int, Ladder] = {}
+
+    def banned_until(self, ip: int) -> int:
+        """Return when the last ban of an address ends or ended, 0 when there was none."""
+        ladder = self._bans.get(ip)
+        return ladder.until_ns if ladder is not None else 0
 
     # --- Judging ------------------------------------------------------------------------------
 
