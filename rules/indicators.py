@@ -136,6 +136,8 @@ class Indicator:
 
     def passed(self, event: Any, book: Book, now_ns: int) -> None:
         """Note that a message passed of an owner who is slowed."""
+        if not self._measures:
+            return
         if getattr(event, "flags", 0) & FLAG_TEST:
             return
         account = book.accounts.get(book.account_of(event.key))
@@ -173,6 +175,8 @@ class Indicator:
 
     def check(self, event: Any, book: Book, now_ns: int) -> Breach | None:
         """Return the breach of a message under a measure, None when it passes."""
+        if not self._measures:
+            return None
         account = book.accounts.get(book.account_of(event.key))
         if account is None:
             return None

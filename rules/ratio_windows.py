@@ -58,7 +58,16 @@ class RatioWindows:
     `rolling_ns` 0 there is none. Raises ValueError when the steps don't fill the window.
     """
 
-    __slots__ = ("_older", "_pairs", "_session", "offset_ns", "rolling_ns", "step_ns", "steps")
+    __slots__ = (
+        "_ends_ns",
+        "_older",
+        "_pairs",
+        "_session",
+        "offset_ns",
+        "rolling_ns",
+        "step_ns",
+        "steps",
+    )
 
     def __init__(self, session_offset_ns: int, rolling_ns: int, step_ns: int) -> None:
         if rolling_ns and (step_ns == 0 or rolling_ns % step_ns):
@@ -68,6 +77,8 @@ class RatioWindows:
         self.step_ns = step_ns
         self.steps = rolling_ns // step_ns if rolling_ns else 0
         self._session = 0
+        self._ends_ns = 0
+        """When the session of the last event ends, 0 before it is known."""
         self._pairs: dict[tuple[int, int], PairCounts] = {}
         self._older: dict[tuple[int, int], PairCounts] = {}
 
@@ -81,7 +92,10 @@ class RatioWindows:
 
     def roll(self, now_ns: int) -> None:
         """Begin a new session when `now_ns` lies in one."""
+        if now_ns < self._ends_ns:
+            return
         session = self.session_at(now_ns)
+        self._ends_ns = self.session_ends_ns(now_ns)
         if session > self._session:
             self._older = self._pairs if session == self._session + 1 else {}
             self._pairs = {}
@@ -101,13 +115,13 @@ class RatioWindows:
                 pair.session = self._session
             self._pairs[key] = pair
         if self.steps:
-            self._mark(pair, now_ns // self.step_ns)
+            step = now_ns // self.step_ns
+            if not pair.marks or pair.marks[-1][0] < step:
+                self._mark(pair, step)
         return pair
 
     def _mark(self, pair: PairCounts, step: int) -> None:
         marks = pair.marks
-        if marks and marks[-1][0] >= step:
-            return
         marks.append((step, pair.total.plus(RatioCounts())))
         while marks[0][0] <= step - self.steps:
             del marks[0]
@@ -138,9 +152,13 @@ class RatioWindows:
     def session_counts(self, owner: int, symbol: int, now_ns: int) -> RatioCounts | None:
         """Return the counts of the session `now_ns` lies in, None without any."""
         pair = self.find(owner, symbol)
-        if pair is None or pair.session != self.session_at(now_ns):
-            return None
-        return pair.total.plus(pair.base, -1)
+        base = self.session_base(pair, now_ns) if pair is not None else None
+        return pair.total.plus(base, -1) if pair is not None and base is not None else None
+
+    def session_base(self, pair: PairCounts, now_ns: int) -> RatioCounts | None:
+        """Return what a pair's sums were when the session of `now_ns` began, None without counts."""
+        same = now_ns < self._ends_ns and pair.session == self._session
+        return pair.base if same or pair.session == self.session_at(now_ns) else None
 
     def last_session(self, owner: int, symbol: int, back: int = 0) -> RatioCounts:
         """Return the counts of the session of the last event, or of the one `back` before it."""
@@ -158,10 +176,15 @@ class RatioWindows:
 
     def rolling_of(self, pair: PairCounts, now_ns: int) -> RatioCounts | None:
         """Return a pair's counts of the rolling window at `now_ns`, None without any."""
+        base = self.rolling_base(pair, now_ns)
+        return pair.total.plus(base, -1) if base is not None else None
+
+    def rolling_base(self, pair: PairCounts, now_ns: int) -> RatioCounts | None:
+        """Return what a pair's sums were when the rolling window began, None without any counts."""
         oldest = now_ns // self.step_ns - self.steps
         for step, sums in pair.marks:
             if step > oldest:
-                return pair.total.plus(sums, -1)
+                return sums
         return None
 
     def changes_ns(self, owner: int, symbol: int) -> list[int]:
@@ -181,7 +204,7 @@ class RatioWindows:
 
     def restore(self, state: Any) -> None:
         """Put back what `state` returned."""
-        self._session = state["session"]
+        self._session, self._ends_ns = state["session"], 0
         self._pairs = _restored_pairs(state["pairs"])
         self._older = _restored_pairs(state["older"])
 

@@ -95,6 +95,9 @@ class CancelFees(Rule):
         self.ledgers = (*self._ledgers, *makers)
         """One for each tariff."""
         self._posts = clause.mode == "enforce"
+        columns = {column for ledger in self.ledgers for column in ledger.columns}
+        self._by_distance = bool(columns & {"weighted_orders", "exempt_orders"})
+        """Whether it matters to any tariff how far from the market an order is entered."""
         self._amends: dict[int, int] = {}
         """Age of the order at each amend in flight, by command."""
         self.trace: list[Traced] | None = None
@@ -159,13 +162,12 @@ class CancelFees(Rule):
         quantity_e8 = quantity_e8 or filled_e8
         if not price_e8 and filled_e8:
             price_e8 = sum(fill.quote_e8 for fill in result.fills) * E8 // filled_e8
-        act = Act(
-            ENTERED,
-            quantity_e8,
-            price_e8,
-            best_distance_e8=_behind_best(order, facts),
-            last_distance_e8=_from_last(order.price_e8, facts),
-        )
+        act = Act(ENTERED, quantity_e8, price_e8)
+        if self._by_distance or self.trace is not None:
+            act = act._replace(
+                best_distance_e8=_behind_best(order, facts),
+                last_distance_e8=_from_last(order.price_e8, facts),
+            )
         self._note(order, book, now_ns, act)
 
     def _fills(

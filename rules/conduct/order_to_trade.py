@@ -34,7 +34,7 @@ from rules.ratio_levels import (
     Grades,
     RatioStanding,
 )
-from rules.ratio_windows import RatioWindows
+from rules.ratio_windows import PairCounts, RatioWindows
 from rules.reasons import Reason
 from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
@@ -91,7 +91,8 @@ class OrderToTrade(Rule):
         )
         self._messages = MessageCounter(self._windows, clause.count_rejects)
         self._forms = _forms(clause, rolling_ns)
-        self._judges = any(form.maximum_e8 >= 0 for form in self._forms)
+        self._judged = tuple(form for form in self._forms if form.maximum_e8 >= 0)
+        self._judges_rolling = any(form.rolling for form in self._judged)
         self._floor_trades = clause.floor_trades
         self._floor_volume_e8 = decimal_e8(clause.floor_volume)
         self._market_maker_factor = clause.market_maker_factor
@@ -105,11 +106,12 @@ class OrderToTrade(Rule):
 
     def check(self, event: Any, book: Book, now_ns: int) -> Breach | None:
         """Refuse a new order or modification while a ratio of its owner is above the maximum."""
-        if not self._judges:
+        if not self._judged:
             return None
         account = book.accounts.get(book.account_of(event.key))
         owner = account.owner if account is not None else 0
-        if self._windows.find(owner, event.symbol) is None:
+        pair = self._windows.find(owner, event.symbol)
+        if pair is None or self._below(pair, account, now_ns):
             return None
         standings = self.standings(owner, event.symbol, account, now_ns)
         refused = [one for one in standings if self._retry_ns(one, owner, event.symbol, now_ns)]
@@ -127,6 +129,32 @@ class OrderToTrade(Rule):
             window_ns=self._windows.rolling_ns if refused[0].rolling else NS_PER_DAY,
             detail=shown.detail,
         )
+
+    def _below(self, pair: PairCounts, account: AccountFacts | None, now_ns: int) -> bool:
+        """Tell whether no ratio is above its maximum: what nearly every message needs to know."""
+        windows, total = self._windows, pair.total
+        session = windows.session_base(pair, now_ns)
+        rolling = windows.rolling_base(pair, now_ns) if self._judges_rolling else None
+        maker = account is not None and account.flags & ACCOUNT_MARKET_MAKER
+        for _, volume, is_rolling, maximum_e8, minimum in self._judged:
+            base = rolling if is_rolling else session
+            if base is None:
+                continue
+            number = total.number - base.number
+            if number < minimum or not number:
+                continue
+            if volume:
+                ordered = total.volume_e8 - base.volume_e8
+                traded = max(total.volume_traded_e8 - base.volume_traded_e8, self._floor_volume_e8)
+            else:
+                ordered = number
+                traded = max(total.trades - base.trades, self._floor_trades)
+            if maker:
+                maximum_e8 *= self._market_maker_factor
+            # Without rounding: ordered / traded - 1 > maximum, and nothing divides by zero.
+            if traded and (ordered - traded) * E8 > maximum_e8 * traded:
+                return False
+        return True
 
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return maximum and ratio in 1e-8, by number and by volume."""

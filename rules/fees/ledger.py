@@ -68,6 +68,8 @@ class FeeLedger:
             relief.waivers or relief.free_exceedances
         )
         self._today = 0
+        self._starts_ns = self._ends_ns = 0
+        """When the day of the last event began and ends, 0 before they are known."""
         self._rows: dict[int, dict[tuple[int, int], Row]] = {}
         """Counts by owner, then by day and symbol."""
         self._active: dict[int, None] = {}
@@ -83,7 +85,11 @@ class FeeLedger:
 
     def roll(self, now_ns: int) -> None:
         """Begin a new day when `now_ns` lies in one: what ended is to be posted."""
+        if now_ns < self._ends_ns:
+            return
         today = self.tariff.day_number(now_ns)
+        self._starts_ns = self.tariff.day_starts_ns(today)
+        self._ends_ns = self.tariff.day_starts_ns(today + 1)
         if today <= self._today:
             return
         if self.tariff.period(today) != self.tariff.period(self._today):
@@ -99,7 +105,9 @@ class FeeLedger:
 
         An earlier day's count is a correction; one that comes too late is counted in `late`.
         """
-        day = self.tariff.day_number(at_ns)
+        day = self._today
+        if not self._starts_ns <= at_ns < self._ends_ns:
+            day = self.tariff.day_number(at_ns)
         rows = self._rows.get(owner)
         row = rows.get((day, symbol)) if rows is not None else None
         if row is None:
@@ -301,6 +309,7 @@ class FeeLedger:
     def restore(self, state: Any) -> None:
         """Put back what `state` returned."""
         self._today, self.late = state["today"], state["late"]
+        self._starts_ns = self._ends_ns = 0
         self._rows = {}
         for owner, day, symbol, amounts in state["rows"]:
             row = dict(zip(self.columns, map(int, amounts), strict=True))
