@@ -20,6 +20,7 @@ from gateway.commands import (
     rulebook,
     serve,
     simulate,
+    stages,
     status,
 )
 
@@ -37,6 +38,7 @@ _COMMANDS = (
     kill,
     cases,
     status,
+    stages,
     keys,
     load,
     fees,

@@ -44,6 +44,7 @@ from gateway.recording import Recording
 from gateway.recovery import Recovered, recover
 from gateway.rulebooks import load_rulebook
 from gateway.snapshots import Snapshot, write_start
+from gateway.stages import Stages
 from gateway.stub.market import DemoMarket
 from gateway.takeover import make_engine, reconcile, settle_what_was_lost, take_over
 from gateway.telemetry import Telemetry
@@ -81,6 +82,7 @@ class Gate:
         self._given_clock = clock
         self._disk = disk
         self.ports: dict[str, int] = {}
+        self.stages = Stages() if config.telemetry.stages else None
         self.fault = ""
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -115,7 +117,8 @@ class Gate:
         self._make_core(before)
         take_over(self.core, self.engine, start, before.first_seq)
         self.views = Views(self.core, self.engine, config.seed_history, seen.views)
-        self.telemetry = Telemetry(config.telemetry.otlp_endpoint)
+        self.core.stages = self.stages
+        self.telemetry = Telemetry(config.telemetry.otlp_endpoint, self.stages)
         self._closers.append(self.telemetry.close)
         self.decisions = RecentDecisions(self.journal)
         self.ladder_acts = LadderActs(self.core.book, self.core.submit)
@@ -253,7 +256,7 @@ class Gate:
         authenticator = Authenticator(self.keystore.find, core.directory)
         addresses = PeerAddresses(config.proxies)
         dialect = BinanceDialect(
-            core, self.views, authenticator, self.decision_ids, self.decisions.find
+            core, self.views, authenticator, self.decision_ids, self.decisions.find, self.stages
         )
         administration = Administration(core, self.decision_ids, self.recording)
         self.admin_token = make_token(data)
@@ -267,8 +270,11 @@ class Gate:
             clock.advance if isinstance(clock, ManualClock) else None,
             home=data,
             cases=CaseAdministration(core, self.decision_ids),
+            stages=self.stages,
         )
-        rest = make_rest_edge(config, core, [dialect], clock.receive_ns, addresses, self.telemetry)
+        rest = make_rest_edge(
+            config, core, [dialect], clock.receive_ns, addresses, self.telemetry, self.stages
+        )
         edges: list[tuple[str, int, Any]] = [
             ("rest", config.rest_port, rest),
             (

@@ -22,6 +22,7 @@ from gateway.outbox import Outbox
 from gateway.outcome import Outcome, Reply
 from gateway.record import STALL_NS, Held, Record, Recorder, Reserve, Unrecorded, described
 from gateway.refusals import RECORDED_ALL, Refusals
+from gateway.stages import ENGINE, RECORD, Stages
 from rules.book import Book
 from rules.decisions import ACCEPTED, REFUSED, Breach, Decision
 from rules.events import (
@@ -90,6 +91,8 @@ class Core:
         self.listener_faults = 0
         self.seq = 0
         self.stopped = ""
+        self.stages: Stages | None = None
+        """Told where the time of requests goes, None while nobody wants to know."""
         self.outbox = Outbox(self.book, engine, self.submit, deadline_ns)
         self.refusals = Refusals(
             self.pipeline, self._process, self.outbox.answer, recorded_refusals
@@ -266,6 +269,9 @@ class Core:
         if record.fault and self._turn_away(event, reply, now_ns):
             return
         seq = self.seq + 1
+        stages = self.stages
+        if stages is not None:
+            stages.decide(seq, event, reply)
         decision = self.pipeline.apply(event, now_ns, None, seq)
         self.seq = seq
         if decision.verdict == REFUSED:
@@ -277,6 +283,8 @@ class Core:
         if kind in _COMMANDED:
             # What is sent is what was decided; the book may be further when the record is safe.
             command = command_for(event, decision, seq, now_ns, self.book)
+        if stages is not None:
+            stages.enter(RECORD)
         try:
             record.append(seq, now_ns, event, decision)
         except (JournalError, OSError) as error:
@@ -302,6 +310,9 @@ class Core:
         command: Command | None,
     ) -> None:
         """Let out what a recorded decision allows."""
+        stages = self.stages
+        if stages is not None:
+            stages.let_out(seq, event)
         for listener in self.listeners:
             try:
                 listener(seq, now_ns, event, decision)
@@ -310,6 +321,8 @@ class Core:
                 _logger.exception("event %d could not be shown to %r", seq, listener)
         if self._withheld and self._is_taken_back(seq, now_ns, event):
             return
+        if stages is not None and command is not None:
+            stages.enter(ENGINE)
         self.outbox.release(seq, now_ns, event, decision, reply, command)
 
     def _release(self, seq: int) -> None:

@@ -20,6 +20,7 @@ from opentelemetry.sdk.metrics.export import (
 )
 from prometheus_client import CollectorRegistry
 
+from gateway.stages import STAGE_NAMES, Stages, longest_ns
 from rules.endpoints import Endpoint
 from rules.values import NS_PER_SECOND
 
@@ -42,6 +43,11 @@ BOUNDS_NS: Final = (
     5_000_000_000,
 )
 """Upper bounds of the buckets, inclusive; one more holds what is above."""
+STAGE_NAME: Final = "ordergate_stage_latency"
+STAGE_DESCRIPTION: Final = "Time of a REST request in each stage, by endpoint."
+STAGE_BOUNDS_NS: Final = tuple(1 << exponent for exponent in range(9, 31))
+"""From half a microsecond to a second: the stages are counted in parts of powers of two."""
+_STAGE_BOUNDS_SECONDS: Final = tuple(bound / NS_PER_SECOND for bound in STAGE_BOUNDS_NS)
 _BOUNDS_SECONDS: Final = tuple(bound / NS_PER_SECOND for bound in BOUNDS_NS)
 
 
@@ -97,30 +103,72 @@ class Latencies:
         return Metric(name=NAME, description=DESCRIPTION, unit="s", data=data)
 
 
-class ShowingPrometheusReader(PrometheusMetricReader):
-    """What Prometheus scrapes: what instruments have measured, and the latencies."""
+class Histograms:
+    """What is kept as plain integers, as the histograms it is."""
 
-    def __init__(self, latencies: Latencies, registry: CollectorRegistry) -> None:
+    def __init__(self, latencies: Latencies, stages: Stages | None = None) -> None:
         self._latencies = latencies
+        self._stages = stages
+
+    def metrics(self, start_ns: int, now_ns: int) -> list[Metric]:
+        """Return all of them, in the form in which metrics are exported."""
+        found = [self._latencies.metric(start_ns, now_ns)]
+        if self._stages is not None:
+            found.append(stage_metric(self._stages, start_ns, now_ns))
+        return found
+
+
+def stage_metric(stages: Stages, start_ns: int, now_ns: int) -> Metric:
+    """Return the times of all stages, in the form in which metrics are exported."""
+    points = []
+    # A copy in one step: a push reader collects in a thread of its own.
+    for endpoint, spreads in list(stages.spreads.items()):
+        for stage, spread in zip(STAGE_NAMES, spreads, strict=False):
+            counts = spread.not_above(STAGE_BOUNDS_NS)
+            points.append(
+                HistogramDataPoint(
+                    attributes={
+                        "endpoint": Endpoint(endpoint).name.lower(),
+                        "stage": stage.replace(" ", "_"),
+                    },
+                    start_time_unix_nano=start_ns,
+                    time_unix_nano=now_ns,
+                    count=sum(counts),
+                    sum=spread.total_ns / NS_PER_SECOND,
+                    bucket_counts=counts,
+                    explicit_bounds=_STAGE_BOUNDS_SECONDS,
+                    min=0.0,
+                    max=longest_ns(max(dict(spread.counts), default=0)) / NS_PER_SECOND,
+                )
+            )
+    data = Histogram(points, AggregationTemporality.CUMULATIVE)
+    return Metric(name=STAGE_NAME, description=STAGE_DESCRIPTION, unit="s", data=data)
+
+
+class ShowingPrometheusReader(PrometheusMetricReader):
+    """What Prometheus scrapes: what instruments have measured, and the histograms."""
+
+    def __init__(self, histograms: Histograms, registry: CollectorRegistry) -> None:
+        self._histograms = histograms
         super().__init__(disable_target_info=True, scope_info_enabled=False, registry=registry)
 
     def _receive_metrics(self, metrics_data: MetricsData, *rest: Any, **options: Any) -> None:
-        super()._receive_metrics(with_latencies(metrics_data, self._latencies), *rest, **options)
+        super()._receive_metrics(with_histograms(metrics_data, self._histograms), *rest, **options)
 
 
 class ShowingPeriodicReader(PeriodicExportingMetricReader):
-    """What is pushed from time to time: what instruments have measured, and the latencies."""
+    """What is pushed from time to time: what instruments have measured, and the histograms."""
 
-    def __init__(self, latencies: Latencies, exporter: MetricExporter, period_ms: int) -> None:
-        self._latencies = latencies
+    def __init__(self, histograms: Histograms, exporter: MetricExporter, period_ms: int) -> None:
+        self._histograms = histograms
         super().__init__(exporter, export_interval_millis=period_ms)
 
     def _receive_metrics(self, metrics_data: MetricsData, *rest: Any, **options: Any) -> None:
-        super()._receive_metrics(with_latencies(metrics_data, self._latencies), *rest, **options)
+        super()._receive_metrics(with_histograms(metrics_data, self._histograms), *rest, **options)
 
 
-def with_latencies(found: MetricsData, latencies: Latencies) -> MetricsData:
-    """Return collected metrics with the latencies among them.
+def with_histograms(found: MetricsData, histograms: Histograms) -> MetricsData:
+    """Return collected metrics with the histograms among them.
 
     They take their times from what was collected with them; where there is nothing, nobody has
     been answered yet.
@@ -131,7 +179,7 @@ def with_latencies(found: MetricsData, latencies: Latencies) -> MetricsData:
             for point in metric.data.data_points:
                 start_ns = getattr(point, "start_time_unix_nano", None)
                 end_ns = point.time_unix_nano
-                shown = replace(scope, metrics=[latencies.metric(start_ns or end_ns, end_ns)])
+                shown = replace(scope, metrics=histograms.metrics(start_ns or end_ns, end_ns))
                 more = replace(first, scope_metrics=[*first.scope_metrics, shown])
                 return MetricsData([more, *others])
     return found

@@ -16,7 +16,8 @@ from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.resources import Resource
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from gateway.latencies import Latencies, ShowingPeriodicReader, ShowingPrometheusReader
+from gateway.latencies import Histograms, Latencies, ShowingPeriodicReader, ShowingPrometheusReader
+from gateway.stages import Stages
 from rules.decisions import REFUSED, VERDICT_NAMES, Decision
 from rules.endpoints import Endpoint
 from rules.events import CommandResult, Event, RefusedAggregate, Request
@@ -35,11 +36,12 @@ class TelemetryError(ValueError):
 class Telemetry:
     """The counters of one gate and the meter provider that publishes them.
 
-    `otlp_endpoint` is the URL metrics are pushed to over OTLP/HTTP, empty for none. Raises
-    TelemetryError when it is given and the exporter is not installed.
+    `otlp_endpoint` is the URL metrics are pushed to over OTLP/HTTP, empty for none. `stages` are
+    published too, unless None. Raises TelemetryError when an endpoint is given and the exporter is
+    not installed.
     """
 
-    def __init__(self, otlp_endpoint: str = "") -> None:
+    def __init__(self, otlp_endpoint: str = "", stages: Stages | None = None) -> None:
         self.decisions: Counter[str] = Counter()
         """Decisions by verdict."""
         self.refusals: Counter[tuple[str, str]] = Counter()
@@ -55,9 +57,10 @@ class Telemetry:
         self.latencies = Latencies()
         """Times to the answer by endpoint."""
         self._registry = CollectorRegistry()
-        readers: list[MetricReader] = [ShowingPrometheusReader(self.latencies, self._registry)]
+        histograms = Histograms(self.latencies, stages)
+        readers: list[MetricReader] = [ShowingPrometheusReader(histograms, self._registry)]
         if otlp_endpoint:
-            readers.append(_otlp_reader(otlp_endpoint, self.latencies))
+            readers.append(_otlp_reader(otlp_endpoint, histograms))
         self._provider = MeterProvider(
             metric_readers=readers,
             resource=Resource.create({"service.name": "ordergate"}),
@@ -159,7 +162,7 @@ def _result_name(result: CommandResult) -> str:
     return Reason(result.reason).name if result.reason is not None else "REFUSED"
 
 
-def _otlp_reader(endpoint: str, latencies: Latencies) -> MetricReader:
+def _otlp_reader(endpoint: str, histograms: Histograms) -> MetricReader:
     try:
         exporters = import_module("opentelemetry.exporter.otlp.proto.http.metric_exporter")
     except ImportError:
@@ -167,4 +170,4 @@ def _otlp_reader(endpoint: str, latencies: Latencies) -> MetricReader:
             f"metrics can't be pushed to {endpoint}: install opentelemetry-exporter-otlp-proto-http"
         ) from None
     exporter = exporters.OTLPMetricExporter(endpoint=endpoint)
-    return ShowingPeriodicReader(latencies, exporter, _OTLP_PERIOD_MS)
+    return ShowingPeriodicReader(histograms, exporter, _OTLP_PERIOD_MS)

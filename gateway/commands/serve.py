@@ -20,6 +20,13 @@ def register(app: typer.Typer) -> None:
 
 def serve(
     config: Annotated[Path, typer.Option("--config", "-c", help="Configuration file (TOML).")],
+    trace_stages: Annotated[
+        bool,
+        typer.Option(
+            "--trace-stages",
+            help="Measure where the time of REST requests goes; a table is printed at the end.",
+        ),
+    ] = False,
 ) -> None:
     """Run the gate from a configuration file until Ctrl-C.
 
@@ -30,6 +37,9 @@ def serve(
         loaded = load_config(config)
     except ConfigError as error:
         fail(*error.errors)
+    if trace_stages:
+        traced = msgspec.structs.replace(loaded.telemetry, stages=True)
+        loaded = msgspec.structs.replace(loaded, telemetry=traced)
 
     def announce(gate: Gate) -> None:
         sys.stdout.write(msgspec.json.encode(ready_line(gate)).decode() + "\n")

@@ -9,7 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from gateway.app import Gate, StartError
-from gateway.commands.common import fail
+from gateway.commands.common import errors, fail
+from gateway.commands.stages import stages_table
 from gateway.config import Config
 from rules.rulebook import RulebookError
 
@@ -82,6 +83,8 @@ async def _serve(config: Config, announce: Callable[[Gate], None]) -> int:
         await gate.wait()
     finally:
         await gate.stop()
+        if gate.stages is not None:
+            errors.print(stages_table(gate.stages.answer()))
     if gate.fault:
         sys.stderr.write(f"ordergate: {gate.fault}\n")
         return EXIT_FAULT

@@ -21,6 +21,7 @@ from gateway.admin.administration import Administration
 from gateway.admin.cases import CaseAdministration
 from gateway.admin.key_registry import KeyRegistry
 from gateway.admin.surface import OperatorError, UnknownSubjectError
+from gateway.stages import NOT_TRACED, Stages
 from gateway.telemetry import EXPOSITION_TYPE, Telemetry
 from rules.values import NS_PER_SECOND
 
@@ -61,7 +62,8 @@ class AdminEdge:
     `advance` moves a manual clock by nanoseconds and is None where time is real;
     `find_decision` returns one recorded decision by its id, None when there is none;
     `origins` are web origins that are let in besides the port's own. In `home`, unless it is None,
-    the file `admin.url` says where the port is for as long as it listens.
+    the file `admin.url` says where the port is for as long as it listens. `stages` has measured
+    where time goes, None where nothing is measured.
     """
 
     def __init__(
@@ -75,11 +77,13 @@ class AdminEdge:
         origins: Iterable[str] = (),
         home: Path | None = None,
         cases: CaseAdministration | None = None,
+        stages: Stages | None = None,
     ) -> None:
         self._token = token.encode()
         self._administration = administration
         self._keys = keys
         self._cases = cases
+        self._stages = stages
         self._telemetry = telemetry
         self._find_decision = find_decision
         self._advance = advance
@@ -118,6 +122,7 @@ class AdminEdge:
             web.get("/admin/v1/limits", self._limits),
             web.get("/admin/v1/conduct", self._conduct),
             web.get("/admin/v1/scope", self._scope),
+            web.get("/admin/v1/stages", self._stage_times),
             web.get("/admin/v1/decisions/{id}", self._decision),
             web.post("/admin/v1/kill", self._kill),
             web.post("/admin/v1/release", self._release),
@@ -210,6 +215,11 @@ class AdminEdge:
     async def _scope(self, request: web.Request) -> web.Response:
         asked = _query(request, ("scope", "subject"))
         return _json(self._administration.scope(asked.get("scope", ""), asked.get("subject", "")))
+
+    async def _stage_times(self, request: web.Request) -> web.Response:
+        asked = _query(request, ("endpoint",))
+        stages = self._stages
+        return _json(NOT_TRACED if stages is None else stages.answer(asked.get("endpoint", "")))
 
     async def _decision(self, request: web.Request) -> web.Response:
         name = request.match_info["id"]

@@ -11,7 +11,7 @@ from opentelemetry.sdk.metrics.export import (
     MetricsData,
 )
 
-from gateway.latencies import Latencies, ShowingPeriodicReader
+from gateway.latencies import Histograms, Latencies, ShowingPeriodicReader
 from gateway.telemetry import Telemetry, TelemetryError
 from rules.decisions import ACCEPTED, NOTED_DECISION, REFUSED, Breach, Decision
 from rules.endpoints import Endpoint
@@ -95,7 +95,7 @@ def test_pushed_metrics_have_the_latencies() -> None:
     latencies = Latencies()
     for latency_ns in (100_000, 100_001, 6_000_000_000):
         latencies.add(Endpoint.ORDER_PLACE, latency_ns)
-    provider = MeterProvider([ShowingPeriodicReader(latencies, Keeping(), 3_600_000)])
+    provider = MeterProvider([ShowingPeriodicReader(Histograms(latencies), Keeping(), 3_600_000)])
     provider.get_meter("test").create_counter("beside").add(1)
     provider.shutdown()
     (metrics_data,) = exported

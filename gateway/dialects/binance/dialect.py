@@ -24,6 +24,7 @@ from gateway.dialects.binance.routes import PREFIXES, find_route, known_path
 from gateway.dialects.binance.surface import DecisionRecord, DialectCore
 from gateway.dialects.http import HttpRequest, HttpResponse, Parsed
 from gateway.outcome import Outcome
+from gateway.stages import AUTHENTICATE, PARSE, Stages
 from gateway.views import Views
 from rules.decisions import REFUSED, Breach
 from rules.endpoints import Endpoint
@@ -63,7 +64,7 @@ class BinanceDialect:
     """Speaks Binance Spot over HTTP.
 
     `find_record` returns a decision by its sequence number while it is kept, for
-    `GET /ordergate/v1/decisions/<id>`.
+    `GET /ordergate/v1/decisions/<id>`. `stages` is told when a signature is verified.
     """
 
     def __init__(
@@ -73,8 +74,10 @@ class BinanceDialect:
         authenticator: Authenticator,
         decision_ids: DecisionIds,
         find_record: Callable[[int], DecisionRecord | None],
+        stages: Stages | None = None,
     ) -> None:
         self._core = core
+        self._stages = stages
         self._authenticator = authenticator
         self._desk = Desk(core, views, decision_ids, find_record)
         self._desks = {
@@ -98,7 +101,12 @@ class BinanceDialect:
         directory = self._core.directory
         ip = directory.known(DEFINE_ADDRESS, request.address)
         entry = self._core.rulebook.entry(route.endpoint)
+        stages = self._stages
+        if stages is not None:
+            stages.enter(AUTHENTICATE)
         identity = self._authenticate(request, entry, ip)
+        if stages is not None:
+            stages.enter(PARSE)
         if not ip:
             proved = identity.auth == AUTH_OK and entry.security == SECURITY_SIGNED
             ip = directory.caller(request.address, proved)

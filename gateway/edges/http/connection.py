@@ -173,12 +173,18 @@ class Connection(asyncio.Protocol):
             )
             if last:
                 pieces.append(edge.answer(exchange, CLOSE))
-                self._transport.write(b"".join(pieces))
+                self._send(pieces)
                 self._end(self._reader.excess or exchange.broken)
                 return
             pieces.append(edge.answer(exchange, KEEP_ALIVE if exchange.old else ""))
         if pieces:
-            self._transport.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+            self._send(pieces)
+
+    def _send(self, pieces: list[bytes]) -> None:
+        self._transport.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        stages = self._edge.stages
+        if stages is not None:
+            stages.written()
 
     def _more_to_come(self) -> bool:
         return bool(self._unanswered or self._arrived or self._reader.state == BODY)

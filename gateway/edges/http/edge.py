@@ -22,6 +22,7 @@ from gateway.edges.http.exchange import Exchange
 from gateway.edges.http.limits import HttpLimits
 from gateway.edges.http.wheel import TimerWheel
 from gateway.edges.protocols import Meter, SubmittingCore
+from gateway.stages import DECIDE, RENDER, Stages
 from rules.reasons import Reason
 from rules.values import NS_PER_SECOND
 
@@ -39,7 +40,7 @@ class HttpEdge:
     """Serves HTTP dialects on one port.
 
     `receive_ns` is the receive clock (UTC), `addresses` tells which proxies are believed,
-    `meter` counts answers.
+    `meter` counts answers, `stages` is told where the time goes.
     """
 
     def __init__(
@@ -50,10 +51,12 @@ class HttpEdge:
         addresses: PeerAddresses | None = None,
         meter: Meter | None = None,
         limits: HttpLimits = _LIMITS,
+        stages: Stages | None = None,
     ) -> None:
         self.receive_ns = receive_ns
         self.addresses = addresses or PeerAddresses()
         self.limits = limits
+        self.stages = stages
         self.refused_connections = 0
         """Connections closed at once because there were too many."""
         self._core = core
@@ -137,9 +140,14 @@ class HttpEdge:
 
     def decide(self, exchange: Exchange) -> None:
         """Submit a request; its outcome comes now or later, and of a fault of the gate at once."""
+        stages = self.stages
+        trace = None if stages is None else stages.begin(exchange.started_ns)
         try:
             parsed = self._parse(exchange)
             exchange.parsed = parsed
+            if trace is not None:
+                exchange.trace = trace
+                trace.enter(DECIDE)
             self._core.submit(parsed.event, exchange)
         except Exception:
             _logger.exception("fault while deciding %r", exchange.request)
@@ -150,8 +158,13 @@ class HttpEdge:
         """Return the bytes of an answer whose outcome is there."""
         parsed, outcome = exchange.parsed, exchange.outcome
         if parsed is not None and outcome is not None:
+            trace = exchange.trace
+            if trace is not None:
+                trace.enter(RENDER)
             try:
                 response = parsed.render(outcome)
+                if trace is not None and self.stages is not None:
+                    self.stages.rendered(trace, parsed.event.endpoint)
                 status = response.status
                 if status == _BAD_REQUEST and exchange.fault_status:
                     status = exchange.fault_status

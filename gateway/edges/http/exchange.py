@@ -4,6 +4,7 @@ from typing import Protocol
 
 from gateway.dialects.http import HttpRequest, Parsed
 from gateway.outcome import Outcome
+from gateway.stages import Trace
 
 
 class Answered(Protocol):
@@ -42,6 +43,8 @@ class Exchange:
     outcome: Outcome | None = None
     """None when the gate met a bug of its own."""
     waiter: Answered | None = None
+    trace: Trace | None = None
+    """Where its time goes, None while nobody wants to know."""
 
     def __init__(self, started_ns: int, received_ns: int, address: str) -> None:
         self.started_ns = started_ns
@@ -54,5 +57,7 @@ class Exchange:
         """Take the outcome."""
         self.outcome = outcome
         self.done = True
+        if self.trace is not None:
+            self.trace.replied()
         if self.waiter is not None:
             self.waiter.answered()
