@@ -408,10 +408,11 @@ def _clock(config: Config) -> Clock:
 def refuse_what_is_not_served(rulebook: Rulebook) -> None:
     """Raise RulebookError where a rulebook asks for what can only be simulated yet."""
     resting = rulebook.clauses.resting_time
-    if resting.mode == "enforce" and resting.policy != "REJECT":
+    policies = (resting.policy, *(case.policy for case in resting.cases))
+    if resting.mode == "enforce" and "CHARGE" in policies:
         fault = (
-            f"{rulebook.name}: rules.resting_time: policy {resting.policy} can be simulated but "
-            "not served yet; REJECT can"
+            f"{rulebook.name}: rules.resting_time: policy CHARGE can be simulated but not served "
+            "yet; REJECT and DEFER can"
         )
         raise RulebookError([fault])
 

@@ -55,6 +55,8 @@ _DISPENSABLE: Final = frozenset((Query, RefusedRequest, RefusedAggregate, Refere
 """What is passed over once the reserve is half full, so that cancels and reports always fit."""
 _COMMANDED: Final = frozenset((Place, Replace, Amend, Cancel))
 """Requests that become one command."""
+_DUES_AT_ONCE: Final = 256
+"""Of what time brings, so much is decided before the next event in the queue."""
 _DEFINITIONS: Final = frozenset((Define, DefineSymbol, DefineAccount, DefineKey))
 
 _logger = logging.getLogger(__name__)
@@ -196,7 +198,8 @@ class Core:
             return
         if self._record.held:
             self._look_after_record()
-        if self.now_ns() >= min(self.outbox.due_ns, self.refusals.due_ns):
+        due_ns = min(self.outbox.due_ns, self.refusals.due_ns, self.pipeline.dues.due_ns)
+        if self.now_ns() >= due_ns:
             self._drain()
 
     def close(self) -> None:
@@ -219,7 +222,7 @@ class Core:
     def _drain(self) -> None:
         self._draining = True
         queue, outbox, clock_ns = self._queue, self.outbox, self._clock.now_ns
-        refusals = self.refusals
+        refusals, dues = self.refusals, self.pipeline.dues
         if self._record.waits:
             self._since_ns = self._clock.receive_ns()
         try:
@@ -228,6 +231,8 @@ class Core:
                 if now_ns >= outbox.due_ns:
                     while (due := outbox.due(now_ns)) is not None:
                         self._process(due, None, now_ns)
+                if now_ns >= dues.due_ns:
+                    self._bring_due(now_ns)
                 if now_ns >= refusals.due_ns:
                     refusals.flush(now_ns)
                 if queue:
@@ -243,6 +248,15 @@ class Core:
             self._draining = False
         if self._record.held and self._record.commit is not None:
             self._record.commit.appended(self.seq)
+
+    def _bring_due(self, now_ns: int) -> None:
+        """Decide what time has brought, in parts, so that others need not wait long."""
+        dues = self.pipeline.dues
+        for _ in range(_DUES_AT_ONCE):
+            due = dues.next(now_ns)
+            if due is None:
+                return
+            self._process(due, None, now_ns)
 
     def _attend(self, act: Callable[[], None]) -> None:
         """Do what the record has brought, then decide what that has caused."""

@@ -186,6 +186,8 @@ class Outbox:
         if waiting.sweep is not None:
             waiting.sweep.take(event)
             self._slice_done(waiting.sweep, now_ns)
+            if self._kills and waiting.sweep.event.cause == CAUSE_CLIENT:
+                self._catch(waiting)
             return
         if waiting.reply is not None:
             self._tell(waiting, event, now_ns)
@@ -211,6 +213,8 @@ class Outbox:
         if waiting.sweep is not None:
             waiting.sweep.take(unknown)
             self._slice_done(waiting.sweep, now_ns)
+            if self._kills and waiting.sweep.event.cause == CAUSE_CLIENT:
+                self._catch(waiting)
             return
         if waiting.reply is not None:
             self._tell(waiting, unknown, now_ns)
@@ -276,7 +280,8 @@ class Outbox:
         if not decision.cancels:
             self._slice_done(sweep, now_ns)
             return
-        command = CancelCommand(seq, decision.cancels, sweep.event.cause)
+        bulk = sweep.event
+        command = CancelCommand(seq, decision.cancels, bulk.cause, bulk.restriction)
         self._send(command, _Waiting(seq, now_ns, event, decision, None, sweep))
         if decision.more and not sweep.halted:
             sweep.open += 1

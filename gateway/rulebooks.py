@@ -53,9 +53,10 @@ def check_rulebook(rulebook: Rulebook) -> list[Fault]:
 def serving_faults(rulebook: Rulebook) -> list[Fault]:
     """Return what keeps a rulebook from being served although it can be simulated."""
     resting = rulebook.clauses.resting_time
-    if resting.mode != "enforce" or resting.policy == "REJECT":
+    policies = (resting.policy, *(case.policy for case in resting.cases))
+    if resting.mode != "enforce" or "CHARGE" not in policies:
         return []
-    message = f"policy {resting.policy} can be simulated but not served yet; REJECT can"
+    message = "policy CHARGE can be simulated but not served yet; REJECT and DEFER can"
     return [Fault(message, ("rules", "resting_time", "policy"), rulebook.name)]
 
 

@@ -8,9 +8,13 @@ from typing import Final
 
 from rules.averages import TradeAverage
 from rules.conduct_facts import ConductFacts
+from rules.deferred_cancels import DeferredCancels
 from rules.instruments import Filters
 from rules.values import (
+    ACCOUNT_MARKET_MAKER,
     NEW,
+    OWNER_MARKET_MAKER,
+    OWNER_ORDINARY,
     PENDING_NEW,
     SCOPE_ACCOUNT,
     SCOPE_KEY,
@@ -252,6 +256,7 @@ class Book:
         "client_ids",
         "conduct",
         "current_seq",
+        "deferred",
         "ended",
         "engine_connected",
         "engine_epoch",
@@ -261,6 +266,7 @@ class Book:
         "orders",
         "orders_by_account",
         "orders_by_account_symbol",
+        "owner_classes",
         "state_notes",
         "states",
         "symbols",
@@ -283,6 +289,10 @@ class Book:
         self.state_notes: dict[tuple[int, int], tuple[str, str, int]] = {}
         """Note, actor and time of each stop state in `states`."""
         self.conduct = ConductFacts()
+        self.deferred = DeferredCancels()
+        """Cancels that are held until their order is old enough."""
+        self.owner_classes: dict[int, int] = {}
+        """Class of each owner that is not ordinary by its messages (`OWNER_*`)."""
         self.next_order_id = 1
         self.current_seq = 0
         """Sequence number of the event being applied: the id of the command its decision sends."""
@@ -334,6 +344,15 @@ class Book:
         if symbol:
             return self.orders_by_account_symbol.get((account, symbol), NO_ORDERS)
         return self.orders_by_account.get(account, NO_ORDERS)
+
+    def owner_class(self, account: int) -> int:
+        """Return the class of an account's owner; a market maker's is its own account's."""
+        facts = self.accounts.get(account)
+        if facts is None:
+            return OWNER_ORDINARY
+        if facts.flags & ACCOUNT_MARKET_MAKER:
+            return OWNER_MARKET_MAKER
+        return self.owner_classes.get(facts.owner, OWNER_ORDINARY)
 
     def free_e8(self, account: int, asset: int) -> int:
         """Return what the account could still reserve of an asset."""

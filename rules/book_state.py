@@ -124,6 +124,8 @@ def book_state(book: Book) -> dict[str, Any]:
             for (scope, subject), state in book.states.items()
         ],
         "conduct": book.conduct.state(),
+        "deferred": book.deferred.state(),
+        "owner_classes": list(map(list, book.owner_classes.items())),
         "orders": [order_state(order) for order in book.orders.values()],
         # Where a client id was used twice, only the later order is found by it.
         "unnamed": [
@@ -155,6 +157,9 @@ def restore_book(book: Book, state: dict[str, Any], rulebook: Rulebook) -> None:
         book.state_notes[scope, subject] = (note, actor, since_ns)
     if "conduct" in state:
         book.conduct.restore(state["conduct"])
+    if "deferred" in state:
+        book.deferred.restore(state["deferred"])
+        book.owner_classes.update(state["owner_classes"])
     unnamed = frozenset(state["unnamed"])
     for values in state["orders"]:
         order = restored_order(values)

@@ -4,11 +4,12 @@ A decision is built here with the numbers it needs (order id, account, best pric
 commit only follows it: the same code commits a decision made elsewhere (what-if, simulation).
 """
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rules.book import Book, OpenOrder, SymbolFacts
 from rules.conduct.resting_time import RestingTime
-from rules.decisions import ACCEPTED, REFUSED, Breach, Charge, Decision
+from rules.decisions import ACCEPTED, DEFERRED, NOTED, REFUSED, Breach, Charge, Decision, Defer
+from rules.deferred_cancels import NEVER_NS, RETRY_NS, HeldCancel
 from rules.events import (
     Amend,
     BalanceAdjusted,
@@ -32,18 +33,33 @@ from rules.events import (
 )
 from rules.register import Register
 from rules.rulebook import Rulebook
-from rules.scopes import orders_to_cancel
+from rules.scopes import meets, orders_to_cancel
 from rules.settlement import Settlement
-from rules.values import CAUSE_CLIENT, FLAG_TEST, SCOPE_ACCOUNT
+from rules.values import CAUSE_CLIENT, FLAG_TEST, SCOPE_ACCOUNT, SCOPE_ORDER
 
 SLICE: Final = 256
 """Orders one bulk cancel takes at a time."""
 DERIVED_ID_DIGITS: Final = 20
 
 
+def _is_due_cancel(event: BulkCancel) -> bool:
+    """Return whether a bulk cancel is a deferred cancel whose time has come."""
+    return event.scope == SCOPE_ORDER and event.cause == CAUSE_CLIENT
+
+
 def derived_client_order_id(order_id: int) -> str:
     """Return the client order id of an order that came without one: 22 characters."""
     return f"og{order_id:0{DERIVED_ID_DIGITS}d}"
+
+
+class _Slice(NamedTuple):
+    """What one decision does about the orders of a scope."""
+
+    cancels: tuple[int, ...]
+    more: bool = False
+    """There are more to be cancelled after these."""
+    deferred: tuple[int, ...] = ()
+    charges: tuple[Charge, ...] = ()
 
 
 class Booking:
@@ -91,6 +107,7 @@ class Booking:
         order_id = 0
         cancels: tuple[int, ...] = ()
         more = False
+        deferred: tuple[int, ...] = ()
         client_order_id = ""
         if kind is Place or kind is Replace:
             order: Any = event
@@ -102,11 +119,13 @@ class Booking:
                 old = self._meant(event, account)
                 cancels = (old,) if old else ()
         elif kind is CancelAll:
-            cancels, more = self._cancellable(
-                SCOPE_ACCOUNT, account, getattr(event, "symbol", 0), CAUSE_CLIENT, now_ns
-            )
+            symbol: int = getattr(event, "symbol", 0)
+            part = self._cancellable(SCOPE_ACCOUNT, account, symbol, now_ns)
+            cancels, more, deferred, charges = part
         elif kind is Cancel or kind is Amend:
             order_id = self._meant(event, account)
+            if verdict == DEFERRED:
+                deferred = (order_id,)
         facts: SymbolFacts | None = book.symbols.get(getattr(event, "symbol", 0))
         return Decision(
             verdict,
@@ -123,36 +142,76 @@ class Booking:
             charges,
             more,
             client_order_id,
+            deferred=deferred,
         )
 
-    def slice_of(self, event: BulkCancel, now_ns: int) -> tuple[tuple[int, ...], bool]:
-        """Return the next orders of a bulk cancel, and whether there are more after them."""
-        return self._cancellable(
-            event.scope, event.subject, event.symbol, event.cause, now_ns, event.origin_seq
+    def slice_of(self, event: BulkCancel, now_ns: int) -> Decision:
+        """Return the decision on the next orders of a bulk cancel."""
+        if _is_due_cancel(event):
+            return Decision(NOTED, cancels=self._due(event, now_ns))
+        origin_seq = event.origin_seq
+        if event.cause == CAUSE_CLIENT:
+            part = self._cancellable(event.scope, event.subject, event.symbol, now_ns, origin_seq)
+        else:
+            part = self._all(event)
+        return Decision(
+            NOTED,
+            cancels=part.cancels,
+            charges=part.charges,
+            more=part.more,
+            deferred=part.deferred,
         )
 
-    def _cancellable(
-        self,
-        scope: int,
-        subject: int,
-        symbol: int,
-        cause: int,
-        now_ns: int,
-        origin_seq: int = 0,
-    ) -> tuple[tuple[int, ...], bool]:
-        """Return one slice of a scope's open orders; `origin_seq`, unless 0, asked for the cancel."""
-        resting = self._resting if cause == CAUSE_CLIENT else None
+    def _all(self, event: BulkCancel) -> _Slice:
+        """Return the next slice of orders that no client asked to be cancelled."""
         found: list[int] = []
-        for order in orders_to_cancel(self.book, scope, subject, symbol):
-            if origin_seq and order.command_id > origin_seq:
+        for order in orders_to_cancel(self.book, event.scope, event.subject, event.symbol):
+            if event.origin_seq and order.command_id > event.origin_seq:
                 # Placed between two slices, after the cancel had been asked for.
                 continue
-            if resting is not None and resting.holds(order, self.book, now_ns):
-                continue
             if len(found) == SLICE:
-                return tuple(found), True
+                return _Slice(tuple(found), True)
             found.append(order.order_id)
-        return tuple(found), False
+        return _Slice(tuple(found))
+
+    def _cancellable(
+        self, scope: int, subject: int, symbol: int, now_ns: int, origin_seq: int = 0
+    ) -> _Slice:
+        """Return what a client's cancel of a scope's orders comes to, at most a slice of cancels.
+
+        `origin_seq` asked for the cancel of which this is a further slice. The first one, with 0,
+        names every order whose cancel is held; later ones name those that were not held before.
+        """
+        book, resting = self.book, self._resting
+        cancels: list[int] = []
+        deferred: list[int] = []
+        charges: list[Charge] = []
+        more = False
+        for order in orders_to_cancel(book, scope, subject, symbol):
+            if origin_seq and order.command_id > origin_seq:
+                continue
+            verdict = resting.verdict(order, book, now_ns) if resting is not None else None
+            if isinstance(verdict, Breach):
+                continue
+            if isinstance(verdict, Defer):
+                if not origin_seq or order.order_id not in book.deferred:
+                    deferred.append(order.order_id)
+            elif len(cancels) == SLICE:
+                more = True
+            else:
+                cancels.append(order.order_id)
+                if verdict is not None:
+                    charges.append(verdict)
+        return _Slice(tuple(cancels), more, tuple(deferred), tuple(charges))
+
+    def _due(self, event: BulkCancel, now_ns: int) -> tuple[int, ...]:
+        """Return the order of a deferred cancel if it can be carried out now."""
+        book = self.book
+        order, held = book.orders.get(event.subject), book.deferred.get(event.subject)
+        if order is None or held is None or order.cancel_cause:
+            return ()
+        ripe = book.matchable_age_ns(order, now_ns) >= held.minimum_ns
+        return (order.order_id,) if ripe and meets(order, held.restriction) else ()
 
     def _whose(self, key: int) -> tuple[int, int]:
         """Return account and owner of a key, 0 where unknown."""
@@ -174,7 +233,9 @@ class Booking:
     # --- Commit -------------------------------------------------------------------------------
 
     def request(self, event: Request, decision: Decision, now_ns: int) -> None:
-        """Book a request as `decision` says; a refused or deferred one changes nothing here."""
+        """Book a request as `decision` says; a refused one changes nothing here."""
+        if decision.deferred:
+            self._defer(decision, getattr(event, "restriction", 0), now_ns)
         if decision.verdict != ACCEPTED:
             return
         settlement = self.settlement
@@ -194,9 +255,40 @@ class Booking:
             if order is not None:
                 settlement.expect_amend(event, order)
 
-    def bulk_cancel(self, event: BulkCancel, decision: Decision) -> None:
+    def bulk_cancel(self, event: BulkCancel, decision: Decision, now_ns: int) -> None:
         """Mark a slice of a bulk cancel as being cancelled."""
+        if decision.deferred:
+            self._defer(decision, 0, now_ns)
         self._bulk(decision, event.cause)
+        if _is_due_cancel(event) and not decision.cancels:
+            order, deferred = self.book.orders.get(event.subject), self.book.deferred
+            if order is None or not meets(order, event.restriction):
+                deferred.drop(event.subject)
+            else:
+                deferred.put_off(event.subject, now_ns + RETRY_NS)
+
+    def _defer(self, decision: Decision, restriction: int, now_ns: int) -> None:
+        """Hold the cancels that a decision puts off."""
+        book = self.book
+        for order_id in decision.deferred:
+            order = book.orders.get(order_id)
+            if order is None:
+                continue
+            age_ns = book.matchable_age_ns(order, now_ns)
+            if self._resting is not None:
+                minimum_ns = self._resting.minimum_ns(order, book)
+            else:
+                minimum_ns = decision.until_ns - now_ns + age_ns
+            held = HeldCancel(
+                order_id,
+                order.symbol,
+                book.current_seq,
+                now_ns,
+                minimum_ns,
+                restriction,
+            )
+            halted = book.symbols[order.symbol].halted_since_ns
+            book.deferred.hold(held, NEVER_NS if halted else now_ns + minimum_ns - age_ns)
 
     def _bulk(self, decision: Decision, cause: int) -> None:
         order_ids = tuple(order_id for order_id in decision.cancels if order_id in self.book.orders)
@@ -236,6 +328,6 @@ class Booking:
         elif isinstance(event, EngineSession):
             settlement.engine_session(event)
         elif isinstance(event, Deadline):
-            settlement.deadline(event.command_id)
+            settlement.deadline(event.command_id, now_ns)
         else:
             self._register.take(event, now_ns)

@@ -11,6 +11,7 @@ import msgspec
 
 from rules import conduct_clauses as conduct
 from rules import ratio_clauses as ratios
+from rules import resting_clauses as resting
 from rules.clause_base import Clause, Mode
 from rules.fee_clauses import TariffFile
 from rules.texts import (
@@ -218,21 +219,6 @@ class BalanceClause(Clause, frozen=True, kw_only=True):
     """The order must be affordable from the free balance at its worst case."""
 
 
-class RestingTimeClause(Clause, frozen=True, kw_only=True):
-    """Minimum resting time: no cancel or amend before the order has rested so long."""
-
-    minimum: DurationText = "500ms"
-    """An order younger than this is held."""
-    policy: Literal["REJECT", "DEFER", "CHARGE"] = "REJECT"
-    """Refuse the request, put it off until the order is old enough, or charge for it."""
-    symbols: dict[str, DurationText] = {}
-    """Other minimums by symbol name."""
-    algo_only: bool = False
-    """Only orders flagged as decided by an algorithm."""
-    exempt_reducing: bool = False
-    """Whether an amend that only takes quantity off is exempt."""
-
-
 class OrderToTradeClause(Clause, frozen=True, kw_only=True):
     """Order-to-trade ratio of RTS 9 Art. 3 with the counts of its Annex, per owner and symbol."""
 
@@ -317,7 +303,7 @@ class RuleClauses(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     market_protection: MarketProtectionClause = MarketProtectionClause()
     duplicate_client_order_id: DuplicateClientOrderIdClause = DuplicateClientOrderIdClause()
     balance: BalanceClause = BalanceClause()
-    resting_time: RestingTimeClause = RestingTimeClause()
+    resting_time: resting.RestingTimeClause = resting.RestingTimeClause()
     order_to_trade: OrderToTradeClause = OrderToTradeClause()
     unfilled_ratio: ratios.UnfilledRatioClause = ratios.UnfilledRatioClause()
     invalid_cancel_ratio: ratios.InvalidCancelRatioClause = ratios.InvalidCancelRatioClause()

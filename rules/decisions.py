@@ -61,6 +61,8 @@ class Charge(msgspec.Struct, frozen=True, array_like=True, gc=False):
     rule: str
     tariff: str
     amount_e8: int
+    order_id: int = 0
+    """The order whose cancel or change it is for."""
 
 
 class Attach(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -164,6 +166,8 @@ class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Measures that got stricter or milder with the event."""
     postings: tuple[Posting, ...] = ()
     """Fees that are charged or reversed with the event."""
+    deferred: tuple[int, ...] = ()
+    """Orders whose cancel is held until they are old enough."""
 
 
 class Usage(msgspec.Struct, frozen=True, array_like=True, gc=False):

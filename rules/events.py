@@ -398,7 +398,10 @@ class SetSymbolState(Event, frozen=True, array_like=True, gc=False, tag="SY"):
 
 
 class BulkCancel(Event, frozen=True, array_like=True, gc=False, tag="BC"):
-    """Cancel the next slice of a scope's open orders; the core repeats it until none is left."""
+    """Cancel the next slice of a scope's open orders; the core repeats it until none is left.
+
+    Of scope order and cause client it is a deferred cancel whose time has come.
+    """
 
     scope: int
     subject: int
@@ -406,6 +409,8 @@ class BulkCancel(Event, frozen=True, array_like=True, gc=False, tag="BC"):
     cause: int
     origin_seq: int
     """The event that asked for it."""
+    restriction: int = 0
+    """Status an order must have to be cancelled (`RESTRICT_*`)."""
 
 
 class Deadline(Event, frozen=True, array_like=True, gc=False, tag="DL"):

@@ -29,6 +29,7 @@ from rules.decisions import (
     Explanation,
     Usage,
 )
+from rules.dues import Dues
 from rules.events import (
     REQUESTS,
     ActOnCase,
@@ -113,6 +114,8 @@ class Pipeline:
             self.book, rulebook, resting if enforced and isinstance(resting, RestingTime) else None
         )
         self.ladder = Ladder(self.book.conduct, rulebook)
+        self.dues = Dues(self.book)
+        """What time brings: to be submitted like any event when it is due."""
         self._plans: dict[type[Event], Plan] = {
             kind: Plan(kind, self.rules, rulebook) for kind in AnyEvent.__args__
         }
@@ -135,10 +138,9 @@ class Pipeline:
             effective = decision if course is None else course
             self.booking.request(event, effective, now_ns)
         elif type(event) is BulkCancel:
-            order_ids, more = self.booking.slice_of(event, now_ns)
-            decision = Decision(NOTED, cancels=order_ids, more=more)
+            decision = self.booking.slice_of(event, now_ns)
             effective = decision if course is None else course
-            self.booking.bulk_cancel(event, effective)
+            self.booking.bulk_cancel(event, effective, now_ns)
         elif type(event) is PostFees:
             decision = self._post_fees(now_ns)
             effective = decision if course is None else course

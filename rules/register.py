@@ -53,7 +53,7 @@ class Register:
         elif isinstance(event, SetSymbolState):
             facts = self._book.symbols.get(event.symbol)
             if facts is not None:
-                _set_symbol_state(facts, event.state, now_ns)
+                self._set_symbol_state(facts, event.state, now_ns)
         elif isinstance(event, LinkOwners):
             self._book.conduct.link(event.owner, event.group)
         elif isinstance(event, RunBegan):
@@ -72,7 +72,18 @@ class Register:
         facts.maker_commission_ppm = event.maker_commission_ppm
         facts.taker_commission_ppm = event.taker_commission_ppm
         facts.previous_close_e8 = event.previous_close_e8
-        _set_symbol_state(facts, event.state, now_ns)
+        self._set_symbol_state(facts, event.state, now_ns)
+
+    def _set_symbol_state(self, facts: SymbolFacts, state: int, now_ns: int) -> None:
+        """Change a symbol's state; orders can match, and age, only while it is trading."""
+        facts.state = state
+        if state == SYMBOL_TRADING:
+            if facts.halted_since_ns:
+                facts.halted_total_ns += now_ns - facts.halted_since_ns
+                facts.halted_since_ns = 0
+        elif not facts.halted_since_ns:
+            facts.halted_since_ns = now_ns
+        self._book.deferred.look_again(facts.symbol)
 
     def _state(self, event: SetState, now_ns: int) -> None:
         scope = (event.scope, event.subject)
@@ -82,14 +93,3 @@ class Register:
         else:
             self._book.states[scope] = event.state
             self._book.state_notes[scope] = (event.note, event.actor, now_ns)
-
-
-def _set_symbol_state(facts: SymbolFacts, state: int, now_ns: int) -> None:
-    """Change a symbol's state; orders can match, and age, only while it is trading."""
-    facts.state = state
-    if state == SYMBOL_TRADING:
-        if facts.halted_since_ns:
-            facts.halted_total_ns += now_ns - facts.halted_since_ns
-            facts.halted_since_ns = 0
-    elif not facts.halted_since_ns:
-        facts.halted_since_ns = now_ns

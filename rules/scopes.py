@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from rules.book import Book, OpenOrder
 from rules.values import (
+    RESTRICT_ONLY_NEW,
+    RESTRICT_ONLY_PARTIALLY_FILLED,
     SCOPE_ACCOUNT,
     SCOPE_KEY,
     SCOPE_ORDER,
@@ -29,6 +31,15 @@ def orders_to_cancel(book: Book, scope: int, subject: int, symbol: int) -> Itera
         wanted = order.cancel_cause == 0 and (not symbol or order.symbol == symbol)
         if wanted and _in_scope(order, scope, subject):
             yield order
+
+
+def meets(order: OpenOrder, restriction: int) -> bool:
+    """Return whether an order is in the status a cancel is restricted to (`RESTRICT_*`)."""
+    if restriction == RESTRICT_ONLY_NEW:
+        return order.filled_e8 == 0
+    if restriction == RESTRICT_ONLY_PARTIALLY_FILLED:
+        return order.filled_e8 > 0
+    return True
 
 
 def _in_scope(order: OpenOrder, scope: int, subject: int) -> bool:

@@ -16,6 +16,7 @@ from rules.book_state import (
     restored_order,
     restored_pending,
 )
+from rules.deferred_cancels import NEVER_NS, RETRY_NS
 from rules.events import (
     Amend,
     BalanceAdjusted,
@@ -39,6 +40,7 @@ from rules.terms import stop_price_e8
 from rules.valuation import Valuation
 from rules.values import (
     BUY,
+    CAUSE_CLIENT,
     CAUSE_REPLACE,
     ENGINE_LOST,
     LIVE_STATUSES,
@@ -148,6 +150,11 @@ class Settlement:
         """Mark orders as being cancelled and expect the engine's answer."""
         for order_id in order_ids:
             self.book.orders[order_id].cancel_cause = cause
+            if cause == CAUSE_CLIENT:
+                # Held until the engine has carried it out.
+                self.book.deferred.put_off(order_id, NEVER_NS)
+            else:
+                self.book.deferred.drop(order_id)
         kind = BULK_CANCEL if bulk else CANCEL
         self.pending[self.book.current_seq] = PendingCommand(kind, order_ids)
 
@@ -165,7 +172,7 @@ class Settlement:
     def result(self, event: CommandResult, now_ns: int) -> None:
         """Settle the engine's answer to a command; an answer nobody waits for changes nothing."""
         if event.unknown:
-            self.deadline(event.command_id)
+            self.deadline(event.command_id, now_ns)
             return
         pending = self.pending.pop(event.command_id, None)
         if pending is None:
@@ -173,7 +180,7 @@ class Settlement:
         if pending.kind == AMEND:
             self._amended(event, pending, now_ns)
             return
-        self._cancelled(event, pending)
+        self._cancelled(event, pending, now_ns)
         if pending.kind in (PLACE, REPLACE):
             order = self.book.orders.get(pending.new_order_id)
             if order is not None:
@@ -187,7 +194,7 @@ class Settlement:
         if order is not None:
             self._fills(order, event.fills, now_ns)
 
-    def deadline(self, command_id: int) -> None:
+    def deadline(self, command_id: int, now_ns: int) -> None:
         """Note that a command had no answer in time: a placed order's fate is unknown now."""
         pending = self.pending.get(command_id)
         if pending is None:
@@ -197,6 +204,7 @@ class Settlement:
             if cancelled is not None:
                 # The client may ask again: the cancel may never have arrived.
                 cancelled.cancel_cause = 0
+                self.book.deferred.put_off(order_id, now_ns + RETRY_NS)
         order = self.book.orders.get(pending.new_order_id)
         if order is not None:
             order.unknown = True
@@ -219,7 +227,7 @@ class Settlement:
         elif event.prevented_e8:
             self._hold(order, self._holds.needs_e8(order))
 
-    def _cancelled(self, event: CommandResult, pending: PendingCommand) -> None:
+    def _cancelled(self, event: CommandResult, pending: PendingCommand, now_ns: int) -> None:
         """End what a cancel or replace ended; what it did not end may be cancelled again.
 
         An order the engine does not have has ended: its placement never arrived, and the tombstone
@@ -235,6 +243,10 @@ class Settlement:
             if order is None:
                 continue
             order.cancel_cause = 0
+            if event.reason == Reason.CANCEL_RESTRICTED:
+                book.deferred.drop(order_id)
+            else:
+                book.deferred.put_off(order_id, now_ns + RETRY_NS)
             not_there = event.reason == Reason.ENGINE_UNKNOWN_ORDER or (
                 pending.kind == BULK_CANCEL and event.accepted
             )
@@ -344,6 +356,7 @@ class Settlement:
             self.overtaken.clear()
         book.engine_epoch = event.epoch
         book.engine_seq = event.engine_seq
+        book.deferred.look_again()
 
     def report_seen(self, engine_seq: int) -> None:
         """Remember the last report taken up."""
@@ -410,6 +423,7 @@ class Settlement:
         if order.live_ns == 0 and order.command_id in self.pending:
             self.overtaken[order.command_id] = order
         del book.orders[order_id]
+        book.deferred.drop(order_id)
         book.ended[order_id] = order
         if book.client_ids.get((account, order.client_order_id)) is order:
             del book.client_ids[account, order.client_order_id]

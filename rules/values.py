@@ -162,6 +162,12 @@ ACCOUNT_MARKET_MAKER: Final = 1
 ACCOUNT_HIGH_FREQUENCY: Final = 2
 ACCOUNT_DEMO: Final = 4
 
+# Class of an owner.
+OWNER_ORDINARY: Final = 1
+OWNER_HIGH_FREQUENCY: Final = 2
+OWNER_MARKET_MAKER: Final = 3
+OWNER_CLASS_NAMES: Final = ("", "ordinary", "high_frequency", "market_maker")
+
 # Scope of a limit, a stop or a bulk cancel.
 SCOPE_VENUE: Final = 1
 SCOPE_SYMBOL: Final = 2

@@ -84,6 +84,7 @@ STRUCT_MODULES: Final = {
     "rules/clauses.py",
     "rules/conduct_clauses.py",
     "rules/ratio_clauses.py",
+    "rules/resting_clauses.py",
     "rules/fee_clauses.py",
 }
 

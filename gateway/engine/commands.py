@@ -27,7 +27,9 @@ def command_for(
     kind = type(event)
     asked: Any = event
     if kind is BulkCancel:
-        return CancelCommand(seq, decision.cancels, asked.cause) if decision.cancels else None
+        if not decision.cancels:
+            return None
+        return CancelCommand(seq, decision.cancels, asked.cause, asked.restriction)
     if decision.verdict != ACCEPTED:
         return None
     if kind is Place:

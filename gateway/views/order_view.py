@@ -3,7 +3,7 @@
 import msgspec
 
 from rules.book import Book, OpenOrder
-from rules.values import LIVE_STATUSES, PENDING_NEW
+from rules.values import LIVE_STATUSES, PENDING_CANCEL, PENDING_NEW
 
 
 class OrderView(msgspec.Struct, gc=False):
@@ -48,6 +48,13 @@ class OrderView(msgspec.Struct, gc=False):
     """Why it ended without being filled (`CAUSE_*`), 0 when it was filled or is open."""
     unknown: bool = False
     """The engine did not answer in time."""
+    pending_cancel: bool = False
+    """A cancel is held until the order is old enough."""
+
+    @property
+    def shown_status(self) -> int:
+        """The status as clients are told it."""
+        return PENDING_CANCEL if self.pending_cancel and self.open else self.status
 
     @property
     def open(self) -> bool:
@@ -79,4 +86,5 @@ def view_of(order: OpenOrder, book: Book) -> OrderView:
         working_ns=order.live_ns,
         fills=1 if order.filled_e8 else 0,
         unknown=order.unknown,
+        pending_cancel=order.order_id in book.deferred,
     )

@@ -38,6 +38,7 @@ from rules.values import (
     LIVE_STATUSES,
     NEW,
     PENDING_NEW,
+    SCOPE_ORDER,
     notional_e8,
 )
 
@@ -221,12 +222,23 @@ class OrdersView:
             self._remember(seq, _Command(CAUSE_CLIENT, amend=event))
 
     def _cancel(self, seq: int, now_ns: int, event: Cancel | CancelAll, decision: Decision) -> None:
+        self._hold(decision, now_ns)
         if decision.verdict == ACCEPTED:
             bulk = isinstance(event, CancelAll)
             cancels = decision.cancels if bulk else (decision.order_id,)
             self._remember(seq, _Command(CAUSE_CLIENT, cancels=cancels, bulk=bulk))
 
+    def _hold(self, decision: Decision, now_ns: int) -> None:
+        """Show the orders as pending whose cancel a decision has put off."""
+        for view in filter(None, map(self._orders.get, decision.deferred)):
+            view.pending_cancel = True
+            view.update_ns = now_ns
+
     def _bulk_cancel(self, seq: int, now_ns: int, event: BulkCancel, decision: Decision) -> None:
+        self._hold(decision, now_ns)
+        if event.scope == SCOPE_ORDER and not decision.cancels:
+            # A cancel that was held is given up: the order is not in the status it was for.
+            self._keep((event.subject,))
         if decision.cancels:
             self._remember(seq, _Command(event.cause, cancels=decision.cancels, bulk=True))
 
@@ -238,6 +250,8 @@ class OrdersView:
             return
         command = self._commands.pop(event.command_id, _NO_COMMAND)
         time_ns = event.engine_ns or now_ns
+        if event.reason is Reason.CANCEL_RESTRICTED:
+            self._keep(command.cancels)
         for ended in event.ended:
             other = self._orders.get(ended.order_id)
             if other is not None and other.open:
@@ -259,6 +273,11 @@ class OrdersView:
             self._fill(view, fill, time_ns)
         view.prevented_e8 += event.prevented_e8
         self._set_status(view, event.status, CAUSE_ENGINE, time_ns)
+
+    def _keep(self, order_ids: tuple[int, ...]) -> None:
+        """Show orders as no longer about to be cancelled."""
+        for view in filter(None, map(self._orders.get, order_ids)):
+            view.pending_cancel = False
 
     def _not_there(self, command: "_Command", time_ns: int) -> None:
         """End what the engine was to end and does not have: it never came, or its end was lost."""

@@ -78,6 +78,18 @@ def headroom(_clause: AgeCurveClause, _counts: Counts) -> Headroom | None:
     return None
 
 
+def price_e8(clause: AgeCurveClause, age_ns: int) -> int:
+    """Return the price of one cancel at an age, rounded down to 1e-8; 0 where the curve has ended."""
+    for younger, older in pairwise(clause.points):
+        start_ns, end_ns = read_duration(younger.age), read_duration(older.age)
+        if age_ns < end_ns:
+            fee_e8 = setting_e8(younger.fee)
+            length_ns = end_ns - start_ns
+            fall_e8 = fee_e8 - setting_e8(older.fee)
+            return (fee_e8 * length_ns - fall_e8 * (age_ns - start_ns)) // length_ns
+    return 0
+
+
 def _area(clause: AgeCurveClause, start_ns: int, end_ns: int) -> tuple[int, int]:
     """Return the area under the curve between two ages, in 1e-8 units x ns, as a fraction."""
     numerator, denominator = 0, 1

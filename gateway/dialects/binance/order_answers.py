@@ -185,7 +185,8 @@ def cancelled_all(desk: Desk, outcome: Outcome) -> Any:
     event, result = outcome.event, outcome.result
     assert isinstance(event, CancelAll)
     ended = () if result is None else result.ended
-    found = (_cancel_object(desk, outcome, one.order_id, event.symbol, "") for one in ended)
+    order_ids = (*(one.order_id for one in ended), *outcome.decision.deferred)
+    found = (_cancel_object(desk, outcome, order_id, event.symbol, "") for order_id in order_ids)
     return [one for one in found if one is not None] or _unknown_order()
 
 
@@ -196,7 +197,7 @@ def _cancel_object(
     if view is None:
         return None
     result = outcome.result
-    status = view.status
+    status = view.shown_status
     for ended in () if result is None else result.ended:
         if ended.order_id == order_id:
             status = ended.status
@@ -234,7 +235,7 @@ def order_object(desk: Desk, view: OrderView) -> dict[str, Any]:
         "orderListId": NO_LIST,
         "clientOrderId": view.client_order_id,
         **_order_amounts(view),
-        "status": status_name(view.status),
+        "status": status_name(view.shown_status),
         **_order_kind(view),
         "stopPrice": amount(view.stop_price_e8),
         "icebergQty": amount(view.iceberg_quantity_e8),
@@ -352,7 +353,7 @@ def amended(desk: Desk, outcome: Outcome) -> Any:
             "preventedQty": amount(view.prevented_e8),
             "quoteOrderQty": amount(view.quote_quantity_e8),
             "cumulativeQuoteQty": amount(view.quote_executed_e8),
-            "status": status_name(view.status),
+            "status": status_name(view.shown_status),
             **_order_kind(view),
             "workingTime": desk.time(view.working_ns),
         },

@@ -108,9 +108,10 @@ def canceled_all(desk: Desk, outcome: Outcome) -> wire.CancelAllResponse:
     assert isinstance(outcome.event, CancelAll)
     result = outcome.result
     ended = () if result is None else result.ended
+    held = (Ended(order_id, PENDING_CANCEL, 0) for order_id in outcome.decision.deferred)
     return wire.CancelAllResponse(
         decision_id=desk.ids.encode(outcome.seq),
-        orders=[_canceled(desk, outcome, one) for one in ended],
+        orders=[_canceled(desk, outcome, one) for one in (*ended, *held)],
         more=outcome.decision.more,
         transact_time_ns=outcome.now_ns if result is None else result.engine_ns,
     )
@@ -141,7 +142,7 @@ def _order_state(desk: Desk, view: OrderView) -> wire.OrderState:
         price_e8=view.price_e8,
         quantity_e8=view.quantity_e8,
         quote_quantity_e8=view.quote_quantity_e8,
-        status=view.status,  # type: ignore[arg-type]
+        status=view.shown_status,  # type: ignore[arg-type]
         executed_e8=view.executed_e8,
         executed_quote_e8=view.quote_executed_e8,
         prevented_e8=view.prevented_e8,
@@ -157,7 +158,7 @@ def _canceled(desk: Desk, outcome: Outcome, ended: Ended) -> wire.CanceledOrder:
         order_id=ended.order_id,
         client_order_id="" if view is None else view.client_order_id,
         status=ended.status,  # type: ignore[arg-type]
-        executed_e8=ended.filled_e8,
+        executed_e8=ended.filled_e8 or (0 if view is None else view.executed_e8),
     )
 
 

@@ -40,6 +40,18 @@ def rule(text: str = "") -> RestingTime:
     return RestingTime(parse_rulebook("test", {"test": source}))
 
 
+CHARGING = """policy = "CHARGE"
+tariff = "aged"
+[rules.cancel_fees]
+mode = "enforce"
+[tariffs.aged]
+description = "falls from 2 at once to nothing at half a second"
+source = "the test"
+currency = "USDT"
+age_curve = { points = [{ age = "0s", fee = "2" }, { age = "500ms", fee = "0" }] }
+"""
+
+
 def head(endpoint: Endpoint, key: int = KEY) -> tuple[int, ...]:
     """Return the fields every request begins with."""
     return (endpoint, 1, key, AUTH_OK, NOW_NS, NOW_NS, 0, 0, CHANNEL_INTERNAL, 0, 0)
@@ -177,10 +189,11 @@ def test_exempt_reducing(book: Book, add_order: AddOrder, event: Event, refused:
 def test_policies_defer_and_charge(book: Book, add_order: AddOrder) -> None:
     """DEFER names the time, CHARGE lets pass at a tariff; explain calls neither a breach."""
     add_order(1)
-    deferring, charging = rule('policy = "DEFER"'), rule('policy = "CHARGE"')
+    deferring, charging = rule('policy = "DEFER"'), rule(CHARGING)
     at_ns = NOW_NS + 1
     assert deferring.check(cancel(), book, at_ns) == Defer("resting_time", NOW_NS + MINIMUM_NS)
-    assert charging.check(cancel(), book, at_ns) == Charge("resting_time", "resting_time", 0)
+    charge = Charge("resting_time", "aged", 2 * E8 - 1, 1)
+    assert charging.check(cancel(), book, at_ns) == charge
     assert [look.detail for look in deferring.explain(cancel(), book, at_ns)] == ["deferred"]
     assert [look.detail for look in charging.explain(cancel(), book, at_ns)] == ["charged"]
 
@@ -211,12 +224,12 @@ def test_cancel_all_looks_at_its_own_symbol(book: Book, add_order: AddOrder) -> 
     assert rule().check(cancel_all(), book, NOW_NS) is None
 
 
-def test_holds_names_the_orders_a_bulk_cancel_leaves(book: Book, add_order: AddOrder) -> None:
-    """`holds` is true one nanosecond before the minimum and false at it."""
+def test_verdict_on_each_order_of_a_bulk_cancel(book: Book, add_order: AddOrder) -> None:
+    """An order is left one nanosecond before the minimum and taken at it."""
     order = add_order(1)
-    assert rule().holds(order, book, NOW_NS + MINIMUM_NS - 1)
-    assert not rule().holds(order, book, NOW_NS + MINIMUM_NS)
-    assert not rule().holds(add_order(2, 0), book, NOW_NS)
+    assert isinstance(rule().verdict(order, book, NOW_NS + MINIMUM_NS - 1), Breach)
+    assert rule().verdict(order, book, NOW_NS + MINIMUM_NS) is None
+    assert rule().verdict(add_order(2, 0), book, NOW_NS) is None
 
 
 def test_cancels_of_the_gate_are_never_judged() -> None:
