@@ -21,6 +21,7 @@ from gateway.wire.ordergate.v1 import engine_pb2 as wire
 from rules.events import Report
 from rules.values import NS_PER_MS
 
+_NS_PER_MICROSECOND: Final = 1_000
 DEPTH_LEVELS: Final = 1_000
 DEPTH_INTERVAL_NS: Final = 100 * NS_PER_MS
 """A symbol's depth is sent no more often than this."""
@@ -67,6 +68,9 @@ class Venue:
             exchange.restart()
             self._history = LinkHistory(self._history_max)
             self._deposits.clear()
+        elif not resumed and hello.epoch:
+            # An engine of before has given trades numbers; the time makes others than all of them.
+            exchange.number_trades_from(self._now_ns() // _NS_PER_MICROSECOND)
         self._used = True
         self._feed = ReferenceFeed(exchange, self._levels)
         self._depth_sent.clear()

@@ -4,6 +4,8 @@ import asyncio
 
 from gateway.engine.command_codec import command_message
 from gateway.engine.names import GateNames
+from gateway.engine.venue import Venue
+from gateway.wire.ordergate.v1 import engine_pb2 as wire
 from rules.events import (
     BalanceAdjusted,
     MarketOrder,
@@ -160,6 +162,21 @@ def test_new_epoch_loses_orders_and_keeps_balances() -> None:
                     assert gate.results()[-1].accepted
 
     asyncio.run(run())
+
+
+def test_trades_of_another_engine_have_other_numbers() -> None:
+    """The first engine of a gate counts from 1; one that takes over counts from the time on."""
+    second_ns = 1_780_000_000 * 10**9
+
+    def last_trade_id(epoch: int, now_ns: int) -> int:
+        venue = Venue(lambda: now_ns)
+        venue.greet(wire.GateHello(gate="test", epoch=epoch, last_seq=9))
+        return venue.exchange.last_trade_id
+
+    assert last_trade_id(0, second_ns) == 0
+    first, later = last_trade_id(1, second_ns), last_trade_id(1, second_ns + 10**9)
+    assert later - first == 1_000_000
+    assert 10**12 < later < 2**53, "a number that any JSON reader keeps"
 
 
 def test_gate_with_another_record_gets_a_new_epoch() -> None:
