@@ -4,6 +4,10 @@ The exchange is deterministic, so the recorded commands at the recorded times ma
 results and reports. A command counts as carried out when its result is in the record: one without
 a result died with the process before anybody was told. Reports that followed a recorded result
 and are not in the record themselves are kept, for the next run to be told.
+
+The engine carries a command out when it is let out, and its result may be recorded after other
+events. So a definition or a symbol's state takes effect after the commands before it in the record
+and before those after it, wherever their results stand.
 """
 
 from collections import deque
@@ -39,6 +43,7 @@ from rules.events import (
 )
 from rules.reasons import Reason
 from rules.rulebook import Rulebook
+from rules.values import INT63_MAX
 
 _NOT_SENT: Final = (Reason.ENGINE_UNAVAILABLE, Reason.ENGINE_LOST, Reason.RECORD_LOST)
 """What the gate itself says of a command that never reached the engine."""
@@ -64,6 +69,8 @@ class Redrive:
         self.owed: deque[Report] = deque()
         self._rulebook = rulebook
         self._commands: dict[int, Command] = {}
+        self._definitions: deque[tuple[int, Event]] = deque()
+        """What waits, by its record, for commands before it to be carried out."""
 
     @classmethod
     def restored(cls, rulebook: Rulebook, state: dict[str, Any]) -> "Redrive":
@@ -74,6 +81,8 @@ class Redrive:
         redrive.owed.extend(msgspec.convert(report, AnyEvent) for report in state["owed"])
         for kind, command in state["commands"]:
             redrive.expect(msgspec.convert(command, _COMMANDS[kind]))
+        for seq, definition in state.get("definitions", ()):
+            redrive._definitions.append((seq, msgspec.convert(definition, AnyEvent)))
         return redrive
 
     def state(self) -> dict[str, Any]:
@@ -86,6 +95,7 @@ class Redrive:
                 [_COMMANDS.index(type(command)), msgspec.to_builtins(command)]
                 for command in self._commands.values()
             ],
+            "definitions": list(self._definitions),
         }
 
     def expect(self, command: Command) -> None:
@@ -105,19 +115,28 @@ class Redrive:
             self._result(record.seq, event)
         elif isinstance(event, Report):
             self._report(record.seq, event)
-        else:
-            self._definition(record.seq, event)
+        elif isinstance(event, EngineSession):
+            self._session(record.seq, event)
+        elif isinstance(event, DefineSymbol | DefineAccount | SetSymbolState):
+            self._definitions.append((record.seq, event))
+            self._define(next(iter(self._commands), INT63_MAX))
+
+    def ended(self) -> None:
+        """Take that the record ends here: what has no result now was never carried out."""
+        self._define(INT63_MAX)
 
     def _result(self, seq: int, event: CommandResult) -> None:
-        command = self._commands.pop(event.command_id, None)
+        command = self._commands.get(event.command_id)
         if command is None or event.unknown:
             return
-        if event.reason in _NOT_SENT:
-            return
-        result, reports = self.exchange.execute(command, event.engine_ns)
-        if result != event:
-            self._diverged(seq, result)
-        self.owed.extend(reports)
+        self._define(event.command_id)
+        del self._commands[event.command_id]
+        if event.reason not in _NOT_SENT:
+            result, reports = self.exchange.execute(command, event.engine_ns)
+            if result != event:
+                self._diverged(seq, result)
+            self.owed.extend(reports)
+        self._define(next(iter(self._commands), INT63_MAX))
 
     def _report(self, seq: int, event: Report) -> None:
         if not self.owed:
@@ -138,20 +157,25 @@ class Redrive:
         elif isinstance(event, TradeBust):
             self.owed.extend(exchange.bust(event.trade_id, event.engine_ns))
 
-    def _definition(self, seq: int, event: Event) -> None:
+    def _define(self, before_seq: int) -> None:
+        """Let what was defined before record `before_seq` take effect."""
+        exchange, definitions = self.exchange, self._definitions
+        while definitions and definitions[0][0] < before_seq:
+            event = definitions.popleft()[1]
+            if isinstance(event, DefineSymbol):
+                exchange.define_symbol(event, self._rulebook.filters(event.name).step_e8 or 1)
+            elif isinstance(event, DefineAccount):
+                exchange.define_account(event)
+            elif isinstance(event, SetSymbolState):
+                exchange.set_symbol_state(event.symbol, event.state)
+
+    def _session(self, seq: int, event: EngineSession) -> None:
         exchange = self.exchange
-        if isinstance(event, DefineSymbol):
-            exchange.define_symbol(event, self._rulebook.filters(event.name).step_e8 or 1)
-        elif isinstance(event, DefineAccount):
-            exchange.define_account(event)
-        elif isinstance(event, SetSymbolState):
-            exchange.set_symbol_state(event.symbol, event.state)
-        elif isinstance(event, EngineSession) and event.epoch != exchange.epoch:
-            if event.epoch == exchange.epoch + 1:
-                exchange.restart()
-                self.owed.clear()
-            else:
-                self._diverged(seq, None)
+        if event.epoch == exchange.epoch + 1:
+            exchange.restart()
+            self.owed.clear()
+        elif event.epoch != exchange.epoch:
+            self._diverged(seq, None)
 
     def _diverged(self, seq: int, instead: Event | None) -> None:
         self.divergence = f"record {seq} is not what the engine says again: {instead!r}"[:1_000]
