@@ -53,15 +53,16 @@ class Audit:
     def __init__(self, course: Course) -> None:
         self.counts: Counter[str] = Counter()
         self._course = course
+        self._known: set[str] = set()
+        """Decision ids that were told already."""
 
     def answers(self, seen: Iterable[Seen]) -> None:
         """Hold answers against the record, which must have been followed to its end."""
-        known: set[str] = set()
         for one in seen:
             self.counts["answers seen"] += 1
-            again = one.decision_id in known
+            again = one.decision_id in self._known
             fault = self._counted(one) if again else self._answer(one)
-            known.add(one.decision_id)
+            self._known.add(one.decision_id)
             if fault:
                 self._course.problem(f"{fault}: {one}")
             else:

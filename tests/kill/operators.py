@@ -56,7 +56,7 @@ class Operator:
 
     async def act(self, chance: Random) -> None:
         """Stop a scope, release one, or ban an address for a moment."""
-        if chance.random() < 0.1:
+        if chance.random() < 0.04:
             await self._ban(chance.choice(REST_PARTIES).address, 3)
         elif self._stopped and chance.random() < 0.6:
             await self.release(*self._stopped.pop(0))

@@ -4,28 +4,43 @@ import asyncio
 from collections import Counter
 from pathlib import Path
 from random import Random
+from typing import Final
 
 from gateway.journal import runs
 from gateway.journal.verify import verify_run
 from tests.kill.arrival import Arrival
 from tests.kill.audit import Audit
 from tests.kill.course import Course
+from tests.kill.engine_view import differences
 from tests.kill.load import Load
 from tests.kill.processes import EngineProcess, GateProcess
 from tests.kill.questions import Questions
 from tests.kill.venue import write_configuration
 
-LOAD_SECONDS = (0.2, 0.9)
+GATE, ENGINE, BOTH, STARTING = "gate killed", "engine killed", "both killed", "killed at its start"
+LOAD_SECONDS: Final = (0.2, 0.9)
 """Least and longest time between the first request and the kill."""
-
-_SHOWN_MAX = 5
+OUTAGE_SECONDS: Final = (0.0, 1.2)
+"""How long an engine that was killed is away, while its gate goes on."""
+START_SECONDS: Final = (0.2, 1.5)
+"""When a gate that is killed at its start is."""
+STARTS_KILLED: Final = 0.3
+"""Share of the starts that are cut short, each followed by another."""
+_SHOWN_MAX: Final = 5
 """Problems of one round that are shown."""
+_EXPECTED: Final = (
+    "are on one file system",
+    "nobody was told of them",
+    "link to engine",
+    "the engine ended it",
+)
+"""What a gate may say on standard error."""
 
 
 class Rounds:
     """One venue over many lives; `counts` are the figures to be printed."""
 
-    def __init__(self, folder: Path, durability: str, seed: int) -> None:
+    def __init__(self, folder: Path, durability: str, seed: int, engine: bool = False) -> None:
         self.counts: Counter[str] = Counter()
         self.course = Course(folder / "data")
         self._chance = Random(seed)
@@ -36,6 +51,9 @@ class Rounds:
         self._life = 0
         self._gate: GateProcess | None = None
         self._engine: EngineProcess | None = None
+        self._port = 0
+        self._deaths = (GATE, ENGINE, BOTH) if engine else (GATE,)
+        self._said = 0
 
     def run(self, rounds: int) -> None:
         """Go through so many rounds; fails with the seed and everything that was wrong."""
@@ -45,47 +63,99 @@ class Rounds:
             for process in (self._gate, self._engine):
                 if process is not None and process.alive():
                     process.kill()
-        self.verify()
+        self._verify()
         self.counts += self._audit.counts
-        self._fail()
+        self._fail("the end")
 
     async def _run(self, rounds: int) -> None:
-        configuration = write_configuration(self._folder, self._durability)
         for number in range(rounds):
-            self._gate = gate = GateProcess(configuration)
-            gate.wait_ready()
-            await self._arrive(gate)
-            await self._load(gate)
-            self.counts["rounds"] += 1
-            self._fail(number)
-        self._gate = gate = GateProcess(configuration)
-        gate.wait_ready()
+            await self._round(number)
+        gate = await self._up()
         await self._arrive(gate)
         assert gate.stop() == 0, gate.errors()
         self.course.follow()
-        self.course.check_trades()
+        if self._engine is None:
+            self.course.check_trades()
+        else:
+            for difference in await differences(self._engine.address, self.course):
+                self.course.problem(difference)
 
-    async def _arrive(self, gate: GateProcess) -> None:
-        """Hold a started gate to everything that was before."""
-        self._life += 1
-        questions = Questions(gate, self.course, self._chance, self.counts)
-        await Arrival(questions, self._life).check()
-        self.course.follow()
-        self._audit.answers(questions.seen)
-
-    async def _load(self, gate: GateProcess) -> None:
-        """Load the gate, kill it, and look for every answer in its record."""
+    async def _round(self, number: int) -> None:
+        """Go through one round: a start or what is left of the last round, load, death."""
+        gate = await self._up()
+        await self._arrive(gate)
         load = Load(gate, self._chance, self._life)
         load.begin()
         await asyncio.sleep(self._chance.uniform(*LOAD_SECONDS))
-        gate.kill()
+        death = self._chance.choice(self._deaths)
+        await self._kill(death, gate)
         await load.end()
+        self.counts[death] += 1
+        self.counts["rounds"] += 1
         self.course.follow()
         self._audit.answers(load.seen)
         self._audit.acts(load.acts)
         self.course.forget()
+        self._listen()
+        self._fail(f"round {number}, {death}")
 
-    def verify(self) -> None:
+    # --- Lives and deaths ---------------------------------------------------------------------
+
+    async def _up(self) -> GateProcess:
+        """Start what does not run; return the gate."""
+        if len(self._deaths) > 1 and (self._engine is None or not self._engine.alive()):
+            self._start_engine()
+        if self._gate is not None and self._gate.alive():
+            return self._gate
+        address = self._engine.address if self._engine is not None else ""
+        configuration = write_configuration(self._folder, self._durability, address)
+        if self._life and self._chance.random() < STARTS_KILLED:
+            self._gate = GateProcess(configuration)
+            await asyncio.sleep(self._chance.uniform(*START_SECONDS))
+            self._gate.kill()
+            self.counts[STARTING] += 1
+        self._life += 1
+        self._gate = GateProcess(configuration)
+        self._gate.wait_ready()
+        return self._gate
+
+    async def _kill(self, death: str, gate: GateProcess) -> None:
+        """Kill what is to die; an engine comes back, and its gate lives on with it for a while."""
+        engine = self._engine
+        if death in (ENGINE, BOTH):
+            assert engine is not None
+            engine.kill()
+        if death in (GATE, BOTH):
+            gate.kill()
+            return
+        await asyncio.sleep(self._chance.uniform(*OUTAGE_SECONDS))
+        self._start_engine()
+        await asyncio.sleep(self._chance.uniform(*LOAD_SECONDS))
+
+    def _start_engine(self) -> None:
+        self._engine = EngineProcess(self._folder, self._port)
+        self._engine.wait_ready()
+        self._port = self._engine.port
+
+    # --- Judging ------------------------------------------------------------------------------
+
+    async def _arrive(self, gate: GateProcess) -> None:
+        """Hold a quiet gate to everything that was before."""
+        questions = Questions(gate, self.course, self._chance, self.counts)
+        await Arrival(questions, self.counts["rounds"]).check()
+        self.course.follow()
+        self._audit.answers(questions.seen)
+
+    def _listen(self) -> None:
+        """Hold what the gate has said on standard error to what it may say."""
+        assert self._gate is not None
+        said = self._gate.errors()
+        for line in said[self._said :].splitlines():
+            if not any(words in line for words in _EXPECTED):
+                self.course.problem(f"the gate said: {line}")
+        self._said = len(said)
+
+    def _verify(self) -> None:
         """Verify the record of every life."""
         for run in runs(self._folder / "data"):
             result = verify_run(run.path)
@@ -94,8 +164,7 @@ class Rounds:
             self.counts["snapshots"] += len(list(run.path.glob("*.snapshot")))
         self.counts["records"] = self.course.records
 
-    def _fail(self, number: int = -1) -> None:
+    def _fail(self, where: str) -> None:
         problems = self.course.problems
-        where = f"round {number}" if number >= 0 else "the end"
         lines = "\n".join(f"- {problem:.1500}" for problem in problems[:_SHOWN_MAX])
         assert not problems, f"seed {self._seed}, {where}, {self._folder}:\n{lines}"
