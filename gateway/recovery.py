@@ -156,7 +156,9 @@ def _served(run: Run) -> bool:
 
 def _unrecorded(run: Run, data: Path) -> str:
     """Return why nothing was recorded at the end of a run, empty when all of it was."""
-    roots = {reserve_root(data), Path(run.manifest.reserve or data)}
+    roots = {reserve_root(data)}
+    if run.manifest.reserve:
+        roots.add(Path(run.manifest.reserve).parent)
     for root in sorted(roots):
         note = read_lost_note(note_paths(run.path, root))
         if note is not None:

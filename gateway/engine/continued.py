@@ -23,13 +23,15 @@ def rebuilt(
     """Return the embedded exchange, the reports it still owes, and why it lost its orders.
 
     It has them all when the reason is empty. `unrecorded` says why the record lacks its end, where
-    it does: orders may have ended then whose end was confirmed. Where the record does not say again what the engine
-    said, the gate's word counts: balances are the book's, and a new epoch ends the orders.
+    it does: orders may have ended then whose end was confirmed. Where the record does not say again
+    what the engine said, the gate's word counts: balances are the book's, and a new epoch ends the
+    orders.
     """
     if replica is None:
         return MatchingExchange(), (), ""
     redrive = replica.engine
     if isinstance(redrive, Redrive) and not redrive.divergence and not unrecorded:
+        redrive.ended()
         return redrive.exchange, tuple(redrive.owed), ""
     book = replica.pipeline.book
     exchange = MatchingExchange(book.engine_epoch + 1)

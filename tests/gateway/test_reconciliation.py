@@ -13,12 +13,15 @@ from gateway.clock import wall_ns
 from gateway.config import Config, EngineConfig
 from gateway.engine.server import EngineServer
 from gateway.engine.venue import Venue
-from gateway.journal import find_run, latest_run, read_run
+from gateway.journal import find_run, latest_run, read_run, start_run
 from gateway.journal.lost_note import note_paths, write_lost_note
+from gateway.recovery import recover
 from gateway.replay import replay
+from gateway.rulebooks import load_rulebook
 from gateway.wire.ordergate.v1 import engine_pb2 as wire
-from rules.events import BalanceAdjusted, OrderEnded, Place
-from rules.values import DEFINE_ASSET, ENGINE_LOST
+from rules.decisions import NOTED_DECISION
+from rules.events import BalanceAdjusted, OrderEnded, Place, RunBegan
+from rules.values import DEFINE_ASSET, ENGINE_LOST, NS_PER_SECOND
 from tests.gateway.gate_world import Client, config, running
 
 Act = Callable[[Gate], Awaitable[None]]
@@ -238,6 +241,20 @@ def test_embedded_orders_after_an_unrecorded_time(tmp_path: Path, unrecorded: bo
         write_lost_note(note_paths(run.path, None)[0], 7, "the disk and the reserve failed")
     assert asyncio.run(second()) == ([] if unrecorded else [1])
     assert asyncio.run(second()) == ([] if unrecorded else [1])
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_word_of_a_time_without_a_record(tmp_path: Path, place: int) -> None:
+    """It is found beside the run, and where the configuration has the reserves."""
+    reserves = tmp_path / "elsewhere"
+    reserves.mkdir()
+    data = tmp_path / "data"
+    journal = start_run(data, load_rulebook("bench"), NS_PER_SECOND, 1 << 20, reserve=reserves)
+    journal.append(1, NS_PER_SECOND, RunBegan("", 1), NOTED_DECISION)
+    assert recover(data).unrecorded == ""
+    write_lost_note(note_paths(journal.directory, reserves)[place], 1, "both disks are broken")
+    assert recover(data).unrecorded == "both disks are broken"
+    journal.close()
 
 
 def _events(data: Path) -> list[object]:
