@@ -40,7 +40,7 @@ class ReplayReport(msgspec.Struct, frozen=True):
     same_code: bool
     """Whether the code that wrote the run is the code that decided it again."""
     snapshot_seq: int
-    """The record after which the run's first snapshot was made, 0 where it begins with nothing."""
+    """The record after which the state it begins with was stored, 0 where that is nothing."""
     records: int
     """Records decided again, the differing one included."""
     requests: int
@@ -55,8 +55,9 @@ def same_decision(one: Decision, other: Decision) -> bool:
 def replay(run: Run, progress: Callable[[int], None] | None = None) -> ReplayReport:
     """Decide a run again with its own rulebook, up to the first difference.
 
-    A run that continues another begins with the state it took over. `progress` is called with the
-    number of records decided. Raises JournalError, RulebookError and StateError.
+    A run that continues another begins with the state it took over, and one whose beginning was
+    deleted with the earliest snapshot that was kept. `progress` is called with the number of
+    records decided. Raises JournalError, RulebookError and StateError.
     """
     rulebook = manifest_rulebook(run.manifest)
     start = start_of(run)
@@ -64,7 +65,7 @@ def replay(run: Run, progress: Callable[[int], None] | None = None) -> ReplayRep
     decide, encode = replica.pipeline.apply, _encode
     records = requests = 0
     difference = None
-    for record in read_run(run.path):
+    for record in read_run(run.path, _first_seq(start)):
         records += 1
         event = record.event
         requests += isinstance(event, Request)
@@ -77,13 +78,17 @@ def replay(run: Run, progress: Callable[[int], None] | None = None) -> ReplayRep
     return ReplayReport(
         run=run.manifest.run_id,
         rulebook=rulebook.name,
-        revision=rulebook.revision,
+        revision=run.manifest.rulebook_revision,
         same_code=run.manifest.code_digest == code_digest(),
         snapshot_seq=start.seq if start is not None else 0,
         records=records,
         requests=requests,
         difference=difference,
     )
+
+
+def _first_seq(start: Snapshot | None) -> int:
+    return start.seq + 1 if start is not None else 1
 
 
 def differences(recorded: Any, now: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
@@ -112,7 +117,7 @@ def _difference(run: Run, start: Snapshot | None, record: Record, decision: Deci
     if start is not None:
         subjects.prime(start)
     names = Names(subjects.directory)
-    for earlier in read_run(run.path):
+    for earlier in read_run(run.path, _first_seq(start)):
         subject = subjects.observe(earlier)
         if earlier.seq == record.seq:
             break

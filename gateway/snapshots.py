@@ -11,8 +11,9 @@ from typing import Any, Final
 import msgspec
 
 from gateway.journal.disk import REAL_DISK, Disk
-from gateway.journal.errors import JournalError, JournalUnreadableError
-from gateway.journal.manifest import Run
+from gateway.journal.errors import JournalDeletedError, JournalError, JournalUnreadableError
+from gateway.journal.manifest import Run, SealedSegment
+from gateway.journal.segment import segment_numbers
 from gateway.journal.snapshot_file import (
     START_SNAPSHOT,
     read_snapshot_file,
@@ -20,6 +21,7 @@ from gateway.journal.snapshot_file import (
     snapshot_seqs,
     write_snapshot_file,
 )
+from gateway.journal.tombstone import Deletion, deleted_beginning, deleted_text
 from rules.events import AnyEvent
 
 SNAPSHOT_VERSION: Final = 1
@@ -94,10 +96,15 @@ def read_snapshot(path: Path) -> Snapshot:
 
 
 def start_of(run: Run) -> Snapshot | None:
-    """Return what a run begins with, None when it begins with nothing.
+    """Return the state before the first record of a run, None when it begins with nothing.
 
-    Raises JournalError, also when the run continues another and its snapshot is gone.
+    Where retention has deleted the run's beginning, it is the earliest snapshot after that. Raises
+    JournalError, also when the run continues another and its snapshot is gone, and
+    JournalDeletedError when nothing is left of the run.
     """
+    deleted = deleted_beginning(run.path)
+    if deleted is not None:
+        return _earliest(run, *deleted)
     path = run.path / START_SNAPSHOT
     if not path.exists():
         if run.manifest.previous:
@@ -108,11 +115,27 @@ def start_of(run: Run) -> Snapshot | None:
     return read_snapshot(path)
 
 
+def _earliest(run: Run, deletion: Deletion, last: SealedSegment) -> Snapshot:
+    """Return the earliest readable snapshot from which the records that were kept go on."""
+    text = f"{run.path}: {deleted_text(deletion, last)}"
+    if not segment_numbers(run.path):
+        raise JournalDeletedError(text)
+    problem = "no snapshot of what was before the rest is left"
+    for at_seq, path in snapshot_seqs(run.path):
+        if at_seq >= last.last_seq:
+            try:
+                return read_snapshot(path)
+            except JournalError as error:
+                problem = str(error)
+    raise JournalUnreadableError(f"{text}; {problem}")
+
+
 def nearest(run: Run, seq: int, unreadable: list[str] | None = None) -> Snapshot | None:
     """Return the latest readable snapshot of a run up to record `seq`, None when there is none.
 
     `unreadable` takes a line for each snapshot that could not be used. Raises JournalError when
-    the run's own beginning can't be read.
+    the run's own beginning can't be read, and JournalDeletedError when all that is kept of the run
+    is after `seq`.
     """
     for at_seq, path in reversed(snapshot_seqs(run.path)):
         if at_seq <= seq:
@@ -121,4 +144,9 @@ def nearest(run: Run, seq: int, unreadable: list[str] | None = None) -> Snapshot
             except JournalError as error:
                 if unreadable is not None:
                     unreadable.append(str(error))
-    return start_of(run)
+    start = start_of(run)
+    if start is not None and start.seq >= run.manifest.first_seq and start.seq > seq:
+        deleted = deleted_beginning(run.path)
+        assert deleted is not None, "only then a run begins with a snapshot of itself"
+        raise JournalDeletedError(f"{run.path}: {deleted_text(*deleted)}")
+    return start

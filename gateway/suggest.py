@@ -53,7 +53,7 @@ def suggest_from_record(
         used = replica.rulebook
         watch.follow(replica.pipeline.book, replica.directory)
         thresholds.follow(replica.pipeline)
-        for record in read_run(run.path):
+        for record in read_run(run.path, replica.seq + 1):
             thresholds.before(record.event, record.now_ns)
             decision = replica.take(record)
             for watcher in (watch, thresholds):

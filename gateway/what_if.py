@@ -104,7 +104,7 @@ def what_if(
             subjects.prime(start)
         comparison.begin(run.manifest.run_id, subjects)
         decide = replica.pipeline.apply
-        for record in read_run(run.path):
+        for record in read_run(run.path, start.seq + 1 if start is not None else 1):
             decision = decide(record.event, record.now_ns, seq=record.seq, course=record.decision)
             comparison.take(record, decision)
             if progress is not None:

@@ -18,6 +18,7 @@ from gateway.logview.explaining import ExplainedDecision, explain
 from gateway.logview.measures import measured
 from gateway.logview.rendering import printable
 from gateway.logview.times import time_text
+from rules.pipeline import StateError
 from rules.rulebook import RulebookError
 from rules.units import duration_text
 from rules.values import NS_PER_DAY
@@ -47,7 +48,7 @@ def explain_command(
             explained = explain(run, seq, source.ids(run), progress)
     except RulebookError as error:
         fail(*error.errors)
-    except (JournalError, ValueError) as error:
+    except (JournalError, StateError, ValueError) as error:
         fail(str(error))
     if as_json:
         print_json(explained)
@@ -77,6 +78,8 @@ def _print_explained(explained: ExplainedDecision) -> None:
         markup=False,
         soft_wrap=True,
     )
+    for text in explained.beginning.unusable:
+        errors.print(f"passed over: {text}", markup=False, soft_wrap=True)
     if not explained.agrees:
         errors.print("deciding it again gives another decision; see `ordergate replay`")
     _print_tree("input", record["input"])

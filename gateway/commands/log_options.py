@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 import typer
 
-from gateway.commands.common import EXIT_DIFFERENCE, errors, fail
+from gateway.commands.common import EXIT_BAD_INPUT, EXIT_DIFFERENCE, errors, fail
 from gateway.commands.log_recording import record_read
 from gateway.commands.progress import reading_progress
 from gateway.journal import JournalError
@@ -125,8 +125,17 @@ def reading(source: Source, quiet: bool = False) -> Iterator[Progress]:
 
 
 def finish(source: Source) -> None:
-    """Say what could not be read, and end with exit code 1 when there was such."""
+    """Say what was deleted, what could not be read and which names nothing read knows.
+
+    Ends with exit code 1 when something could not be read, else with 2 for a name nobody knows.
+    """
+    for text in source.deleted:
+        errors.print(text, markup=False, soft_wrap=True)
     for problem in source.problems:
         errors.print(f"ordergate: incomplete: {problem}", markup=False, soft_wrap=True)
+    for text in source.unknown:
+        errors.print(f"ordergate: {text}", markup=False, soft_wrap=True)
     if source.problems:
         raise typer.Exit(EXIT_DIFFERENCE)
+    if source.unknown:
+        raise typer.Exit(EXIT_BAD_INPUT)

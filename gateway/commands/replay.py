@@ -11,8 +11,8 @@ from rich.text import Text
 from gateway.commands.common import EXIT_DIFFERENCE, console, errors, fail, print_json
 from gateway.commands.log_recording import ActorOption, record_read
 from gateway.commands.progress import reading_progress
-from gateway.journal import JournalError
-from gateway.logview.sources import Source, source_of
+from gateway.journal import JournalError, Run
+from gateway.logview.sources import Source, runs_within, source_of
 from gateway.replay import Difference, ReplayReport, replay
 from gateway.rulebooks import load_rulebook
 from gateway.what_if import WhatIfReport, what_if
@@ -55,9 +55,9 @@ def replay_command(
     try:
         other = load_rulebook(rulebook) if rulebook else None
         sources = [_source(path, all_runs) for path in directory]
+        for source in sources:
+            record_read(context, source, actor)
         if other is not None:
-            for source in sources:
-                record_read(context, source, actor)
             _what_if(sources, other, as_json)
         else:
             _replay(sources, as_json)
@@ -74,10 +74,22 @@ def _source(path: Path, all_runs: bool) -> Source:
     return source if all_runs else source.narrowed(source.runs[-1])
 
 
+def _kept(source: Source) -> list[Run]:
+    """Return the runs of which something was kept; says what was deleted."""
+    found = list(runs_within(source, 0, 0))
+    for problem in source.problems:
+        fail(problem)
+    for text in source.deleted:
+        errors.print(text, markup=False, soft_wrap=True)
+    if not found:
+        fail(f"{source.data}: nothing of what was asked for is left")
+    return found
+
+
 def _replay(sources: list[Source], as_json: bool) -> None:
     reports = []
     for source in sources:
-        for run in source.runs:
+        for run in _kept(source):
             expected = source.narrowed(run).records_expected()
             what = f"replaying {run.manifest.run_id}"
             with reading_progress(what, expected, quiet=as_json) as progress:
@@ -92,7 +104,7 @@ def _replay(sources: list[Source], as_json: bool) -> None:
 
 
 def _what_if(sources: list[Source], rulebook: Rulebook, as_json: bool) -> None:
-    runs = [run for source in sources for run in source.runs]
+    runs = [run for source in sources for run in _kept(source)]
     expected = sum(source.records_expected() for source in sources)
     with reading_progress("replaying", expected, quiet=as_json) as progress:
         report = what_if(runs, rulebook, progress)
@@ -107,7 +119,7 @@ def _print_replay(report: ReplayReport) -> None:
         errors.print("the run was written by other code than this", markup=False, soft_wrap=True)
     start = ""
     if report.snapshot_seq:
-        start = f", from the state after record {report.snapshot_seq} that it took over"
+        start = f", from the state after record {report.snapshot_seq}"
     _line(f"run {report.run}, rulebook {report.rulebook} revision {report.revision}{start}")
     if report.difference is None:
         _line(

@@ -216,11 +216,18 @@ def _newest_serving(directories: list[Path]) -> int | None:
     """Return the index of the newest run that got as far as serving, None when none is known to."""
     for index in reversed(range(len(directories))):
         try:
-            if any(isinstance(record.event, RunBegan) for record in read_run(directories[index])):
+            if _served(directories[index]):
                 return index
         except (JournalError, OSError):
             continue
     return None
+
+
+def _served(directory: Path) -> bool:
+    """Tell whether a run got as far as serving; only of such a run snapshots are made."""
+    if segment_numbers(directory) and snapshot_seqs(directory):
+        return True
+    return any(isinstance(record.event, RunBegan) for record in read_run(directory))
 
 
 def _last_ns(run: Run) -> int:

@@ -14,6 +14,7 @@ import msgspec
 from gateway.journal.durable import replace_durably
 from gateway.journal.errors import JournalDeletedError, JournalUnreadableError
 from gateway.journal.manifest import SealedSegment
+from gateway.journal.segment import segment_numbers
 from rules.values import NS_PER_SECOND
 
 TOMBSTONE_NAME: Final = "tombstone.json"
@@ -85,6 +86,22 @@ def deleted_error(directory: Path, number: int) -> JournalDeletedError | None:
     if found is None:
         return None
     return JournalDeletedError(f"{directory / found[1].file}: {deleted_text(*found)}")
+
+
+def deleted_beginning(directory: Path) -> tuple[Deletion, SealedSegment] | None:
+    """Return the last segment that is deleted from the beginning of a run, None when none is.
+
+    Raises JournalUnreadableError when the tombstone can't be read.
+    """
+    numbers = segment_numbers(directory)
+    if numbers and numbers[0] == 1:
+        return None
+    tombstone = read_tombstone(directory)
+    if tombstone is None:
+        return None
+    listed = [segment.number for deletion in tombstone.deletions for segment in deletion.segments]
+    before = numbers[0] - 1 if numbers else max(listed, default=0)
+    return tombstone.deletion(before)
 
 
 def deleted_text(deletion: Deletion, segment: SealedSegment) -> str:

@@ -1,6 +1,8 @@
 """Where reading a run begins: with its first record, or with a snapshot and the records after it."""
 
-from gateway.journal import Run
+from contextlib import suppress
+
+from gateway.journal import JournalDeletedError, Run
 from gateway.snapshots import Snapshot, nearest, start_of
 from rules.book import OpenOrder
 from rules.book_state import restored_order, restored_pending
@@ -10,16 +12,17 @@ from rules.pending import PendingCommand
 def beginning(run: Run, from_ns: int = 0) -> Snapshot | None:
     """Return the snapshot to begin with for what happened from `from_ns` on, None for none.
 
-    Everything from that time on is after the snapshot. Raises JournalError when the run's own
-    beginning can't be read.
+    Everything from that time on that was kept is after the snapshot. Raises JournalError when the
+    run's own beginning can't be read.
     """
     before = [
         segment.first_seq for segment in run.manifest.segments if 0 < segment.first_ns < from_ns
     ]
     if before:
-        found = nearest(run, before[-1])
-        if found is not None and found.now_ns < from_ns:
-            return found
+        with suppress(JournalDeletedError):
+            found = nearest(run, before[-1])
+            if found is not None and found.now_ns < from_ns:
+                return found
     return start_of(run)
 
 

@@ -85,6 +85,8 @@ class CaseFile(msgspec.Struct, kw_only=True):
     entries: list[dict[str, Any]] = msgspec.field(default_factory=list)
     """Every record, in order; `records` of an order are numbers of these."""
     problems: list[str] = msgspec.field(default_factory=list)
+    deleted: list[str] = msgspec.field(default_factory=list)
+    """What of the record was deleted when its retention was over."""
 
 
 def case_file(
@@ -153,8 +155,8 @@ class _Builder:
         """Begin with the records of a run."""
         subjects = scan.subjects
         self._run = run
+        self._orders.begin(scan.start, lambda seq: self._source.origin(run, seq))
         if scan.start is not None:
-            self._orders.adopt(scan.start)
             self._take_over(scan.start, subjects)
         self._subjects = self._followed = subjects
         self._ids = self._source.ids(run)
@@ -189,21 +191,20 @@ class _Builder:
         event = record.event
         if isinstance(event, Reference):
             self._books[event.symbol] = (event, record.now_ns)
+        run = self._run.manifest.run_id
         if subject is not None:
             self.known = True
             self._learn(record, subject)
         elif not self._concerns(event):
-            self._orders.follow(record, self._run.manifest.run_id)
+            self._orders.follow(record, run)
             return
-        executions = self._orders.follow(record, self._run.manifest.run_id)
-        if record.now_ns < self._from_ns:
+        within = record.now_ns >= self._from_ns
+        if within:
+            # Before the order's life goes on: the record that ends it is about it too.
+            self._entry(record, subject or NOBODY)
+        executions = self._orders.follow(record, run)
+        if not within:
             return
-        if len(self.case.entries) >= self._entries_max:
-            raise CaseError(
-                f"there are more than {self._entries_max} entries; give a shorter time with "
-                "--from and --to, or a larger --entries"
-            )
-        self._entry(record, subject or NOBODY)
         for execution in executions:
             order = execution.order
             if order is None or order.order_id not in self._order_ids:
@@ -235,6 +236,7 @@ class _Builder:
         case.refusals = dict(self._refusals.most_common())
         case.other_parties = dict(Counter(kind for kind, _ in self._pseudonyms))
         case.problems = list(self._source.problems)
+        case.deleted = list(self._source.deleted)
 
     def _learn(self, record: Record, subject: Subject) -> None:
         """Take up what belongs to the owner: accounts, keys, addresses, orders, symbols."""
@@ -273,7 +275,12 @@ class _Builder:
         return isinstance(event, RulebookChanged)
 
     def _entry(self, record: Record, subject: Subject) -> None:
-        """Add the entry of one record."""
+        """Add the entry of one record; raises CaseError when there are too many."""
+        if len(self.case.entries) >= self._entries_max:
+            raise CaseError(
+                f"there are more than {self._entries_max} entries; give a shorter time with "
+                "--from and --to, or a larger --entries"
+            )
         event, names = record.event, self._names
         decision = self._own_part(record.decision)
         foreign = isinstance(event, Request) and not self._is_own(record, event)

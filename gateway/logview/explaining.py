@@ -15,7 +15,7 @@ from gateway.logview.rendering import Names, record_tree
 from gateway.logview.subjects import Subjects
 from gateway.replay import same_decision
 from gateway.replica import Replica, manifest_rulebook
-from gateway.snapshots import Snapshot, nearest, start_of
+from gateway.snapshots import Snapshot, nearest
 from rules.book import Book
 from rules.decisions import Decision, Explanation
 from rules.events import BulkCancel, Event, Request
@@ -83,6 +83,8 @@ class Beginning(msgspec.Struct, frozen=True):
     """The record after which the snapshot was made; 0: none, from the beginning of the run."""
     replayed: int
     """Records that were followed from there."""
+    unusable: list[str] = msgspec.field(default_factory=list)
+    """Nearer snapshots that are damaged or not understood by this version, and why."""
 
 
 class ExplainedDecision(msgspec.Struct, frozen=True):
@@ -107,12 +109,13 @@ def explain(
 ) -> ExplainedDecision:
     """Return the explanation of record `seq` of a run.
 
-    The state is that of the nearest snapshot before the record, and the records from there on.
-    Raises JournalError when the run has no such record or can't be read, RulebookError when its
-    rulebook can't be used by this version, and StateError when its snapshot can't.
+    The state is that of the nearest usable snapshot before the record, and the records from there
+    on. Raises JournalError when the run has no such record or can't be read, RulebookError when its
+    rulebook can't be used by this version, and StateError when none of its snapshots can.
     """
     rulebook = manifest_rulebook(run.manifest)
-    start, replica = _nearest_state(run, seq - 1, rulebook)
+    unusable: list[str] = []
+    start, replica = _nearest_state(run, seq - 1, rulebook, unusable)
     subjects = Subjects()
     if start is not None:
         subjects.prime(start)
@@ -122,7 +125,7 @@ def explain(
         if record.seq == seq:
             names = Names(subjects.directory)
             tree = record_tree(record, subject, names, ids)
-            began = Beginning(start.seq if start is not None else 0, replayed)
+            began = Beginning(start.seq if start is not None else 0, replayed, unusable)
             return _explained(run, replica.pipeline, record, names, tree, began)
         if record.seq > seq:
             break
@@ -132,16 +135,25 @@ def explain(
     raise JournalError(f"{run.path}: there is no record {seq}")
 
 
-def _nearest_state(run: Run, seq: int, rulebook: Rulebook) -> tuple[Snapshot | None, Replica]:
-    """Return the nearest snapshot this version can use, and the state it holds."""
-    start = nearest(run, seq)
-    if start is None:
-        return None, Replica(rulebook)
-    try:
-        return start, Replica.restored(start, rulebook)
-    except StateError:
-        # Another version made it; the run's own beginning may still be readable.
-        return start_of(run), Replica.at_start(run, rulebook)
+def _nearest_state(
+    run: Run, seq: int, rulebook: Rulebook, unusable: list[str]
+) -> tuple[Snapshot | None, Replica]:
+    """Return the nearest snapshot this version can use, and the state it holds.
+
+    `unusable` takes why nearer ones could not be used.
+    """
+    while True:
+        start = nearest(run, seq, unusable)
+        if start is None:
+            return None, Replica(rulebook)
+        try:
+            return start, Replica.restored(start, rulebook)
+        except StateError as error:
+            # Another version made it; an earlier one may still be understood.
+            if start.seq < run.manifest.first_seq:
+                raise
+            unusable.append(f"snapshot after record {start.seq}: {error}")
+            seq = start.seq - 1
 
 
 def _explained(
@@ -160,7 +172,7 @@ def _explained(
     return ExplainedDecision(
         run=run.manifest.run_id,
         rulebook=rulebook.name,
-        revision=rulebook.revision,
+        revision=run.manifest.rulebook_revision,
         record=tree,
         agrees=same_decision(again, record.decision),
         beginning=began,

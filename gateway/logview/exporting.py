@@ -8,6 +8,7 @@ what was exported, what was masked, and the digest of each file.
 import csv
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol, Self, TextIO, TypeAlias
 
@@ -16,7 +17,7 @@ import msgspec
 from gateway.journal import JournalError
 from gateway.journal.manifest import ordergate_version
 from gateway.logview.masking import Mask
-from gateway.logview.query import Progress, Query, Scan
+from gateway.logview.query import NamesAsked, Progress, Query, Scan
 from gateway.logview.rows import Rows
 from gateway.logview.sources import Source, runs_within
 from gateway.logview.tables import TABLES, Row, Table
@@ -53,6 +54,8 @@ class ExportSummary(msgspec.Struct, frozen=True, kw_only=True):
     files: list[ExportedFile]
     problems: list[str]
     """What of the record could not be read; the export is incomplete when there is any."""
+    deleted: list[str] = msgspec.field(default_factory=list)
+    """What of the record was deleted when its retention was over."""
 
 
 class Writer(Protocol):
@@ -112,14 +115,20 @@ def export(
         for name in tables:
             parts[name].replace(paths[name])
             exported.append(_exported(name, paths[name], files.counts[name]))
-        summary = ExportSummary(about=told, files=exported, problems=list(source.problems))
+        summary = ExportSummary(
+            about=told,
+            files=exported,
+            problems=list(source.problems),
+            deleted=list(source.deleted),
+        )
         text = msgspec.json.format(msgspec.json.encode(summary), indent=2)
         (directory / SUMMARY_NAME).write_bytes(text + b"\n")
     except OSError as error:
         raise ExportError(f"{error.filename or directory}: {error.strerror or error}") from None
     finally:
         for part in parts.values():
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink()
     return summary
 
 
@@ -133,9 +142,11 @@ def write_tables(
 ) -> None:
     """Read the record once and hand the rows of each table on, batch by batch.
 
-    A run that can't be read to its end is a problem of the source, and the next one is read.
+    A run that can't be read to its end is a problem of the source, and the next one is read. Names
+    that no run knows are told to the source at the end.
     """
     rows = Rows(tables, mask)
+    asked = NamesAsked(query)
 
     def flush(least: int) -> None:
         for name, batch in rows.tables.items():
@@ -148,19 +159,22 @@ def write_tables(
         try:
             # Orders are told from their beginning, also those placed before the time asked for.
             scan = Scan(run, query, whole=True)
-            directory, ids = scan.subjects.directory, source.ids(run)
-            rows.begin(run.manifest.run_id, directory, ids, scan.start)
+            rows.begin(source, run, scan)
+            matched = False
             for record, subject in scan:
+                matched = matched or subject is not None
                 rows.take(record, subject)
                 done += 1
                 if not done & 1023:
                     flush(BATCH_ROWS)
                 if progress is not None:
                     progress(done)
+            asked.learn(scan, matched)
         except JournalError as error:
             source.problems.append(str(error))
     rows.finish()
     flush(1)
+    source.unknown += asked.unknown()
 
 
 class _Files:

@@ -123,21 +123,32 @@ class Orders:
         self._overtaken: dict[int, Order] = {}
         """Orders whose end came before the answer to their placement, by command."""
 
-    def adopt(self, snapshot: Snapshot) -> None:
-        """Take up what was open at a snapshot and is not known yet.
+    def begin(self, start: Snapshot | None, origin: Callable[[int], str]) -> None:
+        """Begin with the records of a run, after the snapshot it goes on from if there is one.
 
-        Where such an order came from, and what the book was then, is in an earlier record.
+        Orders that are known and not in the snapshot ended in records that are not there to be
+        read, and a run that goes on from nothing took over none: they are handed out as they last
+        stood. `origin` tells the run that wrote a record, empty when that is not known.
         """
-        for found in open_orders(snapshot):
-            if found.order_id not in self.open:
-                self.open[found.order_id] = _adopted(found)
-        for command_id, pending in pending_commands(snapshot).items():
-            if command_id not in self._commands and pending.kind != AMEND:
+        taken = {} if start is None else {found.order_id: found for found in open_orders(start)}
+        for order_id in [order_id for order_id in self.open if order_id not in taken]:
+            self._on_end(self.open.pop(order_id))
+        for order in self._overtaken.values():
+            self._on_end(order)
+        self._overtaken.clear()
+        pending = {} if start is None else pending_commands(start)
+        self._commands = {seq: self._commands[seq] for seq in pending if seq in self._commands}
+        # Where such an order came from, and what the book was then, is in an earlier record.
+        for order_id, found in taken.items():
+            if order_id not in self.open:
+                self.open[order_id] = _adopted(found, origin(found.command_id))
+        for command_id, command in pending.items():
+            if command_id not in self._commands and command.kind != AMEND:
                 self._commands[command_id] = _Command(
-                    pending.order_ids,
+                    command.order_ids,
                     CAUSE_CLIENT,
-                    pending.new_order_id,
-                    bulk=pending.kind == BULK_CANCEL,
+                    command.new_order_id,
+                    bulk=command.kind == BULK_CANCEL,
                 )
 
     def follow(self, record: Record, run: str) -> list[Execution]:
@@ -302,9 +313,9 @@ class Orders:
             self._on_end(order)
 
 
-def _adopted(found: OpenOrder) -> Order:
+def _adopted(found: OpenOrder, run: str) -> Order:
     return Order(
-        run="",
+        run=run,
         order_id=found.order_id,
         seq=found.command_id,
         placed_ns=found.accepted_ns,

@@ -6,6 +6,7 @@ that pass, and only what matches is rendered.
 """
 
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -19,12 +20,15 @@ from rules import values
 from rules.decisions import VERDICT_NAMES, Decision
 from rules.events import CommandResult, Event, RefusedAggregate, RefusedRequest, Request
 from rules.reasons import Reason
+from rules.registry import RULES
 
 Progress: TypeAlias = Callable[[int], None]
 """Called with the number of records read so far, after each."""
 
 _REASONS: Final = {int(reason): reason for reason in Reason}
 _EVENT_TYPES: Final = {name: event_type for event_type, name in EVENT_NAMES.items()}
+_RULE_NAMES: Final = (*(kind.name for kind in RULES), "request", "record")
+"""The rules, and what refuses in a rule's place: the parser, and the gate without a record."""
 _NONE: Final = -1
 """The number of a name that nothing has."""
 
@@ -74,7 +78,9 @@ class Query(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
                 f"no verdict is called `{self.verdict}`; there are {', '.join(VERDICT_NAMES[1:])}"
             )
         if self.reason and reason_of(self.reason) is None:
-            found.append(f"no reason is called `{self.reason}`")
+            close = get_close_matches(self.reason.upper(), Reason.__members__)
+            meant = f"did you mean {' or '.join(close)}?" if close else "docs/reasons.md lists them"
+            found.append(f"no reason is called `{self.reason}`; {meant}")
         if self.to_ns and self.to_ns <= self.from_ns:
             found.append("the time asked for ends before it begins")
         return found
@@ -114,6 +120,12 @@ class Matcher:
             for wanted, number, name in found
         )
         self._numbers = (key_, account_, owner, symbol_, address)
+
+    def known_names(self) -> list[str]:
+        """Return the filters whose names have a number by now."""
+        fields = ("key", "account", "owner", "symbol", "address")
+        known = zip(fields, self._numbers, strict=True)
+        return [field for field, number in known if number > 0]
 
     def match(self, record: Record) -> Subject | None:
         """Return what the record is about when it is asked for, else None.
@@ -193,6 +205,37 @@ def reason_of(text: str) -> Reason | None:
     return Reason.__members__.get(text.upper())
 
 
+class NamesAsked:
+    """The names a query asks for that no run read so far knows: most likely they are misspelt."""
+
+    def __init__(self, query: Query) -> None:
+        fields = ("key", "account", "owner", "symbol", "address", "rule")
+        self._left = {field: name for field in fields if (name := getattr(query, field))}
+        if query.rule in _RULE_NAMES:
+            del self._left["rule"]
+
+    def learn(self, scan: "Scan", found: bool) -> None:
+        """Take up a run that was read; `found` tells whether records in it matched."""
+        if found:
+            self._left.clear()
+            return
+        for field in scan.known_names():
+            self._left.pop(field, None)
+
+    def unknown(self) -> list[str]:
+        """Return what to say of the names that are still not known."""
+        found = [
+            f"no {field} is called `{name}` in the record that was read"
+            for field, name in self._left.items()
+            if field != "rule"
+        ]
+        if "rule" in self._left:
+            close = get_close_matches(self._left["rule"], _RULE_NAMES)
+            meant = f"; did you mean {' or '.join(close)}?" if close else ""
+            found.append(f"no rule is called `{self._left['rule']}`{meant}")
+        return found
+
+
 class Scan:
     """All records of one run, each with what it is about when a query asks for it.
 
@@ -209,6 +252,10 @@ class Scan:
             self.subjects.prime(self.start)
         self._query = query
         self._matcher = Matcher(query, self.subjects)
+
+    def known_names(self) -> list[str]:
+        """Return the filters whose names the run knows, as far as it was followed."""
+        return self._matcher.known_names()
 
     def __iter__(self) -> Iterator[tuple[Record, Subject | None]]:
         """Yield (record, subject), None for a subject where the record is not asked for.
@@ -232,40 +279,29 @@ class Scan:
                 yield record, subject
 
 
-def find(
-    run: Run, query: Query, progress: Progress | None = None, done: int = 0
-) -> Iterator[Found]:
-    """Yield the records of one run that match, in order.
-
-    `done` is how many records were read before this run. Raises JournalError.
-    """
-    scan = Scan(run, query)
-    names = Names(scan.subjects.directory)
-    for record, subject in scan:
-        done += 1
-        if progress is not None:
-            progress(done)
-        if subject is not None:
-            yield Found(record, subject, names, run)
-            if query.seq:
-                return
-
-
 def search(source: Source, query: Query, progress: Progress | None = None) -> Iterator[Found]:
     """Yield the records of all runs that match, run after run.
 
-    A run that can't be read to its end is a problem of the source, and the next one is read.
+    A run that can't be read to its end is a problem of the source, and the next one is read. Names
+    that no run knows are told to the source at the end.
     """
     done = 0
-
-    def counted(number: int) -> None:
-        nonlocal done
-        done = number
-        if progress is not None:
-            progress(number)
-
+    asked = NamesAsked(query)
     for run in runs_within(source, query.from_ns, query.to_ns):
+        matched = False
         try:
-            yield from find(run, query, counted, done)
+            scan = Scan(run, query)
+            names = Names(scan.subjects.directory)
+            for record, subject in scan:
+                done += 1
+                if progress is not None:
+                    progress(done)
+                if subject is not None:
+                    matched = True
+                    yield Found(record, subject, names, run)
+                    if query.seq:
+                        return
+            asked.learn(scan, matched)
         except JournalError as error:
             source.problems.append(str(error))
+    source.unknown += asked.unknown()

@@ -3,15 +3,14 @@
 from collections.abc import Collection
 from typing import Final
 
-from gateway.decision_id import DecisionIds
-from gateway.directory import Directory
-from gateway.journal import Record
+from gateway.journal import Record, Run
 from gateway.logview.decision_rows import decision_row, order_flags
 from gateway.logview.masking import Mask, MaskedNames
 from gateway.logview.orders import Execution, Order, Orders
+from gateway.logview.query import Scan
+from gateway.logview.sources import Source
 from gateway.logview.subjects import Subject
 from gateway.logview.tables import BREACHES, DECISIONS, ORDERS, TABLES, TRADES, Row
-from gateway.snapshots import Snapshot
 from rules import values
 from rules.decisions import Breach
 from rules.events import MarketTrade, TradeBust
@@ -23,7 +22,7 @@ _FILL_COLUMNS: Final = 11
 class Rows:
     """Makes rows; `tables` holds those not yet taken away, by the table's name.
 
-    `run` names the run in rows, `begin` is called before each run's first record.
+    `begin` is called before each run's first record.
     """
 
     def __init__(self, wanted: Collection[str] = tuple(TABLES), mask: Mask | None = None) -> None:
@@ -35,19 +34,13 @@ class Rows:
         self._trades = self.tables.get(TRADES.name)
         self.orders = Orders(self._order)
 
-    def begin(
-        self,
-        run: str,
-        directory: Directory,
-        ids: DecisionIds | None,
-        start: Snapshot | None = None,
-    ) -> None:
-        """Begin with the records of a run, those after a snapshot where there is one."""
-        if start is not None:
-            self.orders.adopt(start)
-        self._run = run
-        self._names = MaskedNames(directory, self.mask)
-        self._ids = ids
+    def begin(self, source: Source, run: Run, scan: Scan) -> None:
+        """Begin with the records of a run of a source."""
+        self.orders.begin(scan.start, lambda seq: source.origin(run, seq))
+        self._run = run.manifest.run_id
+        self._source = source
+        self._names = MaskedNames(scan.subjects.directory, self.mask)
+        self._ids = source.ids(run)
 
     def take(self, record: Record, subject: Subject | None) -> None:
         """Make the rows of the next record; without a subject it is only followed."""
@@ -120,12 +113,13 @@ class Rows:
         if self._ended is None or not order.wanted:
             return
         names = self._names
+        ids = self._source.ids_of(order.run) if order.run else None
         self._ended.append(
             (
-                order.run,
+                order.run or None,
                 order.order_id,
                 order.seq,
-                self._ids.encode(order.seq) if self._ids is not None else None,
+                ids.encode(order.seq) if ids is not None else None,
                 order.placed_ns,
                 names.account(order.account),
                 names.owner(order.owner),

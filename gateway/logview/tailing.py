@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.journal import JournalError, Run
+from gateway.journal import JournalDeletedError, JournalError, Run
 from gateway.journal.manifest import read_manifest, run_directories
 from gateway.journal.reader import RunReader
 from gateway.journal.segment import segment_numbers
@@ -29,7 +29,11 @@ class Follower:
         self._onward = onward
         self._count = count
         run = source.runs[-1]
-        self._open(run, nearest(run, max(0, _sealed_seq(run) - count)))
+        try:
+            start = nearest(run, max(0, _sealed_seq(run) - count))
+        except JournalDeletedError:
+            start = start_of(run)
+        self._open(run, start)
 
     @property
     def run(self) -> Run:

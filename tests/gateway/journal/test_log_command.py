@@ -115,7 +115,11 @@ def test_query(run: Path) -> None:
         (["--from", "yesterday"], "yesterday"),
         (["--decision", "abc"], "neither a decision id"),
         (["--decision", "0"], "neither a decision id"),
-        (["--run", "nobody"], "manifest.json"),
+        (["--run", "nobody"], "`nobody` is not a run of"),
+        (["--reason", "order_siz"], "did you mean ORDER_SIZE"),
+        (["--rule", "order_siz"], "did you mean order_size"),
+        (["--account", "nobody"], "no account is called `nobody`"),
+        (["--symbol", "NOPE", "--key", "k"], "no symbol is called `NOPE`"),
     ],
 )
 def test_bad_filters(run: Path, arguments: list[str], told: str) -> None:

@@ -7,9 +7,10 @@ import msgspec
 import pytest
 
 from gateway.decision_id import DecisionIds
-from gateway.journal import Record, find_run
-from gateway.logview.query import Query, find
+from gateway.journal import Record
+from gateway.logview.query import Query, search
 from gateway.logview.rendering import EVENT_NAMES, Names, record_line, record_tree
+from gateway.logview.sources import source_of
 from gateway.logview.subjects import Subjects
 from gateway.logview.times import time_ns, time_text
 from rules import values
@@ -112,7 +113,7 @@ def seqs(run: Path, **filters: object) -> list[int]:
     """Return the numbers of the records that match."""
     query = Query(**filters)  # type: ignore[arg-type]
     assert query.problems() == []
-    return [found.record.seq for found in find(find_run(run), query)]
+    return [found.record.seq for found in search(source_of(run), query)]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +175,7 @@ def test_ended_orders_are_forgotten() -> None:
 
 def tree_of(run: Path, seq: int, ids: DecisionIds | None = None) -> dict[str, object]:
     """Return the tree of one record, through JSON and back."""
-    (found,) = find(find_run(run), Query(seq=seq))
+    (found,) = search(source_of(run), Query(seq=seq))
     return json.loads(msgspec.json.encode(record_tree(*found[:3], ids)))  # type: ignore[no-any-return]
 
 

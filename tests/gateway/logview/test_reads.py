@@ -46,7 +46,7 @@ def test_every_reading_command_is_recorded(world: World, tmp_path: Path) -> None
     """Who asked and what was asked is a line, whether or not anything was found."""
     commands: list[tuple[object, ...]] = [
         ("tail", "-n", 1),
-        ("query", "--owner", "nobody", "--json"),
+        ("query", "--client-order-id", "nobody", "--json"),
         ("explain", 15),
         ("export", "-o", tmp_path / "out", "--format", "csv"),
         ("sql", "SELECT 1"),
@@ -58,7 +58,7 @@ def test_every_reading_command_is_recorded(world: World, tmp_path: Path) -> None
         assert len(lines) == number
         assert str(lines[-1]["query"]).startswith(f"log {name} ")
         assert lines[-1]["actor"] == f"auditor ({_user()})"
-    assert "owner=nobody" in str(lines[1]["query"])
+    assert "client_order_id=nobody" in str(lines[1]["query"])
     assert "sql=SELECT 1" in str(lines[4]["query"])
 
 
