@@ -13,6 +13,7 @@ from gateway.admin.administration import Administration
 from gateway.admin.cases import CaseAdministration
 from gateway.admin.key_registry import KeyRegistry
 from gateway.auth.authenticator import Authenticator
+from gateway.auth.key_file import read_or_make
 from gateway.auth.keystore import KeyStore, KeyStoreError, find_sealing_key
 from gateway.beside import Beside, works_of
 from gateway.clock import Clock, ManualClock, SystemClock
@@ -51,7 +52,7 @@ from gateway.telemetry import Telemetry
 from gateway.views import Views
 from gateway.views.before import ViewsBefore
 from rules.events import RunBegan
-from rules.rulebook import Rulebook, RulebookError
+from rules.rulebook import RulebookError
 from rules.units import duration_ns
 
 DECISION_KEY_FILE: Final = "decision.key"
@@ -108,7 +109,6 @@ class Gate:
         data.mkdir(parents=True, exist_ok=True)
         self._closers.append(DataLock(data).release)
         self.rulebook = load_rulebook(config.rulebook)
-        refuse_what_is_not_served(self.rulebook)
         self.clock: Clock = self._given_clock or _clock(config)
         seen = ViewsBefore()
         before = recover(data, seen.begin, seen.on_record)
@@ -405,26 +405,6 @@ def _clock(config: Config) -> Clock:
     return ManualClock() if config.clock == "manual" else SystemClock()
 
 
-def refuse_what_is_not_served(rulebook: Rulebook) -> None:
-    """Raise RulebookError where a rulebook asks for what can only be simulated yet."""
-    resting = rulebook.clauses.resting_time
-    policies = (resting.policy, *(case.policy for case in resting.cases))
-    if resting.mode == "enforce" and "CHARGE" in policies:
-        fault = (
-            f"{rulebook.name}: rules.resting_time: policy CHARGE can be simulated but not served "
-            "yet; REJECT and DEFER can"
-        )
-        raise RulebookError([fault])
-
-
 def _decision_key(data: Path) -> bytes:
     """Return the key decision ids are enciphered with, made at the first start."""
-    path = data / DECISION_KEY_FILE
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        key = os.urandom(32)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(key)
-        return key
+    return read_or_make(data / DECISION_KEY_FILE, lambda: os.urandom(32))

@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.auth.authenticator import well_formed
+from gateway.auth.key_file import read_or_make
 from gateway.auth.material import KEY_KINDS, KeyKind, KeyMaterial, verifier
 
 SECRET_KEY_VARIABLE: Final = "ORDERGATE_SECRET_KEY"  # noqa: S105 - a variable's name
@@ -196,14 +197,8 @@ def find_sealing_key(store_path: Path, environment: Mapping[str, str]) -> bytes:
     if text is not None:
         return _sealing_key(text, SECRET_KEY_VARIABLE)
     path = store_path.with_name(store_path.name + ".key")
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return _sealing_key(path.read_text(encoding="ascii"), str(path))
-    made = secrets.token_bytes(32)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(made.hex() + "\n")
-    return made
+    held = read_or_make(path, lambda: f"{secrets.token_hex(32)}\n".encode())
+    return _sealing_key(held.decode("ascii", "replace"), str(path))
 
 
 def _sealing_key(text: str, source: str) -> bytes:
