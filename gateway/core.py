@@ -335,6 +335,9 @@ class Core:
                 _logger.exception("event %d could not be shown to %r", seq, listener)
         if self._withheld and self._is_taken_back(seq, now_ns, event):
             return
+        if command is not None and not self.pipeline.awaits(seq):
+            self.outbox.lost(seq, now_ns, event, decision, reply)
+            return
         if stages is not None and command is not None:
             stages.enter(ENGINE)
         self.outbox.release(seq, now_ns, event, decision, reply, command)

@@ -158,6 +158,16 @@ class Outbox:
         elif reply is not None:
             self.answer(reply, Outcome(seq, now_ns, event, decision))
 
+    def lost(
+        self, seq: int, now_ns: int, event: Event, decision: Decision, reply: Reply | None
+    ) -> None:
+        """Answer a request whose command a new epoch of the engine has overtaken: it must not leave.
+
+        Its order ended with the old epoch, while the command waited for its record.
+        """
+        self._waiting[seq] = _Waiting(seq, now_ns, event, decision, reply, None)
+        self._submit(CommandResult(seq, decision.order_id, False, Reason.ENGINE_LOST, 0, now_ns))
+
     def answer(self, reply: Reply, outcome: Outcome) -> None:
         """Hand an outcome to whoever waits for it; a fault there is no fault of the core."""
         try:

@@ -205,6 +205,10 @@ class Pipeline:
         """The commands the engine has not answered, oldest first."""
         return tuple(self.booking.settlement.pending)
 
+    def awaits(self, command_id: int) -> bool:
+        """Tell whether a command's answer is awaited; a new epoch of the engine ends that too."""
+        return command_id in self.booking.settlement.pending
+
     def usage(self, rule_name: str, scope: int, subject: int, now_ns: int) -> tuple[Usage, ...]:
         """Return the use of each limit one rule keeps for a subject, empty when it is off."""
         rule = self._by_name.get(rule_name)

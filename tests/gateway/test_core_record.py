@@ -6,6 +6,7 @@ from gateway.engine.faults import Fault, Faults
 from gateway.engine.port import AmendCommand, CancelCommand, PlaceCommand
 from rules.decisions import ACCEPTED
 from rules.events import CommandResult, Deadline, SetState
+from rules.reasons import Reason
 from rules.values import (
     CANCELED,
     E8,
@@ -196,3 +197,22 @@ def test_a_result_is_recorded_before_it_is_told() -> None:
     assert world.recorder.records[-1].seq <= world.commit.wanted
     world.clock.time_ns += NS_PER_SECOND
     assert world.answers == []
+
+
+def test_what_a_new_epoch_overtakes_does_not_leave() -> None:
+    """An order that waits for its record when the engine loses its orders has ended with them."""
+    world = RecordWorld()
+    seq = world.send(world.place_event())
+    cancelled = world.send(world.cancel_event(order_id=1))
+    world.engine.restart(0)
+    world.wait(1)
+    assert world.book.orders == {}
+    world.sync()
+    assert world.engine.commands == []
+    assert list(world.engine.exchange.open_orders()) == []
+    assert world.told() == [seq, cancelled]
+    for outcome in world.answers:
+        assert outcome.result is not None
+        assert outcome.result.reason is Reason.ENGINE_LOST
+    assert world.core.outbox.unanswered == 0
+    assert all(balance.reserved_e8 == 0 for balance in world.book.balances.values())
