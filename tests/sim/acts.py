@@ -147,8 +147,8 @@ def _venue(world: World, kind: str) -> None:
     else:
         _, reports = exchange.enter_foreign(
             random.choice((CHANNEL_WEB, CHANNEL_DESK)),
-            random.choice(ACCOUNTS).number,
-            random.choice(SYMBOLS),
+            world.engine_account(random.choice(ACCOUNTS).number),
+            world.engine_symbol(random.choice(SYMBOLS)),
             random.choice((BUY, SELL)),
             LIMIT,
             GTC,
@@ -211,8 +211,8 @@ def break_engine(world: World, kind: str) -> bool:
 
 def break_disk(world: World, kind: str) -> None:
     """Let something go wrong with the disk of the record, or of the reserve."""
-    recording = world.recording
-    disk = recording.disk
+    recording = world.recording_now
+    disk, reserve = world.disks.main, world.disks.reserve
     if kind == "disk_full":
         disk.full = True
     elif kind == "short_write":
@@ -225,7 +225,7 @@ def break_disk(world: World, kind: str) -> None:
     elif kind == "disk_broken":
         disk.broken = True
     elif kind == "reserve_broken":
-        recording.reserve_disk.broken = True
-        recording.reserve_disk.failing_syncs = 1
+        reserve.broken = True
+        reserve.failing_syncs = 1
     else:
         recording.mend()

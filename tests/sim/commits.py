@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import SimpleNamespace
 from unittest import mock
 
@@ -10,6 +11,7 @@ from gateway.journal import reserve_writer
 from gateway.journal.commit import CallSoon, Commit, GroupCommit
 from gateway.journal.reserve_writer import ReserveJournal
 from gateway.journal.writer import JournalWriter, SyncPoint
+from tests.sim.fuse import CrashError
 
 
 class _NoThread:
@@ -49,6 +51,13 @@ class SteppedCommit(GroupCommit):
             return
         point, self._point = self._point, None
         self._sync(point)
+
+    def die(self) -> None:
+        """Let the sync that has begun get on until the process dies."""
+        point, self._point = self._point, None
+        if point is not None:
+            with suppress(CrashError, OSError):
+                self._writer.sync(point)
 
     def sync_all(self) -> None:
         """Sync until nothing is left to."""

@@ -15,6 +15,7 @@ import msgspec
 
 _HEAD: Final = struct.Struct("<II")
 _HEADER: Final = 1
+_SYNC_MARK: Final = 3
 _SEAL: Final = 4
 
 Contents = Callable[[Path, int, int], bytes]
@@ -31,6 +32,10 @@ class SafeRecord:
         self.payloads: dict[int, bytes] = {}
         """Encoded (event, decision) of each record, by seq."""
         self.faults: list[str] = []
+        self.places: dict[int, tuple[Path, int, int]] = {}
+        """Segment, begin and end of each record."""
+        self.vouched: dict[Path, int] = {}
+        """Bytes of each segment that a later mark or a seal vouches for."""
         self._directory = directory
         self._contents = contents
         self._number = 1
@@ -53,16 +58,21 @@ class SafeRecord:
         payload = self._contents(path, self._offset + _HEAD.size, length)
         if len(payload) < length or zlib.crc32(payload) != checksum:
             return False
+        begin = self._offset
         self._offset += _HEAD.size + length
         fields = msgspec.msgpack.decode(payload, type=list[msgspec.Raw])
         first = msgspec.msgpack.decode(fields[0], type=int)
         if first:
             self._record(first, fields)
+            self.places[first] = path, begin, self._offset
             return True
         kind = msgspec.msgpack.decode(fields[1], type=int)
         if kind == _SEAL:
+            self.vouched[path] = begin
             self._number += 1
             self._offset = 0
+        elif kind == _SYNC_MARK:
+            self.vouched[path] = msgspec.msgpack.decode(fields[3], type=int)
         elif kind == _HEADER and not self.first_seq:
             self.first_seq = msgspec.msgpack.decode(fields[5], type=int)
             self.seq = self.first_seq - 1

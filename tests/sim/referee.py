@@ -4,6 +4,7 @@ It hears of each event when it is decided, of each record, of each command at th
 of each answer, and compares them with models of its own and with the bytes of the record.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -27,21 +28,19 @@ from rules.events import (
     RefusedRequest,
     Replace,
     Request,
+    RunBegan,
     SetState,
 )
 from rules.reasons import Reason
 from rules.registry import mode_of
 from rules.rulebook import Rulebook
-from rules.values import ORDER_STATUS_NAMES, STATE_KILLED
-from tests.sim.orders import OrderModel
-from tests.sim.participants import START_NS
+from rules.values import STATE_KILLED
+from tests.sim.orders import ModelOrder, OrderModel
+from tests.sim.participants import ACCOUNT_OF, OWNER_OF
 from tests.sim.rates import RateModel
 from tests.sim.stops import StopModel
+from tests.sim.telling import cover, covers, differences, line
 
-_DULL: Final = frozenset(
-    ("endpoint", "received_ns", "timestamp_ns", "recv_window_ns", "channel", "engine_ns")
-)
-"""Fields that seldom say what went wrong."""
 _UNRECORDED: Final = (Reason.RECORD_LOST, Reason.OVERLOADED)
 _encode: Final = msgspec.msgpack.Encoder().encode
 
@@ -51,6 +50,9 @@ class Safe(Protocol):
 
     def through(self) -> int:
         """Return the last record that is safe, with all before it."""
+
+    def payload(self, seq: int) -> bytes:
+        """Return (event, decision) of a safe record, encoded; empty when there is none."""
 
 
 class Asked:
@@ -84,30 +86,113 @@ class Referee:
         """Whether the reserve is lost too: cancels and reports pass unrecorded."""
         self.now_ns: Callable[[], int] = int
         """The core's clock."""
+        self.kept_seq = 0
+        """The last record of the lives before this one that counts."""
+        self.digest = hashlib.sha256()
+        """Of everything that happened, in order."""
         self._rulebook = rulebook
         self._deadline_ns = deadline_ns
         self._now_ns = 0
+        self._first_seq = 1
+        """The first record of the present life."""
+        self._released_seq = 0
+        """The last record whose command or answer has left in the present life."""
+        self._answered_seq = 0
+        """The last record whose answer has left in the present life."""
         self._commands: set[int] = set()
+        self._arrived: set[int] = set()
         self._order_ids: set[int] = set()
         self._results: dict[int, CommandResult] = {}
         self._alone: set[int] = set()
         """Identities of the events that have a record of their own."""
-        self._counted: dict[int, list[Reason]] = {}
+        self._counted: dict[int, list[tuple[int, Outcome]]] = {}
         """Refusals by address that were answered and wait to be recorded as a number."""
+        self._aggregates: dict[int, list[tuple[int, Outcome]]] = {}
+        """What the records of numbers stand for: refusals, each with the record before it."""
         self._killed: set[tuple[int, int]] = set()
         """Scopes whose kill was acknowledged and not released."""
+        self._unconfirmed: set[int] = set()
+        """Placements, by command, that the answer to a kill has counted as remaining: the engine
+        has not answered in time, and they may be on their way yet."""
 
     def check(self, good: bool, message: str) -> None:
         """Note a violation unless `good`."""
         if not good:
             self.violations.append(message)
 
+    # --- Lives --------------------------------------------------------------------------------
+
+    def begin_life(self, first_seq: int) -> None:
+        """Take up a gate that begins with record `first_seq`."""
+        highest = max(self.decided, default=0)
+        used = max(highest, *self._commands, 0)
+        self.check(first_seq > used, f"numbers begin with {first_seq}, {used} was used")
+        self._first_seq = first_seq
+        self.decided_seq = first_seq - 1
+        self._released_seq = self._answered_seq = 0
+
+    def end_life(self, survivors: Safe) -> None:
+        """Take what is left of a gate's record, and forget what is not in it.
+
+        Whatever has left the gate must be in it, just as it was decided. A life that did not get
+        as far as serving does not count.
+        """
+        last = survivors.through()
+        self.check(
+            self._released_seq <= last,
+            f"record {self._released_seq} has left, the record is left through {last}",
+        )
+        served = False
+        for seq in range(self._first_seq, last + 1):
+            found = self.decided.get(seq)
+            good = found is not None and survivors.payload(seq) == b"".join(map(_encode, found[1:]))
+            self.check(good, f"record {seq} survived and is not what was decided")
+            served = served or (found is not None and isinstance(found[1], RunBegan))
+        if served:
+            self.kept_seq = last
+        else:
+            self.check(not self._answered_seq, "an answer of a life that never served")
+        self._forget()
+
+    def end_without_record(self) -> None:
+        """Take that nothing is left of a gate's record: nothing may have left it."""
+        self.check(not self._released_seq, f"record {self._released_seq} has left and is gone")
+        self._forget()
+
+    def _forget(self) -> None:
+        """Bring the models to the last record that counts."""
+        self.decided = {seq: one for seq, one in self.decided.items() if seq <= self.kept_seq}
+        self._alone = {id(event) for _, event, _ in self.decided.values()}
+        self._counted.clear()
+        self._order_ids.clear()
+        rulebook = self._rulebook
+        self.orders, self.rates = OrderModel(), RateModel(rulebook)
+        self.stops = StopModel(rulebook, self.orders)
+        counted: dict[int, list[Outcome]] = {}
+        for seq, refusals in self._aggregates.items():
+            if seq <= self.kept_seq:
+                for before, refusal in refusals:
+                    counted.setdefault(before, []).append(refusal)
+        self._now_ns = 0
+        for seq, (now_ns, event, decision) in self.decided.items():
+            self._take(seq, event, decision, now_ns)
+            self._now_ns = now_ns
+            for refusal in counted.get(seq, ()):
+                assert isinstance(refusal.event, Request)
+                self.rates.take(0, refusal.event, refusal.decision, refusal.now_ns)
+        for waiting in self.orders.waiting.values():
+            waiting.sent_ns = 0
+        self._killed = {
+            scope for scope in self._killed if self.stops.states.get(scope) == STATE_KILLED
+        }
+
     # --- Decisions and records ----------------------------------------------------------------
 
     def decide(self, seq: int, event: Event, decision: Decision, now_ns: int) -> None:
         """Take one event that was decided and committed."""
-        self.events.append(_line(seq, event, decision, now_ns))
-        self._cover(event, decision)
+        self.events.append(line(seq, event, decision, now_ns))
+        self.digest.update(_encode((seq, now_ns, event, decision)))
+        cover(self.coverage, event, decision)
         self.check(now_ns >= self._now_ns, f"time went back from {self._now_ns} to {now_ns}")
         self._now_ns = now_ns
         self._timers(event, now_ns)
@@ -119,17 +204,23 @@ class Referee:
         self.decided[seq] = now_ns, event, decision
         self._alone.add(id(event))
         if isinstance(event, RefusedAggregate):
-            self._aggregate(event)
+            self._aggregate(seq, event)
         if isinstance(event, CommandResult):
             self._results.setdefault(event.command_id, event)
         if isinstance(event, SetState) and event.state != STATE_KILLED:
             self._killed.discard((event.scope, event.subject))
+        self._take(seq, event, decision, now_ns)
+
+    def _take(self, seq: int, event: Event, decision: Decision, now_ns: int) -> None:
+        """Let the models follow an event."""
         symbol = self._symbol_of(event)
         self.rates.take(seq, event, decision, now_ns)
         self.orders.take(seq, event, decision, now_ns, self.stops.halted_ns(symbol, now_ns))
         self.stops.take(event, decision, now_ns)
         if isinstance(event, EngineSession):
             self.rates.forget_orders(event, self.orders.open)
+        if isinstance(event, Place | Replace) and decision.verdict == ACCEPTED:
+            self._order_ids.add(decision.order_id)
 
     def recorded(self, seq: int, now_ns: int, event: Event, decision: Decision) -> None:
         """Take one record that the journal has accepted."""
@@ -141,7 +232,7 @@ class Referee:
     def _form(self, seq: int, event: Event, decision: Decision) -> None:
         """Check what holds for every decision."""
         self.check(
-            seq == self.decided_seq + 1 or not self.decided_seq,
+            seq == self.decided_seq + 1,
             f"seq {seq} follows {self.decided_seq}",
         )
         self.check(
@@ -165,7 +256,6 @@ class Referee:
         ):
             fresh = decision.order_id not in self._order_ids
             self.check(fresh, f"seq {seq}: order id {decision.order_id} was given before")
-            self._order_ids.add(decision.order_id)
 
     def _timers(self, event: Event, now_ns: int) -> None:
         """Check that deadlines that passed came first, in their order, and none too early."""
@@ -173,7 +263,7 @@ class Referee:
         if isinstance(event, Deadline):
             first = next(due, None)
             told = self._results.get(event.command_id)
-            if first is None and told is not None:
+            if told is not None and first != event.command_id:
                 # Its answer is decided and waits for the disk: the deadline changes nothing.
                 return
             self.check(first == event.command_id, f"deadline of {event.command_id}, {first} is due")
@@ -196,9 +286,11 @@ class Referee:
     def sent(self, command: Command) -> None:
         """Take a command at the engine's door."""
         seq = command.command_id
+        self.digest.update(_encode(command))
         risky = not hasattr(command, "order_ids")
         if risky or not self.unrecorded():
             safe = self.record.through()
+            self._released_seq = max(self._released_seq, seq)
             self.check(seq <= safe, f"command {seq} left, the record is safe through {safe}")
         self.check(seq not in self._commands, f"command {seq} was sent twice")
         self._commands.add(seq)
@@ -215,17 +307,30 @@ class Referee:
             told = place.symbol, place.side, place.price_e8, place.quantity_e8
             self.check(asked == told, f"command {seq} is {told}, asked was {asked}")
             self.check(place.order_id == decision.order_id, f"command {seq}: order id differs")
-            self._not_killed(place, event)
+            self._not_killed(event, "was sent")
 
-    def _not_killed(self, place: PlaceCommand, event: Place | Replace) -> None:
-        order = self.orders.every[place.order_id]
+    def _not_killed(self, event: Place | Replace, what: str) -> None:
+        account = ACCOUNT_OF[event.key]
         for scope in self._killed:
-            if covers(scope, order.owner, order.account, event.key, event.symbol):
-                self.violations.append(f"order {place.order_id} of KILLED {scope} was sent")
+            if covers(scope, OWNER_OF[account], account, event.key, event.symbol):
+                self.violations.append(f"an order of KILLED {scope} {what}: {event}")
+
+    def arrived(self, kind: str, command_id: int) -> None:
+        """Take a command that has reached the engine process."""
+        self.coverage[f"arrived {kind}"] += 1
+        if kind == "cancel":
+            return
+        self.check(command_id not in self._arrived, f"{kind} {command_id} arrived twice")
+        self._arrived.add(command_id)
+        _, event, _ = self.decided.get(command_id, (0, None, None))
+        if isinstance(event, Place | Replace) and command_id not in self._unconfirmed:
+            self._not_killed(event, "arrived")
 
     def answered(self, asked: Asked, outcome: Outcome) -> None:
         """Take an answer to a request or an operator."""
         asked.outcomes.append(outcome)
+        self.digest.update(_encode((outcome.seq, outcome.now_ns, outcome.event, outcome.decision)))
+        self.digest.update(_encode((outcome.result, outcome.result_ns)))
         self.coverage[f"answer {VERDICT_NAMES[outcome.decision.verdict]}"] += 1
         self.check(len(asked.outcomes) == 1, f"{asked.event} was answered twice")
         self.check(outcome.event == asked.event, f"{asked.event} was answered for {outcome.event}")
@@ -237,6 +342,8 @@ class Referee:
             return
         if not self.unrecorded():
             safe = self.record.through()
+            self._answered_seq = max(self._answered_seq, outcome.seq)
+            self._released_seq = max(self._released_seq, outcome.seq)
             self.check(
                 outcome.seq <= safe, f"answer {outcome.seq} left, the record is safe through {safe}"
             )
@@ -249,6 +356,7 @@ class Referee:
             scope = event.scope, event.subject
             if self.stops.states[scope] == STATE_KILLED:
                 self._killed.add(scope)
+                self._unconfirmed.update(order.command_id for order in self._killed_by(scope))
 
     def _unrecorded(self, outcome: Outcome) -> None:
         """Take the refusal of what the lost record has no place for."""
@@ -270,14 +378,17 @@ class Referee:
             for fault in judge(event, decision, now_ns):
                 self.violations.append(f"counted after seq {self.decided_seq}: {fault}")
         self.rates.take(0, event, decision, now_ns)
-        self._counted.setdefault(event.ip, []).append(decision.breaches[0].reason)
+        refusals = self._counted.setdefault(event.ip, [])
+        refusals.append((self.decided_seq, outcome))
 
-    def _aggregate(self, event: RefusedAggregate) -> None:
+    def _aggregate(self, seq: int, event: RefusedAggregate) -> None:
         """Hold what is recorded as a number against what was answered."""
         total = 0
         for share in event.shares:
-            counted = Counter(self._counted.pop(share.ip, []))
+            refusals = self._counted.pop(share.ip, [])
+            counted = Counter(one.decision.breaches[0].reason for _, one in refusals)
             self.check(dict(share.reasons) == counted, f"{share} is not {counted}")
+            self._aggregates.setdefault(seq, []).extend(refusals)
             total += counted.total()
         self.check(event.count == total, f"{event.count} refusals counted, answered {total}")
 
@@ -302,79 +413,18 @@ class Referee:
 
     def compare(self, book: Book) -> None:
         """Hold the book against the models."""
-        orders = self.orders
-        self.check(
-            book.orders.keys() == orders.open.keys(),
-            f"open {sorted(book.orders)} not {sorted(orders.open)}",
-        )
-        for order_id, order in book.orders.items():
-            model = orders.open.get(order_id)
-            if model is None:
-                continue
-            holds_e8 = model.holds_e8()
-            self.check(
-                order.reserved_e8 == holds_e8,
-                f"order {order_id} reserves {order.reserved_e8}, needs {holds_e8}",
-            )
-            mine = model.quantity_e8, model.filled_e8, model.price_e8, model.unknown, model.live_ns
-            its = order.quantity_e8, order.filled_e8, order.price_e8, order.unknown, order.live_ns
-            self.check(mine == its, f"order {order_id} is {its}, should be {mine}")
-        reserved = orders.reserved()
-        for place, balance in book.balances.items():
-            held_e8, total_e8 = reserved.get(place, 0), orders.totals.get(place, 0)
-            self.check(
-                balance.reserved_e8 == held_e8,
-                f"{place} reserves {balance.reserved_e8}, its orders {held_e8}",
-            )
-            self.check(
-                balance.total_e8 == total_e8,
-                f"{place} has {balance.total_e8}, should be {total_e8}",
-            )
-        states = {scope: state for scope, state in self.stops.states.items() if state}
-        self.check(book.states == states, f"stop states {book.states} not {states}")
+        self.violations.extend(differences(book, self.orders, self.stops.states))
 
     def killed_orders(self) -> list[int]:
         """Return the open orders in scopes that are KILLED."""
         killed = [scope for scope, state in self.stops.states.items() if state == STATE_KILLED]
+        found = {order.order_id for scope in killed for order in self._killed_by(scope)}
+        return sorted(found)
+
+    def _killed_by(self, scope: tuple[int, int]) -> list[ModelOrder]:
+        """Return the open orders of a scope."""
         return [
-            order.order_id
+            order
             for order in self.orders.open.values()
-            if any(
-                covers(scope, order.owner, order.account, order.key, order.symbol)
-                for scope in killed
-            )
+            if covers(scope, order.owner, order.account, order.key, order.symbol)
         ]
-
-    def _cover(self, event: Event, decision: Decision) -> None:
-        coverage = self.coverage
-        coverage[f"event {type(event).__name__}"] += 1
-        for breach in decision.breaches:
-            coverage[f"reason {breach.reason.name}"] += 1
-        for breach in decision.shadows:
-            coverage[f"shadow {breach.rule}"] += 1
-        if isinstance(event, CommandResult):
-            told = event.reason.name if event.reason else ORDER_STATUS_NAMES[event.status]
-            coverage[f"result {told}"] += 1
-
-
-def covers(scope: tuple[int, int], owner: int, account: int, key: int, symbol: int) -> bool:
-    """Tell whether a stop's scope is about an order of these."""
-    kind, subject = scope
-    return subject == (0, 0, symbol, owner, account, key)[kind]
-
-
-def _line(seq: int, event: Event, decision: Decision, now_ns: int) -> str:
-    """Return one line of the account of last events: what is not nothing, in few words."""
-    words = [f"{seq:5} +{now_ns - START_NS:,} {type(event).__name__}"]
-    for name in event.__struct_fields__:
-        value = getattr(event, name)
-        if name not in _DULL and value not in (0, "", (), False, None):
-            words.append(f"{name}={value}")
-    if decision.verdict != NOTED:
-        words.append(f"-> {VERDICT_NAMES[decision.verdict]}")
-        words.extend(breach.reason.name for breach in decision.breaches)
-        if decision.order_id:
-            words.append(f"order {decision.order_id}")
-    if decision.cancels:
-        words.append(f"cancels {decision.cancels}")
-    return " ".join(words)

@@ -64,6 +64,8 @@ DISK_FAULTS: Final = (
     "reserve_broken",
     "disk_mended",
 )
+PROCESS_FAULTS: Final = ("disk_full", "disk_broken", "reserve_broken", "disk_mended")
+"""Those that are faults too where nothing is synced."""
 EMBEDDED, LINKED = "embedded", "linked"
 PROCESS: Final = "process"
 DISK: Final = "disk"
@@ -81,6 +83,12 @@ class Swarm(NamedTuple):
     disk_faults: dict[str, int]
     kinds: dict[str, float]
     """Weights of the kinds of steps."""
+    reserve: bool
+    """Whether there is a reserve."""
+    crashes: bool
+    """Whether the gate dies now and then."""
+    power_losses: bool
+    """Whether it may take the machine with it."""
     slice_orders: int
     """Orders one slice of a bulk cancel takes."""
     segment_bytes: int
@@ -98,8 +106,10 @@ def draw_swarm(random: Random) -> Swarm:
     durability: Durability = random.choice(("process", "disk"))
     on_disk = durability == DISK
     disk_faults = {}
-    if on_disk and random.random() < 0.5:
-        disk_faults = {random.choice(DISK_FAULTS[:-1]): 1, random.choice(DISK_FAULTS): 1}
+    faulty = DISK_FAULTS if on_disk else PROCESS_FAULTS
+    if random.random() < (0.5 if on_disk else 0.2):
+        disk_faults = {random.choice(faulty[:-1]): 1, random.choice(faulty): 1}
+    crashes = random.random() < 0.6
     return Swarm(
         random.choice((EMBEDDED, LINKED)),
         durability,
@@ -116,7 +126,12 @@ def draw_swarm(random: Random) -> Swarm:
             "fault": random.choice((1, 4, 10)) if faults else 0,
             "sync": random.choice((10, 40)) if on_disk else 0,
             "disk": random.choice((0.3, 3)) if disk_faults else 0,
+            "crash": random.choice((0.3, 1, 3)) if crashes else 0,
+            "restart": random.choice((0, 0.3, 1)),
         },
+        random.random() < (0.9 if on_disk else 0.3),
+        crashes,
+        on_disk and random.random() < 0.7,
         random.choice((1, 2, 3, 256)),
         random.choice((8_192, 65_536, 262_144)),
         _rulebook(random),

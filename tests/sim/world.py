@@ -1,7 +1,6 @@
 """One simulated venue: the whole core on a virtual clock, in one thread, with a real record."""
 
 import functools
-import shutil
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,25 +9,28 @@ from random import Random
 from typing import Any, Final
 from unittest import mock
 
+import gateway.engine.remote
+import gateway.replay
+import gateway.replica
 import rules.booking
 from gateway.clock import SystemClock
 from gateway.core import Core
-from gateway.engine.embedded import EmbeddedEngine
 from gateway.engine.faults import Faults
-from gateway.engine.port import Command, DepthSnapshot, PublicTrade
 from gateway.journal import manifest as journal_manifest
 from gateway.outcome import Outcome
 from gateway.stub.exchange import MatchingExchange
-from rules.decisions import Decision
-from rules.events import Event, Report, RunBegan
+from rules.events import Event, Report
 from rules.values import NS_PER_MS, NS_PER_SECOND
-from tests.sim.link import EngineProcess, LinkedEngine
-from tests.sim.participants import ASSETS, START_NS, definitions, fund
-from tests.sim.recording import STALL_NS, SimRecording
+from tests.sim import lives
+from tests.sim.engines import WatchedEngine, WatchedLink
+from tests.sim.fuse import Fuse
+from tests.sim.link import EngineProcess
+from tests.sim.lives import DEADLINE_NS
+from tests.sim.participants import START_NS, SYMBOL_NAMES
+from tests.sim.recording import STALL_NS, Disks, SimRecording
 from tests.sim.referee import Asked, Referee
-from tests.sim.swarm import EMBEDDED, LINKED, LOSSY, LOSSY_EMBEDDED, Swarm
+from tests.sim.swarm import LINKED, LOSSY, LOSSY_EMBEDDED, Swarm
 
-DEADLINE_NS: Final = 900 * NS_PER_MS
 DELAY_NS: Final = 300 * NS_PER_MS
 OUTAGE_NS: Final = 700 * NS_PER_MS
 _QUIET_ROUNDS: Final = 12
@@ -55,51 +57,21 @@ class VirtualTime:
         self.set_ns += by_ns
 
 
-class WatchedEngine(EmbeddedEngine):
-    """The embedded engine with somebody at its door."""
-
-    watch: Callable[[Command], None]
-
-    def send(self, command: Command) -> None:
-        """Carry out one command."""
-        self.watch(command)
-        super().send(command)
-
-
-class WatchedLink(LinkedEngine):
-    """The linked engine with somebody at its door."""
-
-    watch: Callable[[Command], None]
-
-    def send(self, command: Command) -> None:
-        """Put a command on its way."""
-        self.watch(command)
-        super().send(command)
-
-
-class Nobody:
-    """Takes market data and does nothing with it."""
-
-    def on_trade(self, trade: PublicTrade) -> None:
-        """Take one public trade."""
-
-    def on_depth(self, depth: DepthSnapshot) -> None:
-        """Take the newest depth of a symbol."""
-
-
 class World:
     """Everything of one simulation. `random` is set anew for each step."""
 
     def __init__(self, swarm: Swarm, random: Random, folder: Path, coverage: Counter[str]) -> None:
         self.swarm = swarm
         self.random = random
-        self.folder = folder
         self.coverage = coverage
         self.deadline_ns = DEADLINE_NS
         self.time = VirtualTime()
-        self.exchange = MatchingExchange()
-        self.process = EngineProcess(self.exchange)
+        self.fuse = Fuse()
+        self.disks = Disks(folder, self.fuse)
+        self.process = EngineProcess(lambda: START_NS + self.time.elapsed_ns)
+        self.embedded_faults = Faults(0, {}, DELAY_NS, OUTAGE_NS)
         self.referee = Referee(swarm.rulebook, DEADLINE_NS, coverage)
+        self.process.on_command = self.referee.arrived
         self.asked: list[Asked] = []
         self.sessions: list[int] = []
         self.last_session = 0
@@ -107,61 +79,45 @@ class World:
         """What the core has put off until others had their turn."""
         lossy = LOSSY if swarm.engine == LINKED else LOSSY_EMBEDDED
         self.lossy = not lossy.isdisjoint(swarm.faults)
-        self._slewed_ns = 0
-        self._start()
-
-    # --- Composition --------------------------------------------------------------------------
-
-    def _start(self) -> None:
-        swarm = self.swarm
-        self.clock = SystemClock(self.time.monotonic_ns, self.time.utc_ns)
-        self.recording = SimRecording(
-            swarm, self.folder, self.clock.now_ns(), self.referee, self.turns.append
-        )
+        self.diverges = bool(swarm.faults) or "foreign_order" in swarm.acts
+        """Whether the embedded engine may do what can't be repeated from the record."""
+        self.recording: SimRecording | None = None
         self.link: WatchedLink | None = None
-        self.embedded_faults = Faults(0, {}, DELAY_NS, OUTAGE_NS)
-        if swarm.engine == EMBEDDED:
-            self.engine: WatchedEngine | WatchedLink = WatchedEngine(
-                self.exchange, self.clock.now_ns, self.embedded_faults, self._lot_step_e8
-            )
-        else:
-            self.engine = self.link = WatchedLink(
-                self.process, self.clock.now_ns, self._lot_step_e8
-            )
-        self.engine.watch = self.referee.sent
-        self.core = Core(
-            swarm.rulebook, self.clock, self.recording.journal, self.engine, DEADLINE_NS
-        )
-        self.core.outbox.later = self.turns.append
-        self._watch_decisions()
-        self.engine.start(self.core.submit, Nobody())
-        for event in definitions(self.clock.now_ns()):
-            self.core.submit(event)
-        fund(self.engine.deposit)
-        self.core.submit(RunBegan("", 1))
-        self.settle()
-        self.recording.secure(self.core)
+        self.engine: WatchedEngine | WatchedLink
+        self.core: Core
+        self.clock: SystemClock
+        self._slewed_ns = 0
+        lives.begin(self)
 
-    def _lot_step_e8(self, symbol_name: str) -> int:
+    @property
+    def exchange(self) -> MatchingExchange:
+        """The matching engine, wherever it is."""
+        return self.process.venue.exchange if self.link is not None else self.engine.exchange
+
+    @property
+    def recording_now(self) -> SimRecording:
+        """The record of the gate that runs."""
+        assert self.recording is not None, "no gate runs"
+        return self.recording
+
+    def lot_step_e8(self, symbol_name: str) -> int:
+        """Return what orders by quote amount are rounded down to."""
         return self.swarm.rulebook.filters(symbol_name).step_e8 or 1
 
-    def _watch_decisions(self) -> None:
-        """Let the referee hear of every decision."""
-        referee, apply = self.referee, self.core.pipeline.apply
+    def restart(self) -> None:
+        """End the gate well and start it again after a while."""
+        lives.end(self)
+        self._pause()
+        lives.begin(self)
 
-        def watched(
-            event: Event, now_ns: int, course: Decision | None = None, seq: int = 0
-        ) -> Decision:
-            decision = apply(event, now_ns, course, seq)
-            referee.decide(seq, event, decision, now_ns)
-            return decision
+    def crash(self) -> None:
+        """Have the gate die and start it again after a while."""
+        lives.die(self)
+        self._pause()
+        lives.begin(self)
 
-        pipeline: Any = self.core.pipeline
-        pipeline.apply = watched
-        referee.now_ns = self.clock.now_ns
-        core = self.core
-        referee.lost = lambda: bool(core.record_fault)
-        referee.unrecorded = lambda: not core._record.recorded
+    def _pause(self) -> None:
+        self.time.elapsed_ns += self.random.choice((0, 1, 10**6, 10**9, 10**10))
 
     # --- What happens -------------------------------------------------------------------------
 
@@ -171,9 +127,13 @@ class World:
         self.asked.append(asked)
 
         def reply(outcome: Outcome) -> None:
+            self.fuse.point()
             self.referee.answered(asked, outcome)
+            self.fuse.point()
 
+        self.fuse.point()
         self.core.submit(event, reply)
+        self.fuse.point()
 
     def pass_ns(self, by_ns: int) -> None:
         """Let time pass, with everything the gate does regularly."""
@@ -191,7 +151,7 @@ class World:
 
     def sync(self) -> None:
         """Let a sync begin, or the one that has begun end."""
-        commit = self.recording.commit
+        commit = self.recording_now.commit
         if commit is None:
             return
         if self.random.random() < 0.5:
@@ -205,7 +165,7 @@ class World:
     def sync_all(self) -> None:
         """Let everything that was decided become safe and leave, unless the disk hangs."""
         for _ in range(50):
-            commit = self.recording.commit
+            commit = self.recording_now.commit
             if commit is not None:
                 commit.finish()
                 commit.sync_all()
@@ -216,9 +176,19 @@ class World:
     def engine_says(self, reports: tuple[Report, ...]) -> None:
         """Hand on reports that no command of the gate has caused."""
         if isinstance(self.engine, WatchedLink):
-            self.engine.say(*reports)
+            self.engine.say(reports)
         else:
             self.engine._report(reports)
+
+    def engine_account(self, account: int) -> int:
+        """Return the engine's number of an account."""
+        names = self.process.venue.names
+        return names.define_account(f"account {account}") if self.link is not None else account
+
+    def engine_symbol(self, symbol: int) -> int:
+        """Return the engine's number of a symbol, 0 when it has none yet."""
+        names = self.process.venue.names
+        return names.symbol(SYMBOL_NAMES[symbol]) if self.link is not None else symbol
 
     def progress(self) -> None:
         """Let the engine, its link, or what was put off get on by a random bit."""
@@ -252,7 +222,7 @@ class World:
     def come_to_rest(self) -> None:
         """Let the engine be there and everything be tried again until nothing changes."""
         self.embedded_faults._forced.clear()
-        self.recording.mend()
+        self.recording_now.mend()
         for _ in range(_QUIET_ROUNDS):
             self.settle()
             self.pass_ns(NS_PER_SECOND)
@@ -270,13 +240,13 @@ class World:
         referee.check(core.seq == referee.decided_seq, f"seq {core.seq} of {referee.decided_seq}")
         referee.compare(core.book)
         ledger = self.exchange.ledger
-        for asset in ASSETS:
+        for asset in ledger.assets():
             total_e8, supply_e8 = ledger.total_e8(asset), ledger.supply_e8(asset)
             referee.check(total_e8 == supply_e8, f"asset {asset}: {total_e8} of {supply_e8}")
 
     def _check_record(self) -> None:
         """Hold that only a disk that failed loses the record."""
-        recording, fault = self.recording, self.core.record_fault
+        recording, fault = self.recording_now, self.core.record_fault
         stalled = self.coverage["disk stall"]
         if fault:
             self.referee.check(recording.faults > 0 or stalled > 0, f"record lost: {fault}")
@@ -307,11 +277,6 @@ class World:
         }
         self.referee.check(mine == there, f"the book has {mine}, the engine {there}")
 
-    def close(self) -> None:
-        """End the gate."""
-        self.engine.close()
-        self.recording.close(self.core)
-
 
 @contextmanager
 def quick_starts(slice_orders: int) -> Iterator[None]:
@@ -320,7 +285,10 @@ def quick_starts(slice_orders: int) -> Iterator[None]:
     versions = _package_versions()
     with (
         mock.patch.object(journal_manifest, "code_digest", return_value=digest),
+        mock.patch.object(gateway.replica, "code_digest", return_value=digest),
+        mock.patch.object(gateway.replay, "code_digest", return_value=digest),
         mock.patch.object(journal_manifest, "package_versions", return_value=versions),
+        mock.patch.object(gateway.engine.remote, "ACKNOWLEDGE_EVERY", 4),
         mock.patch.object(rules.booking, "SLICE", slice_orders),
     ):
         yield
@@ -340,8 +308,3 @@ def scratch() -> Path:
     """Return a folder for records: memory where there is some."""
     memory = Path("/dev/shm")
     return memory if memory.is_dir() else Path()
-
-
-def remove(folder: Path) -> None:
-    """Remove a simulation's files."""
-    shutil.rmtree(folder, ignore_errors=True)
