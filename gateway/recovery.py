@@ -128,7 +128,7 @@ def follow(
 
 def _from_snapshot(run: Run, rulebook: Rulebook, until_seq: int) -> Replica:
     unreadable: list[str] = []
-    snapshot = nearest(run, min(until_seq, last_seq(run.path)), unreadable)
+    snapshot = nearest(run, min(until_seq, _proven_seq(run)), unreadable)
     for line in unreadable:
         _logger.warning("a snapshot can't be used, an older one is taken: %s", line)
     embedded = run.manifest.engine == EMBEDDED
@@ -144,6 +144,18 @@ def _from_snapshot(run: Run, rulebook: Rulebook, until_seq: int) -> Replica:
             f"the snapshot of run {run.path.name} after record {snapshot.seq} is not understood "
             f"by this version: {error}"
         ) from error
+
+
+def _proven_seq(run: Run) -> int:
+    """Return a record up to which snapshots may be taken; the record itself may go on.
+
+    A snapshot can be further than what a loss of power has left of its record. One of a closed
+    segment can't, and the open one need not be read for it.
+    """
+    made, closed = snapshot_seqs(run.path), run.manifest.segments
+    if made and closed and made[-1][0] <= closed[-1].last_seq and find_reserve(run.path) is None:
+        return closed[-1].last_seq
+    return last_seq(run.path)
 
 
 def _served(run: Run) -> bool:

@@ -40,6 +40,13 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     decision: Decision
 
 
+class RecordHead(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a record begins with: enough to pass over it."""
+
+    seq: int
+    now_ns: int
+
+
 class Header(msgspec.Struct, frozen=True, array_like=True):
     """First frame of a segment: whose it is and where it goes on from."""
 
@@ -86,8 +93,11 @@ _CONTROL_TYPES: Final[dict[int, type[Control]]] = {
 _CONTROL_KINDS: Final = {kind_type: kind for kind, kind_type in _CONTROL_TYPES.items()}
 
 _decode_record = msgspec.msgpack.Decoder(Record).decode
+_decode_head = msgspec.msgpack.Decoder(RecordHead).decode
 _decode_any = msgspec.msgpack.Decoder(list[Any]).decode
 _encode = msgspec.msgpack.Encoder().encode
+_UNDECODED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, IndexError)
+_NO_NUMBER: Final = "a record has the number {}; they begin at 1"
 
 
 def control_payload(control: Control) -> bytes:
@@ -112,17 +122,36 @@ def decode_payload(payload: bytes) -> Record | Control:
     Raises JournalUnreadableError when it says nothing this version knows.
     """
     try:
-        if not is_control(payload):
-            record = _decode_record(payload)
-            if record.seq < 1:
-                raise JournalUnreadableError(
-                    f"a record has the number {record.seq}; they begin at 1"
-                )
-            return record
-        fields = _decode_any(payload)
-        control_type = _CONTROL_TYPES.get(fields[1]) if isinstance(fields[1], int) else None
-        if control_type is None:
-            raise JournalUnreadableError(f"{fields[1]!r} is not a kind of control frame known here")
-        return msgspec.convert(fields[2:], control_type)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, IndexError) as error:
+        if is_control(payload):
+            return _decoded_control(payload)
+        record = _decode_record(payload)
+    except _UNDECODED as error:
         raise JournalUnreadableError(f"a frame's content is not known here: {error}") from None
+    if record.seq < 1:
+        raise JournalUnreadableError(_NO_NUMBER.format(record.seq))
+    return record
+
+
+def decode_head(payload: bytes) -> RecordHead | Control:
+    """Return what a payload says, of a record only what it begins with; several times as fast.
+
+    Raises JournalUnreadableError when it says nothing this version knows; what a record says
+    further on is not looked at.
+    """
+    try:
+        if is_control(payload):
+            return _decoded_control(payload)
+        head = _decode_head(payload)
+    except _UNDECODED as error:
+        raise JournalUnreadableError(f"a frame's content is not known here: {error}") from None
+    if head.seq < 1:
+        raise JournalUnreadableError(_NO_NUMBER.format(head.seq))
+    return head
+
+
+def _decoded_control(payload: bytes) -> Control:
+    fields = _decode_any(payload)
+    control_type = _CONTROL_TYPES.get(fields[1]) if isinstance(fields[1], int) else None
+    if control_type is None:
+        raise JournalUnreadableError(f"{fields[1]!r} is not a kind of control frame known here")
+    return msgspec.convert(fields[2:], control_type)

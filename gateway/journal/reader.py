@@ -26,7 +26,9 @@ from gateway.journal.frame import (
     Control,
     Header,
     Record,
+    RecordHead,
     Seal,
+    decode_head,
     decode_payload,
 )
 from gateway.journal.manifest import Manifest, read_manifest
@@ -173,13 +175,15 @@ class RunReader:
         if self._sealed:
             return
         for offset, payload in self._reader.frames():
+            # What nobody asked for is not decoded further than its number.
+            wanted = self.next_seq >= self._start_seq
             try:
-                content = decode_payload(payload)
+                content = decode_payload(payload) if wanted else decode_head(payload)
             except JournalUnreadableError as error:
                 raise JournalUnreadableError(
                     f"{self._reader.path} at byte {offset}: {error}"
                 ) from None
-            if isinstance(content, Record) and offset:
+            if isinstance(content, (Record, RecordHead)) and offset:
                 if content.seq != self.next_seq:
                     raise self._corrupt(
                         f"record {content.seq} where {self.next_seq} should be", offset
@@ -187,14 +191,14 @@ class RunReader:
                 if content.seq >= self._end_seq:
                     return
                 self.next_seq += 1
-                if content.seq >= self._start_seq:
+                if isinstance(content, Record):
                     yield content
             else:
                 self._control(content, offset)
                 if self._sealed:
                     return
 
-    def _control(self, content: Record | Control, offset: int) -> None:
+    def _control(self, content: Record | RecordHead | Control, offset: int) -> None:
         if offset == 0 or isinstance(content, Header):
             if offset or not isinstance(content, Header):
                 raise self._corrupt(

@@ -20,7 +20,16 @@ from gateway.journal.durable import (
     write_new,
 )
 from gateway.journal.errors import JournalCorruptError, JournalError, JournalUnreadableError
-from gateway.journal.frame import Header, Record, Seal, control_payload, decode_payload, framed
+from gateway.journal.frame import (
+    Header,
+    Record,
+    RecordHead,
+    Seal,
+    control_payload,
+    decode_head,
+    decode_payload,
+    framed,
+)
 from gateway.journal.manifest import Run, SealedSegment, run_directories, write_manifest
 from gateway.journal.reader import SegmentReader, segment_begun, segment_confirmed
 from gateway.journal.segment import PREPARED_NAME, segment_name, segment_numbers
@@ -178,11 +187,11 @@ def _walk(path: Path) -> _Walk:
     reader = SegmentReader(path)
     for offset, payload in reader.frames():
         try:
-            content = decode_payload(payload)
+            content = decode_head(payload)
         except JournalUnreadableError as error:
             raise JournalUnreadableError(f"{path} at byte {offset}: {error}") from None
         end = digested = reader.offset
-        if isinstance(content, Record):
+        if isinstance(content, RecordHead):
             if header is None or content.seq != last_seq + 1:
                 raise JournalCorruptError(
                     path, offset, f"record {content.seq} where {last_seq + 1} should be"

@@ -9,9 +9,11 @@ from gateway.journal.frame import (
     Checkpoint,
     Control,
     Header,
+    RecordHead,
     Seal,
     SyncMark,
     control_payload,
+    decode_head,
     decode_payload,
     framed,
 )
@@ -45,6 +47,7 @@ def test_control_frames(control: Control, text: str) -> None:
     """Each control frame has exactly these bytes."""
     assert framed(control_payload(control)).hex() == text
     assert decode_payload(bytes.fromhex(text)[FRAME_HEAD_BYTES:]) == control
+    assert decode_head(bytes.fromhex(text)[FRAME_HEAD_BYTES:]) == control
 
 
 def test_record() -> None:
@@ -57,6 +60,16 @@ def test_record() -> None:
     breach = Breach("order_value", Reason.ORDER_VALUE, 10, str(10**30))
     expected = Record(5, 1_760_000_000_000_000_001, event, Decision(REFUSED, (breach,)))
     assert decode_payload(data[FRAME_HEAD_BYTES:]) == expected
+    assert decode_head(data[FRAME_HEAD_BYTES:]) == RecordHead(expected.seq, expected.now_ns)
+
+
+def test_what_is_passed_over() -> None:
+    """The head of a record is read whatever it says further on; its number must be one."""
+    later = msgspec.msgpack.encode([6, 7, ["a later version's"], {"as": "well"}, "and more"])
+    assert decode_head(later) == RecordHead(6, 7)
+    for payload in ([0], [], [-1, 7, [], []], ["6", 7, [], []], [6], "text"):
+        with pytest.raises(JournalUnreadableError):
+            decode_head(msgspec.msgpack.encode(payload))
 
 
 def test_fields_appended_by_a_later_version_are_passed_over() -> None:
