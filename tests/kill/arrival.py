@@ -211,8 +211,9 @@ class Arrival:
                 price = FAR_PRICE if symbol == SYMBOLS[0] else "2800"
                 again = Ask(PLACE, symbol, "BUY", "LIMIT", price, "0.01", order.client_order_id)
                 seen = await self._questions.ask(party, again)
-                reason = Reason.DUPLICATE_CLIENT_ORDER_ID.name
-                self._course.check(seen.reason == reason, f"taken already: {seen}")
+                found = {breach.reason for breach in self._questions.record(seen).decision.breaches}
+                known = Reason.DUPLICATE_CLIENT_ORDER_ID in found
+                self._course.check(known and seen.told == REFUSED, f"it is taken already: {seen}")
                 self._counts["names refused"] += 1
 
     async def _ages(self) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from random import Random
 
+from gateway.journal import Record
 from rules.values import (
     DEFINE_OWNER,
     SCOPE_ACCOUNT,
@@ -43,11 +44,15 @@ class Questions:
         self.course.follow(self._seq(seen))
         return seen
 
-    def decided_ns(self, seen: Seen) -> int:
-        """Return the core's time of a decision."""
+    def record(self, seen: Seen) -> Record:
+        """Return the record of an answer."""
         record = self.course.life(self.gate.run.name).records.get(self._seq(seen))
         assert record is not None, f"it is not in the record: {seen}"
-        return record.now_ns
+        return record
+
+    def decided_ns(self, seen: Seen) -> int:
+        """Return the core's time of a decision."""
+        return self.record(seen).now_ns
 
     def open_orders(self, party: Party, symbol: str = "") -> list[ModelOrder]:
         """Return the open orders of a party's account, as the record has them."""

@@ -30,6 +30,9 @@ windows = [{ interval = "1m", limit = 20000 }]
 [rules.order_count]
 windows = [{ interval = "10s", limit = 4000 }, { interval = "1d", limit = 2000000 }]
 
+[rules.order_count.tiers]
+market_maker = [{ interval = "10s", limit = 8000 }, { interval = "1d", limit = 2000000 }]
+
 [rules.resting_time]
 minimum = "50ms"
 symbols = { ETHUSDT = "10m" }
