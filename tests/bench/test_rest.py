@@ -1,0 +1,63 @@
+"""The benchmark of REST requests measures what it says, and says what it left out."""
+
+from tests.bench.rest import ORDER, doubts, measure, ratios
+from tests.bench.rest_client import drive
+from tests.bench.rest_servers import ASSEMBLED, GATE, NGINX, NGINX_LUA, servers
+
+
+def test_the_gate_and_the_stack_from_parts_are_measured() -> None:
+    """Orders are accepted by both, at one connection and at many; refusals are rows of their own."""
+    measured = [one for one in servers() if one.name in (ASSEMBLED, GATE)]
+    assert not any(one.missing for one in measured)
+    lines = measure([1, 64], requests=256, rounds=1, measured=measured)
+    found = [(one["server"], one["what"], one["connections"]) for one in lines]
+    assert found == [
+        (ASSEMBLED, ORDER, 1),
+        (ASSEMBLED, ORDER, 64),
+        (GATE, ORDER, 1),
+        (GATE, "refusal", 1),
+        (GATE, "ping", 1),
+        (GATE, ORDER, 64),
+        (GATE, "refusal", 64),
+        (GATE, "ping", 64),
+    ]
+    for line in lines:
+        assert line["accepted_share"] == (0 if line["what"] == "refusal" else 1)
+        assert line["cpu_us"] > 0
+        assert line["us_p50"] <= line["us_p99"]
+    (compared,) = ratios(lines)
+    assert compared["ratio"] > 0
+
+
+def test_nginx_is_measured_where_it_is_installed() -> None:
+    """Each of its two kinds answers signed orders with 200, or says what is missing."""
+    for server in servers():
+        if server.name in (NGINX, NGINX_LUA) and not server.missing:
+            (line,) = measure([2], requests=64, rounds=1, measured=[server])
+            assert line["accepted_share"] == 1
+    missing = {one.name: one.missing for one in servers() if one.missing}
+    assert all("nginx" in text for text in missing.values())
+    assert set(missing) <= {NGINX, NGINX_LUA}
+
+
+def test_ratios_and_doubts() -> None:
+    """How many times faster is how many times less of the processor; a strange baseline is named."""
+    lines = [_line(NGINX, 10.0), _line(NGINX_LUA, 34.0), _line(ASSEMBLED, 200.0), _line(GATE, 40.0)]
+    assert [one["ratio"] for one in ratios(lines)] == [5.0, 0.85]
+    assert doubts(lines) == []
+    (doubt,) = doubts([_line(NGINX, 10.0), _line(NGINX_LUA, 44.0)])
+    assert doubt.startswith("nginx + Lua took 4.4 times")
+
+
+def _line(server: str, cpu_us: float) -> dict[str, object]:
+    return {"server": server, "what": ORDER, "connections": 64, "cpu_us": cpu_us, "us_p50": 1.0}
+
+
+def test_lua_refuses_a_wrong_signature() -> None:
+    """The yardstick does what it is said to do: it verifies before it passes on."""
+    for server in servers():
+        if server.name == NGINX_LUA and not server.missing:
+            with server.start() as (_, port, orders):
+                right = orders.plan(0, 1)[0]
+                wrong = right.replace(b"quantity=0.001", b"quantity=0.002")
+                assert drive(port, [[right, wrong]]).statuses == {200: 1, 401: 1}
