@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from gateway.addresses import PeerAddresses
 from gateway.admin.administration import Administration
 from gateway.admin.cases import CaseAdministration
@@ -21,6 +23,7 @@ from gateway.config import Config
 from gateway.core import Core
 from gateway.data_lock import DataLock, DataLockedError
 from gateway.decision_id import DecisionIds
+from gateway.descriptors import connections_that_fit
 from gateway.dialects.binance.dialect import BinanceDialect
 from gateway.dialects.native.desk import Desk
 from gateway.directory import Directory
@@ -251,7 +254,9 @@ class Gate:
         )
 
     async def _open_edges(self, data: Path) -> None:
-        config = self.config.listen
+        listen = self.config.listen
+        fitting = connections_that_fit(listen.connections_max, ports=2)
+        config = msgspec.structs.replace(listen, connections_max=fitting)
         core = self.core
         authenticator = Authenticator(self.keystore.find, core.directory)
         addresses = PeerAddresses(config.proxies)
@@ -288,6 +293,7 @@ class Gate:
                     addresses=addresses,
                     meter=self.telemetry,
                     services=(GrpcAdmin(administration, self.admin_token).add_to,),
+                    connections_max=config.connections_max,
                 ),
             ),
             ("admin", config.admin_port, admin),

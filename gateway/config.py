@@ -30,7 +30,8 @@ class ListenConfig(Section, frozen=True, kw_only=True):
     rest_edge: Literal["httptools", "aiohttp"] = "httptools"
     """What serves REST: the edge made for order entry, or the general one over aiohttp."""
     connections_max: Annotated[int, msgspec.Meta(ge=1)] = 10_000
-    """Most REST connections at a time; further ones are closed at once (`httptools` only)."""
+    """Most connections at a time over REST (`httptools` only), and as many over gRPC. Over REST the
+    oldest without a proved key makes room for a further one; over gRPC a further one is closed."""
     spin: bool = False
     """Look for work instead of sleeping: faster answers, and one processor is always busy."""
 

@@ -27,7 +27,7 @@ from gateway.dialects.native.refusals import status_code
 from gateway.dialects.native.requests import refused
 from gateway.dialects.native.signing import DECISION_HEADER, RULE_HEADER, SERVICE, SESSION_PATH
 from gateway.edges.grpc_callers import Callers
-from gateway.edges.grpc_session import MESSAGE_MAX, Session, too_long
+from gateway.edges.grpc_session import LOGON_SECONDS, MESSAGE_MAX, Session, too_long
 from gateway.edges.protocols import Meter, SubmittingCore
 from gateway.wire.ordergate.v1 import order_entry_pb2 as wire
 from rules.endpoints import Endpoint
@@ -46,8 +46,15 @@ AddService: TypeAlias = Callable[[Any], str]
 """Adds a service to a server and returns the service's name."""
 
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
+CONNECTIONS_MAX: Final = 10_000
+"""Most connections at a time, unless told otherwise; further ones are closed at once."""
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", MESSAGE_MAX_TRANSPORT),
+    # Calls of one connection at a time; a client waits before it begins another.
+    ("grpc.max_concurrent_streams", 256),
+    # Who connects and says nothing holds a place that others may need.
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.max_connection_idle_ms", 75_000),
     # Without this a second server on the same port would silently take part of the clients.
     ("grpc.so_reuseport", 0),
 )
@@ -73,6 +80,8 @@ class GrpcOrderEdge:
         meter: Meter | None = None,
         services: Sequence[AddService] = (),
         shutdown_seconds: float = SHUTDOWN_SECONDS,
+        connections_max: int = CONNECTIONS_MAX,
+        logon_seconds: float = LOGON_SECONDS,
     ) -> None:
         self._core = core
         self._desk = desk
@@ -83,13 +92,16 @@ class GrpcOrderEdge:
         self._meter = meter
         self._services = tuple(services)
         self._shutdown_seconds = shutdown_seconds
+        self._connections_max = connections_max
+        self._logon_seconds = logon_seconds
         self._server: grpc.aio.Server | None = None
         self._health = health.aio.HealthServicer()
         self.closing = False
 
     async def start(self, host: str, port: int) -> int:
         """Listen, and return the port (a free one for port 0); raises OSError when it is taken."""
-        server = self._server = grpc.aio.server(options=_OPTIONS)
+        most = ("grpc.max_allowed_incoming_connections", self._connections_max)
+        server = self._server = grpc.aio.server(options=(*_OPTIONS, most))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         added = tuple(add(server) for add in self._services)
         names = (SERVICE, *added, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -156,7 +168,7 @@ class GrpcOrderEdge:
         """Serve one session from logon to its end."""
         origin = self._callers.origin(context)
         session = Session(self._core, self._desk, self._callers, self._receive_ns, context, origin)
-        refusal = await session.log_on(self._next_session())
+        refusal = await session.log_on(self._next_session(), self._logon_seconds)
         if refusal is not None:
             await abort(context, refusal)
         try:

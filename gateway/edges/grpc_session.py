@@ -33,6 +33,8 @@ ANSWERS_PER_MESSAGE: Final = 1_000
 UNANSWERED_MAX: Final = 4_096
 """Requests whose answers have not been written yet; no more is read until they are."""
 CANCEL_SECONDS: Final = 0.05
+LOGON_SECONDS: Final = 10.0
+"""How long the first message of a session may take to come."""
 _NS_PER_MICROSECOND: Final = 1_000
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -70,9 +72,16 @@ class Session:
         self._room.set()
         self._read_all = False
 
-    async def log_on(self, number: int) -> wire.Refusal | None:
-        """Decide the first message; return why the session is refused, None when it is open."""
-        raw = await self._context.read()
+    async def log_on(self, number: int, seconds: float = LOGON_SECONDS) -> wire.Refusal | None:
+        """Decide the first message; return why the session is refused, None when it is open.
+
+        A first message that does not come in time is decided as one that is missing.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                raw = await self._context.read()
+        except TimeoutError:
+            raw = grpc.aio.EOF
         received_ns = self._receive_ns()
         event = self._logon_event(b"" if raw is grpc.aio.EOF else raw, received_ns, number)
         waiting = Answer()

@@ -37,6 +37,7 @@ class Connection(asyncio.Protocol):
         "_reader",
         "_reading",
         "_stage",
+        "_stranger",
         "_transport",
         "_turn_planned",
         "_unanswered",
@@ -61,6 +62,8 @@ class Connection(asyncio.Protocol):
         self._lingering = False
         """Everything is answered, and what still comes is thrown away."""
         self._draining = False
+        self._stranger = True
+        """No key was proved over this connection yet."""
         self._lost = False
         self._stage = (0, IDLE)
         """The unfinished request whose time runs, by number and state."""
@@ -142,6 +145,9 @@ class Connection(asyncio.Protocol):
             edge.decide(exchange)
             if not exchange.done:
                 exchange.waiter = self
+            if self._stranger and exchange.proved:
+                self._stranger = False
+                edge.proved(self)
         self._write()
         if arrived and not self._full and len(unanswered) < most:
             self._turn_planned = True

@@ -58,11 +58,13 @@ class HttpEdge:
         self.limits = limits
         self.stages = stages
         self.refused_connections = 0
-        """Connections closed at once because there were too many."""
+        """Connections that were closed because there were too many."""
         self._core = core
         self._dialects = tuple(dialects)
         self._meter = meter
         self._connections: set[Connection] = set()
+        self._strangers: dict[Connection, None] = {}
+        """Those over which no key was proved, the oldest first."""
         self._server: asyncio.Server | None = None
         self._emptied: asyncio.Event | None = None
         self._date_seconds = 0
@@ -124,17 +126,33 @@ class HttpEdge:
     # --- What connections ask -----------------------------------------------------------------
 
     def opened(self, connection: Connection) -> bool:
-        """Take in a connection; False when there are too many."""
-        if self._server is None or len(self._connections) >= self.limits.connections:
+        """Take in a connection; False when there are too many.
+
+        Anybody can open connections, and must not keep clients out by it. So where there are too
+        many the oldest one makes room over which no key was proved.
+        """
+        if len(self._connections) >= self.limits.connections:
             self.refused_connections += 1
+            oldest = next(iter(self._strangers), None)
+            if oldest is None:
+                return False
+            self.closed(oldest)
+            oldest.abort()
+        if self._server is None:
             return False
         self._connections.add(connection)
+        self._strangers[connection] = None
         return True
+
+    def proved(self, connection: Connection) -> None:
+        """Take note that a key was proved over a connection."""
+        self._strangers.pop(connection, None)
 
     def closed(self, connection: Connection) -> None:
         """Forget a connection."""
         self.wheel.clear(connection)
         self._connections.discard(connection)
+        self._strangers.pop(connection, None)
         if self._emptied is not None and not self._connections:
             self._emptied.set()
 

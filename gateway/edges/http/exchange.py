@@ -5,6 +5,7 @@ from typing import Protocol
 from gateway.dialects.http import HttpRequest, Parsed
 from gateway.outcome import Outcome
 from gateway.stages import Trace
+from rules.values import AUTH_OK
 
 
 class Answered(Protocol):
@@ -52,6 +53,11 @@ class Exchange:
         self.received_ns = received_ns
         """Receive clock, UTC."""
         self.address = address
+
+    @property
+    def proved(self) -> bool:
+        """Whether it came with a key that was proved."""
+        return self.parsed is not None and self.parsed.event.auth == AUTH_OK
 
     def __call__(self, outcome: Outcome) -> None:
         """Take the outcome."""

@@ -27,7 +27,7 @@ class HttpLimits(NamedTuple):
     drain_seconds: float = 5.0
     """How long requests in progress may take to end when the edge closes."""
     connections: int = 10_000
-    """Most connections at a time; further ones are closed at once."""
+    """Most connections at a time; the oldest without a proved key makes room for a further one."""
     turn_requests: int = 16
     """Requests of one connection that are decided before others get their turn."""
     waiting_requests: int = 64

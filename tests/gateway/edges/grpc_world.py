@@ -292,6 +292,7 @@ class World:
         credentials: grpc.ServerCredentials | None = None,
         port: int = 0,
         shutdown_seconds: float = 5,
+        **bounds: Any,
     ) -> AsyncIterator[str]:
         """Serve on a port, a free one for 0; yield the address."""
         authenticator = Authenticator(self.materials.get, self.core.directory)
@@ -302,6 +303,7 @@ class World:
             time.time_ns,
             credentials=credentials,
             shutdown_seconds=shutdown_seconds,
+            **bounds,
         )
         port = await edge.start("127.0.0.1", port)
         try:

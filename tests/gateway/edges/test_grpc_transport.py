@@ -1,5 +1,7 @@
 """What comes with gRPC: health, reflection, TLS, ports and peers."""
 
+import asyncio
+
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -8,6 +10,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from gateway.edges.grpc_callers import peer_host
 from gateway.wire.ordergate.v1 import order_entry_pb2 as wire
 from gateway.wire.ordergate.v1.order_entry_pb2_grpc import OrderEntryStub
+from rules.events import SessionClosed, SessionOpened
 from rules.reasons import Reason
 from rules.values import (
     NEW,
@@ -16,6 +19,8 @@ from tests.gateway.edges.grpc_certificates import Certificates
 from tests.gateway.edges.grpc_world import (
     KEY,
     OTHER_KEY,
+    PATH,
+    SECONDS,
     World,
     call,
     limit_order,
@@ -111,3 +116,48 @@ def test_port_that_is_taken_is_an_error() -> None:
 def test_peer_host(peer: str, host: str) -> None:
     """The host is found in every form gRPC names a peer in."""
     assert peer_host(peer) == host
+
+
+def test_a_session_without_a_logon_ends_in_time() -> None:
+    """Who opens a stream and says nothing is refused, and the refusal is decided like any other."""
+
+    async def test(world: World) -> None:
+        async with (
+            world.serve(logon_seconds=0.05) as address,
+            grpc.aio.insecure_channel(address) as channel,
+        ):
+            stream = channel.stream_stream(PATH + "Session")()
+            with pytest.raises(grpc.aio.AioRpcError) as failure:
+                await stream.read()
+            assert told(failure.value)[1].reason == Reason.KEY_MISSING
+
+    world = run(test)
+    assert len(world.requests()) == 1
+    assert world.events(SessionOpened) == world.events(SessionClosed) == []
+
+
+def test_no_more_connections_than_are_allowed() -> None:
+    """A connection too many is closed; when one has ended there is room for another."""
+
+    async def heard(host: str, port: str) -> bool:
+        """Connect; return whether the server begins to speak HTTP/2."""
+        reader, writer = await asyncio.open_connection(host, int(port))
+        try:
+            writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0)))
+            return bool(await reader.read(1))
+        except ConnectionError:
+            return False
+        finally:
+            writer.close()
+
+    async def test(world: World) -> None:
+        async with world.serve(connections_max=1) as address:
+            host, _, port = address.rpartition(":")
+            async with grpc.aio.insecure_channel(address) as channel:
+                await channel.channel_ready()
+                assert not await heard(host, port)
+            async with asyncio.timeout(SECONDS):
+                while not await heard(host, port):
+                    await asyncio.sleep(0.01)
+
+    run(test)

@@ -4,11 +4,15 @@ import asyncio
 import re
 import socket
 import struct
+from contextlib import AsyncExitStack
 
-from gateway.dialects.http import HttpResponse
+import msgspec
+
+from gateway.dialects.http import HttpRequest, HttpResponse, Parsed
 from gateway.edges.http.edge import HttpEdge
 from gateway.outcome import Outcome
 from rules.events import RefusedRequest, Request
+from rules.values import AUTH_OK
 from tests.gateway.edges.rest_world import EchoDialect, RecordingCore, exchange, get, run
 from tests.gateway.http.hostile import GET, NEXT, POST
 from tests.gateway.http.http_world import WatchedCore, client, serving, until
@@ -219,24 +223,69 @@ def test_expecting_clients_are_told_to_go_on() -> None:
     run(scenario())
 
 
+class Signed(EchoDialect):
+    """Takes a key as proved under /api/signed."""
+
+    def parse(self, request: HttpRequest) -> Parsed:
+        """Turn the request into a query."""
+        parsed = super().parse(request)
+        if request.path != "/api/signed":
+            return parsed
+        return parsed._replace(event=msgspec.structs.replace(parsed.event, auth=AUTH_OK))
+
+
+SIGNED = NEXT.replace(b"/api/v3/time", b"/api/signed")
+
+
 def test_no_more_connections_than_are_allowed() -> None:
-    """A connection too many is closed unheard; when one ends there is room again."""
+    """Beyond those with a proved key one too many is closed unheard; when one ends there is room."""
 
     async def scenario() -> None:
         core = RecordingCore()
-        async with serving(core, connections=2) as (_, port, edge):
+        async with serving(core, Signed, connections=2) as (_, port, edge):
             assert isinstance(edge, HttpEdge)
             async with client(port) as first, client(port) as second:
-                await until(lambda: edge.connections == 2)
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-                await until(lambda: edge.refused_connections == 1)
-                writer.close()
+                for one in (first, second):
+                    one.send(SIGNED)
+                    assert await one.answer() is not None
+                async with client(port) as third:
+                    assert await third.answers() == []
+                assert (edge.connections, edge.refused_connections) == (2, 1)
                 for one in (first, second):
                     one.send(NEXT)
                     assert await one.answer() is not None
             await until(lambda: edge.connections == 0)
             assert (await exchange(port, get(b"/api"))).startswith(b"HTTP/1.1 200")
-            assert len(core.requests) == 3
+            assert len(core.requests) == 5
+
+    run(scenario())
+
+
+def test_strangers_make_room_for_whoever_comes() -> None:
+    """However many connections are held open, a further one is served; one with a key stays."""
+
+    async def scenario() -> None:
+        async with serving(RecordingCore(), Signed, connections=5) as (_, port, edge):
+            assert isinstance(edge, HttpEdge)
+            async with client(port) as proved, AsyncExitStack() as held:
+                proved.send(SIGNED)
+                assert await proved.answer() is not None
+                strangers = [await held.enter_async_context(client(port)) for _ in range(4)]
+                for one in strangers:
+                    one.send(NEXT)
+                    assert await one.answer() is not None
+                more = [await held.enter_async_context(client(port)) for _ in range(40)]
+                await until(lambda: edge.refused_connections == 40)
+                assert edge.connections == 5
+                async with client(port) as newcomer:
+                    newcomer.send(SIGNED)
+                    assert await newcomer.answer() is not None
+                for one in (*strangers, *more[:37]):
+                    assert await one.answer() is None
+                for one in (proved, *more[37:]):
+                    one.send(NEXT)
+                    assert await one.answer() is not None
+            await until(lambda: edge.connections == 0)
 
     run(scenario())
 
