@@ -119,6 +119,8 @@ class Gate:
         start = self._open_stores(data, before)
         self._make_core(before)
         take_over(self.core, self.engine, start, before.first_seq)
+        # From the first command on, nothing may leave before its record is safe.
+        self.recording.secure(self.core)
         self.views = Views(self.core, self.engine, config.seed_history, seen.views)
         self.core.stages = self.stages
         self.telemetry = Telemetry(config.telemetry.otlp_endpoint, self.stages)
@@ -144,6 +146,7 @@ class Gate:
         self.core.submit(RunBegan(before.previous, next_order_id))
         self._closers.append(self.core.flush)
         self._closers.append(self.core.close)
+        self.recording.settle()
         self.space = space_watch(self.core, config.record)
         self._timers()
         if config.demo_market:
@@ -152,7 +155,6 @@ class Gate:
             self._every(MARKET_STEP_SECONDS, lambda: self.market.step(self.core.now_ns()))
         self.views.klines.warm()
         open_gauges(self.telemetry, self.core, self.clock, self.recording, self._gauges())
-        self.recording.secure(self.core)
         await self._open_edges(data)
         # What lives as long as the gate need not be looked at by every collection.
         gc.collect()

@@ -119,6 +119,17 @@ class Recording:
         if core.record_fault:
             raise JournalError(f"the record can't be kept: {core.record_fault}")
 
+    def settle(self) -> None:
+        """Return once everything that was decided is safe and has left.
+
+        Raises JournalError when the disk does not confirm it: a gate must not begin to serve then.
+        """
+        if self._core is None:
+            return
+        self._core.flush()
+        if self._core.record_fault:
+            raise JournalError(f"the record can't be kept: {self._core.record_fault}")
+
     def _note_loss(self, after_seq: int, fault: str) -> None:
         """Leave word for the next start that what follows is not recorded."""
         leave_lost_note(note_paths(self.directory, self._root), after_seq, fault)

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.app import Gate, StartError
 from gateway.config import Config, RecordConfig
+from gateway.engine.embedded import EmbeddedEngine
 from gateway.journal import find_run, read_run
 from gateway.journal.lost_note import note_paths
 from gateway.journal.manifest import Durability
@@ -17,7 +18,7 @@ from gateway.journal.segment import segment_name
 from gateway.journal.verify import verify_run
 from gateway.recording import durability_of, reserve_of
 from gateway.replay import replay
-from rules.events import CommandResult, Event, Place, SetState
+from rules.events import CommandResult, DefineSymbol, Event, Place, SetState
 from rules.values import SCOPE_ACCOUNT, STATE_KILLED
 
 from .gate_world import Client, Told, config, running
@@ -98,6 +99,38 @@ def test_trading_on_the_disk(tmp_path: Path) -> None:
     assert replay(run).difference is None
     assert find_reserve(run.path) is None
     assert not begun_seq(tmp_path / "data-reserve" / run.path.name)
+
+
+def test_nothing_leaves_a_start_before_its_sync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a start tells the engine is safe first, as everything later is."""
+    data = tmp_path / "data"
+    gates: list[Gate] = []
+    safe: list[int] = []
+    define = EmbeddedEngine.define_symbol
+
+    def watched(engine: EmbeddedEngine, symbol: DefineSymbol) -> None:
+        safe.append(gates[0].journal.recorded_seq)
+        define(engine, symbol)
+
+    async def scenario() -> None:
+        monkeypatch.setattr(EmbeddedEngine, "define_symbol", watched)
+        gates.append(Gate(serving(data)))
+        try:
+            await gates[0].start()
+            assert gates[0].core.unreleased == 0
+        finally:
+            await gates[0].stop()
+
+    asyncio.run(scenario())
+    defined = [
+        record.seq
+        for record in read_run(find_run(data).path)
+        if isinstance(record.event, DefineSymbol)
+    ]
+    assert len(safe) == len(defined) > 0
+    assert all(through >= seq for through, seq in zip(safe, defined, strict=True))
 
 
 def test_nothing_is_answered_while_the_disk_is_busy(tmp_path: Path) -> None:
