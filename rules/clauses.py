@@ -12,6 +12,7 @@ import msgspec
 from rules import conduct_clauses as conduct
 from rules import ratio_clauses as ratios
 from rules import resting_clauses as resting
+from rules import surveillance_clauses as surveillance
 from rules.clause_base import Clause, Mode
 from rules.fee_clauses import TariffFile
 from rules.texts import (
@@ -315,6 +316,14 @@ class RuleClauses(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     fictitious_bids: conduct.FictitiousBidsClause = conduct.FictitiousBidsClause()
     matched_trades: conduct.MatchedTradesClause = conduct.MatchedTradesClause()
     target_ramp: conduct.TargetRampClause = conduct.TargetRampClause()
+    layering: surveillance.LayeringClause = surveillance.LayeringClause()
+    quote_stuffing: surveillance.QuoteStuffingClause = surveillance.QuoteStuffingClause()
+    momentum_ignition: surveillance.MomentumIgnitionClause = surveillance.MomentumIgnitionClause()
+    reset_marking: surveillance.ResetMarkingClause = surveillance.ResetMarkingClause()
+    split_orders: surveillance.SplitOrdersClause = surveillance.SplitOrdersClause()
+    concentration: surveillance.ConcentrationClause = surveillance.ConcentrationClause()
+    scattered_bids: surveillance.ScatteredBidsClause = surveillance.ScatteredBidsClause()
+    clusters: surveillance.ClustersClause = surveillance.ClustersClause()
     conduct_standing: conduct.ConductStandingClause = conduct.ConductStandingClause()
 
 

@@ -33,6 +33,61 @@ class Take(NamedTuple):
     """The executions, for whoever asks who was met."""
 
 
+class Side(NamedTuple):
+    """What one event reports as executed of one order."""
+
+    symbol: int
+    owner: int
+    account: int
+    """0 for an order of another channel."""
+    order_id: int
+    """Below 0 for an order of another channel."""
+    side: int
+    quantity_e8: int
+    quote_e8: int
+    took: bool
+
+
+def sides_of(event: Any, book: Book) -> tuple[Side, ...]:
+    """Return the sides of trades that an event reports with their owners, each once.
+
+    An order of the gate is told by its own report; a trade of other channels tells of those of its
+    sides that came by them.
+    """
+    kind = type(event)
+    if kind is MarketTrade:
+        quote_e8 = notional_e8(event.price_e8, event.quantity_e8)
+        found = []
+        for side, owner, order_id, channel, took in (
+            (BUY, event.buy_owner, event.buy_order_id, event.buy_channel,
+             not event.buyer_is_maker),
+            (SELL, event.sell_owner, event.sell_order_id, event.sell_channel,
+             event.buyer_is_maker),
+        ):  # fmt: skip
+            if owner and channel:
+                found.append(
+                    Side(event.symbol, owner, 0, -order_id, side, event.quantity_e8, quote_e8, took)
+                )
+        return tuple(found)
+    if kind is OrderTrade:
+        fills, took = (event.fill,), not event.fill.maker
+    elif kind is CommandResult and event.fills:
+        fills, took = event.fills, True
+    else:
+        return ()
+    order = book.order_of(event.order_id)
+    if order is None:
+        return ()
+    quantity_e8 = sum(fill.quantity_e8 for fill in fills)
+    quote_e8 = sum(fill.quote_e8 for fill in fills)
+    return (
+        Side(
+            order.symbol, order.owner, order.account, order.order_id, order.side,
+            quantity_e8, quote_e8, took,
+        ),
+    )  # fmt: skip
+
+
 def take_of(event: Any, book: Book) -> Take | None:
     """Return what an order took in `event`, None when the event reports no such thing."""
     kind = type(event)

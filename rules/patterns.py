@@ -1,5 +1,6 @@
 """What the rules that look for patterns of conduct have in common."""
 
+import re
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -16,9 +17,12 @@ from rules.values import (
     LIMIT,
     LIMIT_MAKER,
     MARKET,
+    NS_PER_HOUR,
+    NS_PER_MINUTE,
     notional_e8,
 )
 
+_TIME_OF_DAY: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 EVIDENCE_MAX: Final = 64
 """Records one alert names."""
 
@@ -92,6 +96,14 @@ def share_e8(text: str) -> int:
     return decimal_e8(text)
 
 
+def time_of_day_ns(text: str) -> int:
+    """Return a time of day such as `15:00` since midnight; raises ValueError when it is none."""
+    match = _TIME_OF_DAY.fullmatch(text)
+    if match is None:
+        raise ValueError(f"`{text}` is not a time of day such as 00:00 or 15:00 (UTC)")
+    return int(match[1]) * NS_PER_HOUR + int(match[2]) * NS_PER_MINUTE
+
+
 def evidence(seqs: Iterable[int]) -> tuple[int, ...]:
     """Return records as evidence: each once, the first half and the latest when there are many."""
     found = tuple(dict.fromkeys(seqs))
@@ -104,3 +116,32 @@ def evidence(seqs: Iterable[int]) -> tuple[int, ...]:
 def tell(book: Book, alert: Alert) -> None:
     """Put what was found where the pipeline files it."""
     book.conduct.alerts.append(alert)
+
+
+def indicate(
+    book: Book,
+    rule: str,
+    clause: PatternClause,
+    whose_and_where: tuple[int, int],
+    since_ns: int,
+    seqs: Iterable[int],
+    figures: tuple[tuple[str, int], ...],
+    owners: tuple[int, ...],
+    severity: int = 1,
+) -> None:
+    """Tell of an interest in a symbol (0: in several) what a rule that refuses nothing found."""
+    interest, symbol = whose_and_where
+    tell(
+        book,
+        Alert(
+            rule=rule,
+            interest=interest,
+            symbol=symbol,
+            severity=severity,
+            since_ns=since_ns,
+            evidence=evidence(seqs),
+            figures=figures,
+            owners=owners,
+            shadow=clause.mode == "shadow",
+        ),
+    )

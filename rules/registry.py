@@ -13,15 +13,23 @@ from rules.access.overload import Overload
 from rules.access.permission import Permission
 from rules.access.recv_window import RecvWindow
 from rules.conduct.cancel_fees import CancelFees
+from rules.conduct.clusters import Clusters
+from rules.conduct.concentration import Concentration
 from rules.conduct.conduct_standing import ConductStanding
 from rules.conduct.dust_ratio import DustRatio
 from rules.conduct.expired_ratio import ExpiredRatio
 from rules.conduct.fictitious_bids import FictitiousBids
 from rules.conduct.invalid_cancel_ratio import InvalidCancelRatio
+from rules.conduct.layering import Layering
 from rules.conduct.matched_trades import MatchedTrades
+from rules.conduct.momentum_ignition import MomentumIgnition
 from rules.conduct.order_to_trade import OrderToTrade
 from rules.conduct.owner_self_trade import OwnerSelfTrade
+from rules.conduct.quote_stuffing import QuoteStuffing
+from rules.conduct.reset_marking import ResetMarking
 from rules.conduct.resting_time import RestingTime
+from rules.conduct.scattered_bids import ScatteredBids
+from rules.conduct.split_orders import SplitOrders
 from rules.conduct.tape_painting import TapePainting
 from rules.conduct.target_ramp import TargetRamp
 from rules.conduct.unfilled_ratio import UnfilledRatio
@@ -91,6 +99,14 @@ RULES: Final[tuple[type[Rule], ...]] = (
     FictitiousBids,
     MatchedTrades,
     TargetRamp,
+    Layering,
+    QuoteStuffing,
+    MomentumIgnition,
+    ResetMarking,
+    SplitOrders,
+    Concentration,
+    ScatteredBids,
+    Clusters,
 )
 """Order of precedence: the first breach in this order is the one the client is told."""
 

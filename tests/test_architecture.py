@@ -83,6 +83,7 @@ STRUCT_MODULES: Final = {
     "rules/clause_base.py",
     "rules/clauses.py",
     "rules/conduct_clauses.py",
+    "rules/surveillance_clauses.py",
     "rules/ratio_clauses.py",
     "rules/resting_clauses.py",
     "rules/fee_clauses.py",

@@ -1,6 +1,5 @@
 """F4: a sell placed well above the market, then buys that pull the price up to it."""
 
-import re
 from collections import deque
 from typing import Any, ClassVar, Final, NamedTuple
 
@@ -28,6 +27,7 @@ from rules.patterns import (
     share_e8,
     share_of,
     tell,
+    time_of_day_ns,
     whose,
 )
 from rules.reasons import Reason
@@ -40,8 +40,6 @@ from rules.values import (
     E8,
     LIVE_STATUSES,
     NS_PER_DAY,
-    NS_PER_HOUR,
-    NS_PER_MINUTE,
     SCOPE_OWNER_SYMBOL,
     SELL,
     pair_of,
@@ -50,7 +48,6 @@ from rules.values import (
 GRAVE: Final = 3
 BUYS_MAX: Final = 1_024
 """Buys of one owner and symbol that are looked at together, the latest."""
-_TIME_OF_DAY: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _Subject = tuple[int, int]
 """Interest and symbol."""
 
@@ -94,7 +91,7 @@ class TargetRamp(Rule):
         self._rise_e8 = share_e8(clause.rise)
         self._filled_e8 = share_e8(clause.target_filled)
         self._reset_margin_ns = duration_ns(clause.reset_margin)
-        self._resets_ns = tuple(_of_day_ns(text) for text in clause.reset_times)
+        self._resets_ns = tuple(time_of_day_ns(text) for text in clause.reset_times)
         self._barred_ns = duration_ns(clause.barred_for)
         self._tapes = Tapes()
         self._targets: dict[_Subject, dict[int, _Target]] = {}
@@ -385,14 +382,6 @@ class TargetRamp(Rule):
         )
         self._cycles.restore(state["cycles"], tuple, _Cycles.restored)
         self._barred.restore(state["barred"], tuple, list)
-
-
-def _of_day_ns(text: str) -> int:
-    """Return a time of day since midnight; raises ValueError."""
-    match = _TIME_OF_DAY.fullmatch(text)
-    if match is None:
-        raise ValueError(f"`{text}` is not a time of day such as 00:00 or 15:00 (UTC)")
-    return int(match[1]) * NS_PER_HOUR + int(match[2]) * NS_PER_MINUTE
 
 
 class _Target(NamedTuple):

@@ -1,0 +1,62 @@
+"""Counts of one period of the clock at a time: of a day, of ten minutes."""
+
+from typing import Any, Final
+
+_FREED_PER_USE: Final = 4
+"""Old counts freed with each new one: forgetting a million subjects at once would be a pause."""
+
+Key = tuple[int, ...]
+
+
+class PeriodCounts:
+    """Short lists of integers by key, all of them forgotten when the period ends.
+
+    A period is `length_ns` long and begins at a whole number of lengths after `offset_ns`.
+    """
+
+    __slots__ = ("_counts", "_length_ns", "_offset_ns", "_period", "_retired", "_width")
+
+    def __init__(self, length_ns: int, offset_ns: int, width: int) -> None:
+        self._length_ns = length_ns
+        self._offset_ns = offset_ns
+        self._width = width
+        """How many zeros a new list has."""
+        self._period = 0
+        self._counts: dict[Key, list[int]] = {}
+        self._retired: dict[Key, list[int]] = {}
+
+    def since_ns(self, now_ns: int) -> int:
+        """Return when the period began that a moment lies in."""
+        return self._at(now_ns) * self._length_ns + self._offset_ns
+
+    def use(self, key: Key, now_ns: int) -> list[int]:
+        """Return the counts of a key in the period, made when there are none."""
+        period = self._at(now_ns)
+        if period != self._period:
+            self._period = period
+            self._retired = self._counts
+            self._counts = {}
+        found = self._counts.get(key)
+        if found is None:
+            found = self._counts[key] = [0] * self._width
+            for _ in range(min(_FREED_PER_USE, len(self._retired))):
+                self._retired.popitem()
+        return found
+
+    def find(self, key: Key, now_ns: int) -> list[int] | None:
+        """Return the counts of a key in the period, None when there are none."""
+        return self._counts.get(key) if self._at(now_ns) == self._period else None
+
+    def _at(self, now_ns: int) -> int:
+        return (now_ns - self._offset_ns) // self._length_ns
+
+    def state(self) -> Any:
+        """Return the period's counts as plain values; they may pass 63 bits."""
+        counts = [[list(key), [str(one) for one in found]] for key, found in self._counts.items()]
+        return [self._period, counts]
+
+    def restore(self, state: Any) -> None:
+        """Put back what `state` returned."""
+        self._period, counts = state
+        self._counts = {tuple(key): [int(one) for one in found] for key, found in counts}
+        self._retired = {}
