@@ -34,9 +34,11 @@ check: $(DEV_STAMP) ## lint, formatting, types, architecture, currency of genera
 	$(BIN)/python tools/generate_docs.py --check
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
-bench: $(TEST_STAMP) ## measure what a decision, its record and a REST order cost
+bench: $(TEST_STAMP) ## measure what a decision, its record, a recovery and a REST order cost
 	$(BIN)/python -m tests.bench $(BENCH_OPTIONS)
 	$(BIN)/python -m tests.bench.record $(RECORD_BENCH_OPTIONS)
+	$(BIN)/python -m tests.bench.recovery $(RECOVERY_BENCH_OPTIONS)
+	$(BIN)/python -m tests.bench.beside $(BESIDE_BENCH_OPTIONS)
 	$(BIN)/python -m tests.bench.rest $(REST_BENCH_OPTIONS)
 
 manipulation: $(TEST_STAMP) ## show who is found in a flow with scripted manipulators

@@ -4,14 +4,17 @@ The same records, placements with their decisions, go one after the other into t
 SQLite in WAL mode, and as JSON lines through the standard library's logging into a file. Rows that
 say `one by one` wait for the disk after every record; `group` rows don't wait in between, so that
 records gather while the disk is busy, and wait at the end. SQLite's group is a hundred records a
-transaction. What is timed is everything from the Python objects to the last word of the disk; files
-are made before, as a gate makes its segments ahead. The bytes are those of the records' files. Figures of different machines, disks or runs should not be
-compared; ratios of one run may be.
+transaction. The last row is what the disk takes by itself: four KiB written in place, and synced.
+
+What is timed is everything from the Python objects to the last word of the disk; files are made
+before, as a gate makes its segments ahead. The bytes are those of the records' files. Figures of
+different machines, disks or runs should not be compared; ratios of one run may be.
 """
 
 import argparse
 import json
 import logging
+import os
 import platform
 import sqlite3
 import statistics
@@ -37,6 +40,9 @@ START_NS: Final = 1_760_000_000_123_456_789
 SYNC_SECONDS_MAX: Final = 60.0
 GROUP: Final = 100
 """Records in one transaction of SQLite's group."""
+BLOCKS: Final = 256
+"""Places in the file of the bare row."""
+sync = getattr(os, "fdatasync", os.fsync)
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -196,6 +202,33 @@ class JsonLines(Way):
         return self.path.stat().st_size
 
 
+class BareSync(Way):
+    """One block written in place and synced, with nothing in it."""
+
+    BLOCK: Final = bytes(4_096)
+
+    def open(self, folder: Path) -> None:
+        """Make the file with all its blocks, on the disk."""
+        self.file = (folder / "bare").open("wb", buffering=0)
+        self.file.write(bytes(BLOCKS * len(self.BLOCK)))
+        os.fsync(self.file.fileno())
+        self.written = 0
+
+    def put(self, record: Sample) -> None:
+        """Write the block; a record's bytes don't matter."""
+        os.pwrite(self.file.fileno(), self.BLOCK, record.seq % BLOCKS * len(self.BLOCK))
+        self.written += len(self.BLOCK)
+
+    def wait(self) -> None:
+        """Sync."""
+        sync(self.file.fileno())
+
+    def close(self) -> int:
+        """Close the file."""
+        self.file.close()
+        return self.written
+
+
 def ways(records: int, synced: int) -> Iterator[tuple[str, str, int, Way]]:
     """Yield (what, what it survives, number of records, how) of each row."""
     kill, power = "kill -9", "power cut"
@@ -207,6 +240,7 @@ def ways(records: int, synced: int) -> Iterator[tuple[str, str, int, Way]]:
     yield "journal, `disk`, group", power, records, Journal("disk", 0)
     yield "SQLite WAL, FULL, one by one", power, synced, Sqlite("FULL", 1)
     yield "SQLite WAL, FULL, group", power, records, Sqlite("FULL", GROUP)
+    yield "bare write and sync of 4 KiB", power, synced, BareSync()
 
 
 def kept(way: Way, records: list[Sample], folder: Path) -> tuple[int, int]:

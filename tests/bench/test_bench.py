@@ -4,8 +4,10 @@ from pathlib import Path
 
 from rules.decisions import REFUSED
 from tests.bench.__main__ import ACCEPTED_SHARE_MIN, measure
+from tests.bench.beside import measure as measure_beside
 from tests.bench.flow import Flow
 from tests.bench.record import measure as measure_records
+from tests.bench.recovery import measure as measure_recovery
 
 
 def test_every_row_is_measured() -> None:
@@ -41,7 +43,30 @@ def test_refusals_are_refused_where_they_should_be() -> None:
 def test_every_way_of_recording_is_measured(tmp_path: Path) -> None:
     """The journal's two durabilities stand beside SQLite's and logging, over the same records."""
     rows = measure_records(records=300, synced=20, rounds=1, folder=tmp_path)
-    assert [one["records"] for one in rows] == [300, 300, 300, 300, 20, 300, 20, 300]
-    assert [one["survives"] for one in rows] == ["kill -9"] * 4 + ["power cut"] * 4
+    assert [one["records"] for one in rows] == [300, 300, 300, 300, 20, 300, 20, 300, 20]
+    assert [one["survives"] for one in rows] == ["kill -9"] * 4 + ["power cut"] * 5
     assert all(one["us_mean"] > 0 and one["bytes"] > 100 for one in rows)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_reading_replaying_and_recovering_are_measured(tmp_path: Path) -> None:
+    """Everything is done with one run that did not end, and nothing comes out differently."""
+    made, rows = measure_recovery(10_000, 1_000, "binance-spot-2026", 200, tmp_path)
+    assert made["accepted_share"] >= ACCEPTED_SHARE_MIN
+    records = {one["what"]: one["records"] for one in rows}
+    assert records["read"] == records["verified"] == records["decided again"] == made["records"]
+    assert records["recovered from zero"] == made["records"]
+    assert records["snapshot made"] == made["closed"]
+    assert records["recovered from the snapshot"] == made["records"] - made["closed"] >= 1_000
+    assert all(one["cpu_seconds"] > 0 for one in rows)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_cost_of_a_snapshot_beside_is_measured(tmp_path: Path) -> None:
+    """Rounds with and without have the same planned requests, and a process was at work."""
+    report = measure_beside(10_000, 1, 0.2, 0.1, "binance-spot-2026", tmp_path)
+    assert report["accepted_share"] >= ACCEPTED_SHARE_MIN
+    without, beside = report["rows"]
+    assert without["requests"] == beside["requests"] > 0
+    assert report["snapshot_cpu_seconds"] >= 0
     assert list(tmp_path.iterdir()) == []
