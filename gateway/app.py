@@ -1,7 +1,6 @@
 """The composition root: a whole gate from a configuration, its start, its life and its end."""
 
 import asyncio
-import gc
 import logging
 import os
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from gateway.auth.key_file import read_or_make
 from gateway.auth.keystore import KeyStore, KeyStoreError, find_sealing_key
 from gateway.beside import Beside, works_of
 from gateway.clock import Clock, ManualClock, SystemClock
+from gateway.collection import Collector
 from gateway.config import Config
 from gateway.core import Core
 from gateway.data_lock import DataLock, DataLockedError
@@ -62,6 +62,7 @@ DECISION_KEY_FILE: Final = "decision.key"
 KEYSTORE_FILE: Final = "keys.sqlite"
 TICK_SECONDS: Final = 0.02
 MARKET_STEP_SECONDS: Final = 0.1
+COLLECT_SECONDS: Final = 1.0
 CLOCK_WAIT_NS: Final = 1_000_000_000
 """How long a start waits for a clock that is behind the last record."""
 ENGINE_WAIT_SECONDS: Final = 10.0
@@ -156,9 +157,9 @@ class Gate:
         self.views.klines.warm()
         open_gauges(self.telemetry, self.core, self.clock, self.recording, self._gauges())
         await self._open_edges(data)
-        # What lives as long as the gate need not be looked at by every collection.
-        gc.collect()
-        gc.freeze()
+        self.collector = Collector(lambda: self.core.seq)
+        self._closers.append(self.collector.stop)
+        self._every(COLLECT_SECONDS, self.collector.look)
 
     def _make_core(self, before: Recovered) -> None:
         config = self.config
@@ -252,6 +253,11 @@ class Gate:
                 "faults_beside",
                 "snapshots and upkeep of the record that failed or found a difference",
                 lambda: sum(self.beside.faults.values()),
+            ),
+            Gauge(
+                "full_collections",
+                "full collections of garbage since the start, each in a quiet moment",
+                lambda: self.collector.full,
             ),
         )
 
@@ -396,7 +402,6 @@ class Gate:
             except Exception as error:
                 _logger.error("%r failed", close, exc_info=error)
                 self.fault = self.fault or str(error)
-        gc.unfreeze()
 
     async def _stop_timers(self) -> None:
         for task in self._tasks:
