@@ -18,7 +18,7 @@ from gateway.config import (
     TelemetryConfig,
 )
 from gateway.config_checks import check_engine, check_listen, check_record, check_telemetry
-from gateway.rulebooks import load_rulebook, serving_faults
+from gateway.rulebooks import load_rulebook
 from rules.faults import Fault, FieldPath, nearest
 from rules.rulebook import Rulebook, RulebookError
 from rules.strict import UNUSABLE
@@ -68,7 +68,6 @@ def load_config(path: Path) -> Config:
             else:
                 source.faults.append(Fault(fault.message, ("rulebook",)))
     else:
-        rulebook_faults = serving_faults(rulebook)
         _check_tiers(sources, rulebook)
     _check_names(sources)
     faults = [fault for one in sources for fault in one.located()] + rulebook_faults

@@ -50,16 +50,6 @@ def check_rulebook(rulebook: Rulebook) -> list[Fault]:
     return faults
 
 
-def serving_faults(rulebook: Rulebook) -> list[Fault]:
-    """Return what keeps a rulebook from being served although it can be simulated."""
-    resting = rulebook.clauses.resting_time
-    policies = (resting.policy, *(case.policy for case in resting.cases))
-    if resting.mode != "enforce" or "CHARGE" not in policies:
-        return []
-    message = "policy CHARGE can be simulated but not served yet; REJECT and DEFER can"
-    return [Fault(message, ("rules", "resting_time", "policy"), rulebook.name)]
-
-
 def _window_faults(rulebook: Rulebook) -> list[Fault]:
     """Return a fault for each window that is not whole seconds, which headers could not name."""
     clauses = rulebook.clauses

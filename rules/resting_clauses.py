@@ -51,6 +51,15 @@ class RestingTimeClause(Clause, frozen=True, kw_only=True):
     """Orders with another minimum; the first case that fits counts, before `symbols`."""
 
 
+def charge_tariffs(clause: RestingTimeClause) -> tuple[str, ...]:
+    """Return the tariffs that are charged by at once, each once; none where the rule is off."""
+    if clause.mode == "off":
+        return ()
+    terms = [(clause.policy, clause.tariff)]
+    terms += [(case.policy or clause.policy, case.tariff or clause.tariff) for case in clause.cases]
+    return tuple(dict.fromkeys(tariff for policy, tariff in terms if policy == "CHARGE"))
+
+
 class OwnerClassClause(Clause, frozen=True, kw_only=True):
     """Who trades at high frequency, by messages sent on average over the trading day.
 

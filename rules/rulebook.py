@@ -153,16 +153,25 @@ def read_rulebook(
 
 def _add_tariffs(tree: dict[str, Any], texts: Mapping[str, str]) -> None:
     """Put the tariffs that a rule names into the tree, so that a rulebook is whole by itself."""
-    clause: Any = tree
-    for key in ("rules", "cancel_fees"):
-        clause = clause.get(key) if isinstance(clause, Mapping) else None
     tables = tree.setdefault("tariffs", {})
-    if not isinstance(clause, Mapping) or not isinstance(tables, Mapping):
+    if not isinstance(tables, Mapping):
         return
-    lists = [clause.get(key) for key in ("tariffs", "market_maker_tariffs")]
+    fees, resting = _rule_table(tree, "cancel_fees"), _rule_table(tree, "resting_time")
+    lists = [fees.get(key) for key in ("tariffs", "market_maker_tariffs")]
     named = [name for names in lists if isinstance(names, list) for name in names]
+    cases = resting.get("cases")
+    tables_of_cases = cases if isinstance(cases, list) else []
+    named += [case.get("tariff") for case in (resting, *tables_of_cases) if isinstance(case, dict)]
+    named = [name for name in named if isinstance(name, str)]
     wanted = {name: texts[name] for name in named if name in texts and name not in tables}
     tree["tariffs"] = {**tables, **{name: tomllib.loads(text) for name, text in wanted.items()}}
+
+
+def _rule_table(tree: Mapping[str, Any], rule: str) -> Mapping[str, Any]:
+    """Return the table of a rule, empty when it is none."""
+    table: Any = tree.get("rules")
+    table = table.get(rule) if isinstance(table, Mapping) else None
+    return table if isinstance(table, Mapping) else {}
 
 
 def _extends_fault(wanted: Any, chain: list[str], texts: Mapping[str, str]) -> str:

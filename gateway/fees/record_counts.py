@@ -14,8 +14,10 @@ from rules.conduct.cancel_fees import CancelFees, Traced
 from rules.decisions import Posting
 from rules.fees.acts import ANNULLED
 from rules.fees.charging import Charge
+from rules.fees.counts import CHARGE_COLUMNS
 from rules.fees.ledger import FeeLedger
 from rules.fees.tariff import Tariff
+from rules.resting_clauses import charge_tariffs
 from rules.rulebook import Rulebook, convert
 from rules.units import decimal_text
 from rules.values import DEFINE_OWNER
@@ -102,12 +104,14 @@ class RecordCounts:
             return
         for name in (*clause.tariffs, *clause.market_maker_tariffs):
             self._open(rulebook.tariffs[name], clause.correction_days)
+        for name in charge_tariffs(rulebook.clauses.resting_time):
+            self._open(rulebook.tariffs[name], clause.correction_days, CHARGE_COLUMNS)
 
-    def _open(self, tariff: Tariff, correction_days: int) -> None:
+    def _open(self, tariff: Tariff, correction_days: int, columns: tuple[str, ...] = ()) -> None:
         known = self._ledgers.get(tariff.name)
         if known is None or known.tariff.file == tariff.file:
             # Nothing is forgotten here: a statement may be of any day.
-            self._ledgers.setdefault(tariff.name, FeeLedger(tariff, _FOR_EVER_DAYS))
+            self._ledgers.setdefault(tariff.name, FeeLedger(tariff, _FOR_EVER_DAYS, columns))
             self._corrections[tariff.name] = correction_days
             return
         raise ValueError(
@@ -130,6 +134,10 @@ class RecordCounts:
 
     def _charging(self, traced: Traced, rulebook: Rulebook) -> Iterator[FeeLedger]:
         """Yield the ledgers an act counts in."""
+        if traced.tariff:
+            if not self._given:
+                yield self._ledgers[traced.tariff]
+            return
         if self._given:
             yield from self._ledgers.values()
             return
@@ -197,6 +205,6 @@ def _tracer(replica: Replica) -> CancelFees:
     tracer = CancelFees(Rulebook(convert({"name": "tracing"})))
     fees = replica.pipeline.rule(CancelFees.name)
     if fees is not None:
-        # Amends that were in flight when the run began.
-        tracer.restore({"ledgers": [], "amends": fees.state()["amends"]})
+        # Amends and charges that were in flight when the run began.
+        tracer.restore({**fees.state(), "ledgers": []})
     return tracer

@@ -5,6 +5,9 @@ as its client asked; an execution when it was made, and no more once it is annul
 charged for what was refused, for a cancel that came too late, or for what the venue took off: a
 kill, a lost session, a halt, expiry, self-trade prevention, the rest of an IOC or FOK order. The age
 of an order is how long it could be executed. What other channels do is not counted.
+
+What a decision charges at once (policy CHARGE of the resting time) is counted when the engine has
+carried out what it was charged for, to the very amount that the decision names.
 """
 
 from typing import Any, ClassVar, Final, NamedTuple
@@ -13,6 +16,9 @@ from rules.book import Book, OpenOrder, SymbolFacts
 from rules.decisions import ACCEPTED, Decision, Posting, Usage, stored
 from rules.events import (
     Amend,
+    BulkCancel,
+    Cancel,
+    CancelAll,
     CommandResult,
     EngineSession,
     Event,
@@ -20,11 +26,23 @@ from rules.events import (
     OrderEnded,
     OrderTrade,
     PostFees,
+    Replace,
     TradeBust,
 )
-from rules.fees.acts import ANNULLED, CANCELLED, ENTERED, MODIFIED, TRADED, Act, distance_e8
+from rules.fees.acts import (
+    ANNULLED,
+    CANCELLED,
+    CHARGED_AT_ONCE,
+    ENTERED,
+    MODIFIED,
+    TRADED,
+    Act,
+    distance_e8,
+)
+from rules.fees.counts import CHARGE_COLUMNS
 from rules.fees.ledger import Entry, FeeLedger, MeterLine
 from rules.fees.tariff import Tariff
+from rules.resting_clauses import charge_tariffs
 from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
 from rules.values import (
@@ -49,6 +67,16 @@ class Traced(NamedTuple):
     at_ns: int
     """The time it counts at: of an annulled trade, when that was made."""
     act: Act
+    tariff: str = ""
+    """The tariff it was charged by at once, empty for what every tariff counts."""
+
+
+class _Pending(NamedTuple):
+    """What a decision has charged for and the engine has not carried out yet."""
+
+    order_id: int
+    tariff: str
+    amount_e8: int
 
 
 class CancelFees(Rule):
@@ -63,12 +91,16 @@ class CancelFees(Rule):
     wants: ClassVar[tuple[type[Event], ...]] = ()
     applies: ClassVar[tuple[type[Event], ...]] = (
         Amend,
+        BulkCancel,
+        Cancel,
+        CancelAll,
         CommandResult,
         OrderTrade,
         OrderEnded,
         TradeBust,
         EngineSession,
         PostFees,
+        Replace,
     )
     source: ClassVar[str] = "Directive 2014/65/EU (MiFID II) Art. 48(9); each tariff names its own"
     discloses: ClassVar[bool] = True
@@ -92,14 +124,24 @@ class CancelFees(Rule):
         self._of_makers = makers or self._ledgers
         if clause.exempt_market_makers:
             self._of_makers = ()
-        self.ledgers = (*self._ledgers, *makers)
+        self._charging = {
+            name: FeeLedger(rulebook.tariffs[name], days, CHARGE_COLUMNS)
+            for name in charge_tariffs(rulebook.clauses.resting_time)
+            if name in rulebook.tariffs
+        }
+        self.ledgers = (*self._ledgers, *makers, *self._charging.values())
         """One for each tariff."""
         self._posts = clause.mode == "enforce"
-        columns = {column for ledger in self.ledgers for column in ledger.columns}
-        self._by_distance = bool(columns & {"weighted_orders", "exempt_orders"})
+        self._by_distance = any(
+            column in ledger.columns
+            for ledger in self.ledgers
+            for column in ("weighted_orders", "exempt_orders")
+        )
         """Whether it matters to any tariff how far from the market an order is entered."""
         self._amends: dict[int, int] = {}
         """Age of the order at each amend in flight, by command."""
+        self._charged: dict[int, list[_Pending]] = {}
+        """What was charged at once for each command in flight."""
         self.trace: list[Traced] | None = None
 
     # --- Counting -----------------------------------------------------------------------------
@@ -112,6 +154,10 @@ class CancelFees(Rule):
             self._book(decision, book)
         for ledger in self.ledgers:
             ledger.roll(now_ns)
+        if decision.charges:
+            self._charged[book.current_seq] = [
+                _Pending(one.order_id, one.tariff, one.amount_e8) for one in decision.charges
+            ]
         if kind is CommandResult:
             if not event.unknown:
                 self._result(event, book, now_ns)
@@ -123,12 +169,14 @@ class CancelFees(Rule):
                 self._amends[book.current_seq] = book.matchable_age_ns(order, now_ns)
         elif kind is OrderEnded:
             if event.cause == CAUSE_CLIENT:
+                self._carried_out_late(event.order_id, book, now_ns)
                 filled_e8 = event.filled_e8 + event.prevented_e8
                 self._cancelled(book.order_of(event.order_id), filled_e8, book, now_ns)
         elif kind is TradeBust:
             self._annulled(event, book, now_ns)
         elif kind is EngineSession and not book.orders:
             self._amends.clear()
+            self._charged.clear()
 
     def _result(self, result: CommandResult, book: Book, now_ns: int) -> None:
         order = book.order_of(result.order_id)
@@ -148,6 +196,10 @@ class CancelFees(Rule):
                     ),
                 )  # fmt: skip
         self._fills(order, result.fills, book, now_ns)
+        for charge in self._charged.pop(result.command_id, ()):
+            amended = age_ns >= 0 and result.accepted and charge.order_id == result.order_id
+            if amended or any(ended.order_id == charge.order_id for ended in result.ended):
+                self._charge(charge, book, now_ns)
         for ended in result.ended:
             gone = book.order_of(ended.order_id)
             # The gate itself cancels in bulk only: a command about one order is its client's.
@@ -187,6 +239,25 @@ class CancelFees(Rule):
         left_e8 = max(order.quantity_e8 - filled_e8, 0)
         age_ns = book.matchable_age_ns(order, now_ns) if order.live_ns else 0
         self._note(order, book, now_ns, Act(CANCELLED, left_e8, order.price_e8, age_ns))
+
+    def _charge(self, charge: _Pending, book: Book, now_ns: int) -> None:
+        """Count what was charged for and has been carried out."""
+        order = book.order_of(charge.order_id)
+        if order is None:
+            return
+        act = Act(CHARGED_AT_ONCE, 0, charge.amount_e8)
+        ledger = self._charging.get(charge.tariff)
+        if ledger is not None:
+            ledger.add(order.owner, order.symbol, now_ns, act)
+        if self.trace is not None:
+            self.trace.append(Traced(order.owner, False, order.symbol, now_ns, act, charge.tariff))
+
+    def _carried_out_late(self, order_id: int, book: Book, now_ns: int) -> None:
+        """Count the charge for a cancel whose end the engine reports instead of answering it."""
+        for charges in self._charged.values():
+            for charge in [one for one in charges if one.order_id == order_id]:
+                charges.remove(charge)
+                self._charge(charge, book, now_ns)
 
     def _annulled(self, event: TradeBust, book: Book, now_ns: int) -> None:
         """Take an annulled trade back from both sides, on the day on which it was made."""
@@ -276,6 +347,10 @@ class CancelFees(Rule):
         return {
             "ledgers": [[ledger.tariff.name, ledger.state()] for ledger in self.ledgers],
             "amends": dict(self._amends),
+            "charged": [
+                [command_id, [list(one) for one in charges]]
+                for command_id, charges in self._charged.items()
+            ],
         }
 
     def restore(self, state: Any) -> None:
@@ -285,6 +360,10 @@ class CancelFees(Rule):
             if ledger.tariff.name in stored_ledgers:
                 ledger.restore(stored_ledgers[ledger.tariff.name])
         self._amends = dict(state["amends"])
+        self._charged = {
+            command_id: [_Pending(*one) for one in charges]
+            for command_id, charges in state.get("charged", ())
+        }
 
 
 def _check_counting(tariff: Tariff) -> None:

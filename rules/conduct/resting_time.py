@@ -85,6 +85,7 @@ class RestingTime(Rule):
         self._exempt_reducing = clause.exempt_reducing
         self._exempt_auction = clause.exempt_auction
         self._exempt_quotes = clause.exempt_quotes
+        self._makers_free = rulebook.clauses.cancel_fees.exempt_market_makers
         self._terms = _Terms(read_duration(clause.minimum), clause.policy, clause.tariff)
         self._cases = (*(_case(case, clause) for case in clause.cases), *_symbol_cases(clause))
         self._curves = {
@@ -145,6 +146,8 @@ class RestingTime(Rule):
         if terms.policy == _DEFER:
             return Defer(self.name, now_ns + terms.minimum_ns - age_ns)
         if terms.policy == _CHARGE:
+            if self._makers_free and book.owner_class(order.account) == OWNER_MARKET_MAKER:
+                return None
             amount_e8 = price_e8(self._curves[terms.tariff], age_ns)
             return Charge(self.name, terms.tariff, amount_e8, order.order_id) if amount_e8 else None
         return self._breach(order, terms.minimum_ns, book, now_ns)

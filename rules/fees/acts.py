@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from rules.fees.counts import bucket_age_ns, bucket_columns
+from rules.fees.counts import CHARGED, CHARGES, bucket_age_ns, bucket_columns
 from rules.fees.tariff import Tariff
 from rules.texts import read_decimal, read_duration, read_switchable_decimal
 from rules.values import E8
@@ -18,7 +18,9 @@ TRADED: Final = 4
 """An execution; each partial one is one."""
 ANNULLED: Final = 5
 """The venue annulled an execution."""
-ACT_NAMES: Final = ("", "entered", "modified", "cancelled", "traded", "annulled")
+CHARGED_AT_ONCE: Final = 6
+"""What a decision has charged for was carried out."""
+ACT_NAMES: Final = ("", "entered", "modified", "cancelled", "traded", "annulled", "charged")
 UNKNOWN: Final = -1
 """A distance that can't be measured, because there is no price to measure from."""
 
@@ -33,7 +35,7 @@ class Act(NamedTuple):
     quantity_e8: int
     """Entered, left after a modification, taken off, or executed."""
     price_e8: int = 0
-    """0 for an order without a price."""
+    """0 for an order without a price; the amount of a charge."""
     age_ns: int = 0
     """How long a modified or cancelled order could be executed."""
     best_distance_e8: int = 0
@@ -81,6 +83,9 @@ class Counting:
                 if act.age_ns < end_ns:
                     yield column, E8
                     break
+        elif kind == CHARGED_AT_ONCE:
+            yield CHARGES, E8
+            yield CHARGED, act.price_e8
         else:
             sign = 1 if kind == TRADED else -1
             yield "trades", sign * E8

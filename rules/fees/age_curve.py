@@ -12,7 +12,7 @@ from typing import Final
 from rules.faults import Fault
 from rules.fee_clauses import AgeCurveClause
 from rules.fees.assessment import Assessment, Headroom, Share, setting_e8
-from rules.fees.counts import AGE_PREFIX, Counts, bucket_age_ns, bucket_columns
+from rules.fees.counts import AGE_PREFIX, CHARGED, CHARGES, Counts, bucket_age_ns, bucket_columns
 from rules.texts import read_duration
 from rules.units import duration_text
 from rules.values import E8
@@ -57,7 +57,13 @@ def metered(clause: AgeCurveClause) -> Collection[str]:
 
 
 def assess(clause: AgeCurveClause, counts: Counts) -> Assessment:
-    """Return the fee: each column's cancels at the mean price of its ages, rounded down to 1e-8."""
+    """Return the fee: each column's cancels at the mean price of its ages, rounded down to 1e-8.
+
+    Where the gate has charged each at once, by its age to the nanosecond, it is the sum of that.
+    """
+    if CHARGED in counts.rows[0]:
+        number_e8 = counts.total_e8(CHARGES)
+        return Assessment(number_e8, 0, (Share("by age", number_e8, counts.total_e8(CHARGED)),))
     shares = []
     measured_e8 = 0
     start_ns = 0

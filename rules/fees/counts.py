@@ -28,6 +28,10 @@ DECIMAL_COLUMNS: Final = {
     "sold_value": "price times quantity of what was sold",
 }
 """Columns of counts with their meaning; whole numbers and decimals."""
+CHARGES: Final = "charges"
+CHARGED: Final = "charged"
+"""Number and amount of what decisions have charged at once; counted by the gate alone."""
+CHARGE_COLUMNS: Final = (CHARGES, CHARGED)
 AVERAGE_PRICE: Final = "average_price"
 SOLD_VALUE: Final = "sold_value"
 AGE_PREFIX: Final = "cancels_under_"

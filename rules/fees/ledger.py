@@ -53,12 +53,13 @@ class MeterLine(NamedTuple):
 class FeeLedger:
     """One tariff's counts and postings, by owner.
 
-    `correction_days` after its day an annulled trade changes nothing any more.
+    `correction_days` after its day an annulled trade changes nothing any more. `columns`, unless
+    empty, are counted instead of those the tariff needs.
     """
 
-    def __init__(self, tariff: Tariff, correction_days: int) -> None:
+    def __init__(self, tariff: Tariff, correction_days: int, columns: tuple[str, ...] = ()) -> None:
         self.tariff = tariff
-        self.columns = metered_columns(tariff)
+        self.columns = columns or metered_columns(tariff)
         self._counting = Counting(tariff, self.columns)
         self.late = 0
         """Corrections that came too late."""

@@ -347,25 +347,12 @@ def test_faults_of_all_files_come_at_once(tmp_path: Path) -> None:
     ]
 
 
-def test_a_rulebook_that_can_only_be_simulated_is_refused(tmp_path: Path) -> None:
-    """A policy that can't be served yet is told before the gate starts."""
-    text = """extends = "eu-conduct"
-    [rules.resting_time]
-    policy = "CHARGE"
-    tariff = "aged"
-    [tariffs.aged]
-    description = "falls from 2 at once to nothing at half a second"
-    source = "the test"
-    currency = "USDT"
-    age_curve = { points = [{ age = "0s", fee = "2" }, { age = "500ms", fee = "0" }] }
-    """
+def test_a_rule_that_can_not_be_built_is_told(tmp_path: Path) -> None:
+    """A policy whose tariff is missing is told with file and line before the gate starts."""
+    text = 'extends = "eu-conduct"\n[rules.resting_time]\npolicy = "CHARGE"\ntariff = "none"\n'
     write(tmp_path, text, "mine.toml")
-    assert faults_of(tmp_path, 'rulebook = "mine.toml"') == [
-        (
-            "mine: rules.resting_time.policy: policy CHARGE can be simulated but not served yet; "
-            "REJECT and DEFER can"
-        )
-    ]
+    (fault,) = faults_of(tmp_path, 'rulebook = "mine.toml"')
+    assert "policy CHARGE needs a tariff with an age_curve, `none` is none" in fault
 
 
 ACCOUNTS_CSV = """account,owner,tier,market_maker,high_frequency,funds

@@ -56,6 +56,17 @@ def decision(desk: Desk, outcome: Outcome, *, decision_id: str) -> Any:
         answer["bestAsk"] = amount(found.ask_e8)
     if found.until_ns:
         answer["heldUntil"] = desk.time(found.until_ns)
+    if found.charges:
+        tariffs = desk.core.rulebook.tariffs
+        answer["charges"] = [
+            {
+                "tariff": charge.tariff,
+                "orderId": charge.order_id,
+                "amount": amount(charge.amount_e8),
+                "currency": tariffs[charge.tariff].file.currency,
+            }
+            for charge in found.charges
+        ]
     return answer
 
 
