@@ -22,6 +22,7 @@ from gateway.takeover import reconcile, settle_what_was_lost, take_over
 from rules.decisions import Decision
 from rules.events import Event, RunBegan
 from rules.values import NS_PER_MS, NS_PER_SECOND
+from tests.sim.damage import change_a_byte, check_from_zero, damage_snapshots
 from tests.sim.engines import Nobody, WatchedEngine, WatchedLink
 from tests.sim.fuse import CrashError
 from tests.sim.participants import definitions, fund
@@ -73,9 +74,8 @@ def end(world: World) -> None:
         # The product logs it and goes: the next start finds a run that did not end well.
         world.coverage["end failed"] += 1
         world.referee.check(world.disks.faults > 0, f"the gate does not end well: {error}")
-    world.referee.end_life(recording.survivors())
     world.disks.die()
-    _forget(world)
+    _judge(world, recording)
 
 
 def die(world: World) -> None:
@@ -95,16 +95,21 @@ def _died(world: World) -> None:
     if world.link is not None:
         world.link.die(random.randint(0, 4))
     recording.die(random, power=power)
-    if recording.directory.exists():
-        world.referee.end_life(recording.survivors())
+    _judge(world, recording)
+
+
+def _judge(world: World, recording: SimRecording) -> None:
+    """Have what is left of a gate's record judged, and let go of what was in the process."""
+    left, directory = recording.survivors(), recording.directory
+    if directory.exists():
+        world.referee.end_life(left)
+        if not world.over:
+            damage_snapshots(world, directory)
+        if world.referee.kept_seq == left.through():
+            change_a_byte(world, left, directory)
     else:
         # The machine lost power before the run's directory was on the disk.
         world.referee.end_without_record()
-    _forget(world)
-
-
-def _forget(world: World) -> None:
-    """Drop what was in the process: nobody there waits for an answer any more."""
     world.turns.clear()
     world.sessions.clear()
     world.asked.clear()
@@ -120,6 +125,7 @@ def _start(world: World) -> None:
     world.clock = SystemClock(world.time.monotonic_ns, world.time.utc_ns)
     before = recover(disks.data)
     _check_recovered(world, before)
+    check_from_zero(world, before)
     _wait_for_clock(world, before.last_ns)
     world.recording = None
     world.referee.begin_life(before.first_seq)
@@ -156,6 +162,9 @@ def _start(world: World) -> None:
             core.submit(event)
         fund(engine.deposit)
     core.submit(RunBegan(before.previous, _next_order_id(world)))
+    core.flush()
+    if core.record_fault:
+        raise JournalError(core.record_fault)
     world.settle()
     world.coverage["recovery" if before.replica is not None else "beginning"] += 1
 

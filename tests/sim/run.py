@@ -12,6 +12,7 @@ from gateway.journal.verify import verify_run
 from gateway.replay import replay
 from tests.sim import lives
 from tests.sim.acts import act, break_disk, break_engine, pass_time
+from tests.sim.damage import snapshot
 from tests.sim.fuse import CrashError
 from tests.sim.requests import draw_request
 from tests.sim.swarm import Swarm, draw_swarm
@@ -122,6 +123,8 @@ def _step(world: World, swarm: Swarm) -> None:
             world.fuse.arm(points)
     elif kind == "restart":
         world.restart()
+    elif kind == "snapshot":
+        snapshot(world)
     elif kind == "sync":
         world.sync()
     elif kind == "disk":
@@ -148,6 +151,7 @@ def _end(world: World) -> None:
     world.come_to_rest()
     world.check_at_rest()
     core, recording = world.core, world.recording_now
+    world.over = True
     lives.end(world)
     left = referee.uncounted()
     referee.check(not left, f"{left} refusals were answered and are in no record")

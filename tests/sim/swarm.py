@@ -128,12 +128,13 @@ def draw_swarm(random: Random) -> Swarm:
             "disk": random.choice((0.3, 3)) if disk_faults else 0,
             "crash": random.choice((0.3, 1, 3)) if crashes else 0,
             "restart": random.choice((0, 0.3, 1)),
+            "snapshot": random.choice((0, 2, 6)),
         },
         random.random() < (0.9 if on_disk else 0.3),
         crashes,
         on_disk and random.random() < 0.7,
         random.choice((1, 2, 3, 256)),
-        random.choice((8_192, 65_536, 262_144)),
+        random.choice((4_096, 8_192, 65_536, 262_144)),
         _rulebook(random),
     )
 

@@ -86,6 +86,8 @@ class World:
         self.engine: WatchedEngine | WatchedLink
         self.core: Core
         self.clock: SystemClock
+        self.over = False
+        """Whether no other gate will follow."""
         self._slewed_ns = 0
         lives.begin(self)
 
