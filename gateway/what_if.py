@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from gateway.journal import Record, Run, read_run
-from gateway.logview.rendering import Names, because, summary
+from gateway.logview.rendering import EVENT_NAMES, Names, because, summary
 from gateway.logview.subjects import Subject, Subjects
 from gateway.logview.times import time_text
 from gateway.replica import Replica
@@ -31,6 +31,7 @@ class Change(msgspec.Struct, frozen=True):
     seq: int
     time: str
     event: str
+    """The request in a few words."""
     account: str | None
     symbol: str | None
     what: str
@@ -186,7 +187,7 @@ class Comparison:
                     run=self._run,
                     seq=record.seq,
                     time=time_text(record.now_ns),
-                    event=summary(record.event, names),
+                    event=_described(record, subject, names),
                     account=account,
                     symbol=symbol,
                     what=what,
@@ -196,6 +197,13 @@ class Comparison:
                     now_because=because(decision),
                 )
             )
+
+
+def _described(record: Record, subject: Subject, names: Names) -> str:
+    """Return a request in a few words: its kind, its terms, and the orders it is about."""
+    orders = (f"#{order_id}" for order_id in subject.order_ids[:3])
+    parts = (EVENT_NAMES[type(record.event)], summary(record.event, names), *orders)
+    return " ".join(part for part in parts if part)
 
 
 def named(breaches: tuple[Breach, ...]) -> list[tuple[str, int]]:

@@ -186,7 +186,7 @@ def _print_what_if(report: WhatIfReport) -> None:
                 table.add_row(Text(name), str(count))
             console.print(table)
     if report.examples:
-        table = Table("record", "what", "account", "symbol", "order", "then", "now")
+        table = Table("record", "what", "account", "symbol", "request", "then", "now")
         for example in report.examples:
             table.add_row(
                 str(example.seq),

@@ -10,6 +10,7 @@ import pytest
 
 from rules.decisions import ACCEPTED, REFUSED
 from rules.events import Cancel, Place
+from rules.values import NS_PER_MS
 from tests.fuzz.gate_process import ROOT, GateProcess, ordergate, running_gate
 
 SHIPPED: Final = ROOT / "tests" / "data" / "independentreserve_2022-04-03.csv.gz"
@@ -83,6 +84,32 @@ def test_recorded_flow_is_played_refused_and_replayed(tmp_path: Path) -> None:
         assert gate.errors() == ""
         assert_recorded_as_told(gate, figures)
         assert_other_rulebook_lets_pass(gate, too_young)
+
+
+def test_what_if_orders_had_to_rest_for_less(tmp_path: Path) -> None:
+    """Of the cancels refused below 500 ms, those of at least 100 ms would pass, and nothing else."""
+    rulebook = ROOT / "examples" / "resting-500ms.toml"
+    with running_gate(tmp_path, "--rulebook", str(rulebook)) as gate:
+        figures = play(gate, SHIPPED, "--limit", "400")
+        assert gate.stop() == 0
+        observed = [
+            breach.observed
+            for record in gate.requests_of("127.0.0.1").values()
+            for breach in record.decision.breaches
+            if breach.rule == "resting_time"
+        ]
+        assert len(observed) == figures["refused"]["cancel"]["-1004 resting_time"]
+        passed = sum(int(age_ns) >= 100 * NS_PER_MS for age_ns in observed)
+        assert 0 < passed < len(observed)
+        other = ROOT / "examples" / "resting-100ms.toml"
+        replayed = ordergate("replay", str(gate.data), "--rulebook", str(other), "--json")
+        assert replayed.returncode == 0, replayed.stderr
+        report = json.loads(replayed.stdout)
+        assert report["changed"] == report["newly_accepted"] == passed
+        assert report["recorded_refused"] - report["refused_now"] == passed
+        assert report["rules"]["resting_time"]["refused_before"] == passed
+        assert report["accounts"] == {"demo-alice": passed}
+        assert report["examples"][0]["event"].startswith("cancel #")
 
 
 def test_demo_key_is_for_this_machine_only() -> None:
