@@ -38,6 +38,7 @@ from gateway.fees.posting import FeePoster
 from gateway.gauges import Gauge, open_gauges
 from gateway.journal import JournalError
 from gateway.journal.disk import REAL_DISK, Disk
+from gateway.journal.foundation import manifest_digest, start_digest
 from gateway.ladder_acts import LadderActs
 from gateway.logview.rendering import Names, record_tree
 from gateway.logview.subjects import Subjects
@@ -144,7 +145,9 @@ class Gate:
         self.ladder_acts.catch_up()
         next_order_id = await self._wait_for_engine()
         # Everything that is taken over is recorded now: the next run may start from this one.
-        self.core.submit(RunBegan(before.previous, next_order_id))
+        manifest, directory = self.journal.manifest, self.journal.directory
+        foundation = manifest_digest(manifest), start_digest(directory)
+        self.core.submit(RunBegan(before.previous, next_order_id, *foundation))
         self._closers.append(self.core.flush)
         self._closers.append(self.core.close)
         self.recording.settle()

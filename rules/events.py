@@ -460,6 +460,10 @@ class RunBegan(Event, frozen=True, array_like=True, gc=False, tag="RN"):
     """The run before, empty when there was none."""
     next_order_id: int
     """The first order id of this run: ids of earlier runs are not given again."""
+    manifest_digest: str = ""
+    """SHA-256, in hex, of what never changes in the run's manifest."""
+    start_digest: str = ""
+    """SHA-256, in hex, of the snapshot file the run begins with, empty when it begins with none."""
 
 
 class PostFees(Event, frozen=True, array_like=True, gc=False, tag="PF"):

@@ -12,7 +12,13 @@ from gateway.commands.progress import bytes_progress
 from gateway.journal import JournalError
 from gateway.journal.manifest import DATA_DIRECTORY, run_directories
 from gateway.journal.seal import PublicKey, read_public_key
-from gateway.journal.verify import EXIT_CORRUPT, EXIT_UNREADABLE, Verification, verify_run
+from gateway.journal.verify import (
+    EXIT_CLEAN,
+    EXIT_CORRUPT,
+    EXIT_UNREADABLE,
+    Verification,
+    verify_run,
+)
 
 
 def add_to(log: typer.Typer) -> None:
@@ -42,7 +48,7 @@ def verify(
         chosen = [data]
     results = []
     for path in chosen:
-        total = sum(file.stat().st_size for file in path.glob("*.seg*"))
+        total = sum(file.stat().st_size for file in path.glob("*.seg*")) if path.is_dir() else 0
         with bytes_progress(f"verifying {path.name}", total, quiet=as_json) as progress:
             results.append(verify_run(path, progress, keys, require_signatures))
     codes = {result.exit_code for result in results}
@@ -61,7 +67,8 @@ def print_verification(result: Verification) -> None:
     _say(
         f"run {result.run} ({result.status}): {result.records} records "
         f"({result.first_seq} to {result.last_seq}) in {result.segments} segments "
-        f"({result.sealed} sealed), {result.checkpoints} checkpoints, {result.bytes} bytes"
+        f"({result.sealed} sealed), {result.checkpoints} checkpoints, {result.bytes} bytes, "
+        f"{result.snapshots} snapshots"
     )
     if result.reserve:
         _say(f"from record {result.reserve_first_seq} on in the reserve: {result.reserve}")
@@ -97,8 +104,14 @@ def _instructions(result: Verification) -> list[str]:
         return ["unreadable: check that the path, its rights, its key and this version are right"]
     if not result.findings:
         return []
-    data = Path(result.path).parent
     lines = [
+        f"{path} is not needed: remove it. A start takes an earlier one and the records after it."
+        for path in result.spare_snapshots
+    ]
+    if result.record_exit_code == EXIT_CLEAN:
+        return lines
+    data = Path(result.path).parent
+    lines += [
         "corrupt: the gate does not start on this run. What to do:",
         f"  1. copy all of it elsewhere before anything else: cp -a {result.path} COPY",
         "  2. put a good copy of each file named above in its place, if there is one, and verify",

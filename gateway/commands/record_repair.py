@@ -43,9 +43,9 @@ def repair(
     with record_errors(), without_a_gate(data_directory(data)):
         run = find_run(data, run_id)
         found = verify_run(run.path)
-        if found.exit_code != EXIT_CLEAN:
+        if found.record_exit_code != EXIT_CLEAN:
             print_verification(found)
-            raise typer.Exit(found.exit_code)
+            raise typer.Exit(found.record_exit_code)
         cut = cut_torn_tail(run)
         closed = close_abandoned(run)
     if as_json:
@@ -98,8 +98,8 @@ def quarantine(
     with record_errors(), without_a_gate(data_directory(data)):
         run: Run = find_run(data, run_id)
         found = verify_run(run.path)
-        if found.exit_code != EXIT_CORRUPT:
-            fail(f"run {run_id} is not corrupt (exit code {found.exit_code} of `log verify`)")
+        if found.record_exit_code != EXIT_CORRUPT:
+            fail(f"no record of run {run_id} is corrupt; `log verify` says what it finds")
         moved = quarantine_run(run, found, actor_name(actor), reason, wall_ns())
     if as_json:
         print_json({"run": run_id, "path": str(moved), "findings": found.findings})

@@ -21,6 +21,7 @@ from gateway.journal.segment import segment_name
 from gateway.journal.source import Source
 from gateway.journal.tail import examine_tail
 from gateway.journal.verification import Finding, Kind, Progress, Verification
+from rules.events import RunBegan
 from rules.values import INT63_MAX
 
 _CHUNK_BYTES: Final = 1 << 20
@@ -65,10 +66,16 @@ class SegmentCheck:
         self.next_seq = 0
         """Record expected next, 0 before the header."""
         self.count = 0
+        self.first_ns = self.last_ns = 0
+        """Times of the first and the last record, 0 while there is none."""
+        self.sealed_bytes = 0
+        """Where the seal ends, 0 before it."""
         self.digest = b""
         """The digest in the seal, empty before it."""
         self.trusted_offset = 0
         """Everything before it is proven by a digest."""
+        self.began: RunBegan | None = None
+        """The record in which the run says that it serves, once that was found."""
         self._hash = hashlib.sha256()
         self._hashed = 0
 
@@ -84,9 +91,9 @@ class SegmentCheck:
             first_seq=self.first_seq,
             last_seq=self.next_seq - 1,
             count=self.count,
-            first_ns=0,
-            last_ns=0,
-            bytes=0,
+            first_ns=self.first_ns,
+            last_ns=self.last_ns,
+            bytes=self.sealed_bytes,
             digest=self.digest.hex(),
         )
 
@@ -129,10 +136,14 @@ class SegmentCheck:
                 )
             self.next_seq += 1
             self.count += 1
+            self.first_ns = self.first_ns or content.now_ns
+            self.last_ns = content.now_ns
             self.result.records += 1
             self.result.last_seq = content.seq
             if not self.result.first_seq:
                 self.result.first_seq = content.seq
+            if isinstance(content.event, RunBegan):
+                self.began = content.event
         elif isinstance(content, Checkpoint):
             self.result.checkpoints += 1
             self._digest(source, offset, content.seq, content.digest, "checkpoint")
@@ -204,8 +215,23 @@ class SegmentCheck:
             self.entry.digest != seal.digest.hex() or self.entry.count != seal.count
         ):
             self.report("corrupt", offset, "the manifest has another digest or count than the seal")
+        elif self.entry is not None:
+            self._entry(self.entry, offset)
         self.digest = seal.digest
         self.result.sealed += 1
+
+    def _entry(self, entry: SealedSegment, offset: int) -> None:
+        """Hold what the manifest says of a closed segment against its records."""
+        for field, found in (
+            ("file", self.path.name),
+            ("first_seq", self.first_seq),
+            ("last_seq", self.next_seq - 1),
+            ("first_ns", self.first_ns),
+            ("last_ns", self.last_ns),
+        ):
+            said = getattr(entry, field)
+            if said != found:
+                self.report("corrupt", offset, f"the manifest says {field} {said}, it is {found}")
 
     def _end(self, source: Source, offset: int) -> None:
         """Judge what stands at `offset`, where the valid frames or the sealed part end."""
@@ -244,6 +270,7 @@ class SegmentCheck:
 
     def _after_seal(self, source: Source, offset: int) -> None:
         """Only the zeros that a writer stopped between seal and cut leaves may follow."""
+        self.sealed_bytes = offset
         if self.entry is not None and self.entry.bytes != offset:
             self.report(
                 "corrupt", offset, f"the manifest says {self.entry.bytes} bytes, the seal ends here"

@@ -1,9 +1,12 @@
 """What a check of a run found: counts, a torn end, findings with their places."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 import msgspec
+
+from gateway.journal.snapshot_file import START_SNAPSHOT
 
 EXIT_CLEAN: Final = 0
 EXIT_CORRUPT: Final = 1
@@ -55,12 +58,33 @@ class Verification(msgspec.Struct, kw_only=True):
     deleted_records: int = 0
     deleted: list[str] = msgspec.field(default_factory=list)
     """What was deleted, and when."""
+    snapshots: int = 0
+    """Snapshots that were checked."""
     findings: list[Finding] = msgspec.field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
         """0 clean, 1 corrupt, 2 unreadable."""
-        kinds = {finding.kind for finding in self.findings}
-        if "corrupt" in kinds:
-            return EXIT_CORRUPT
-        return EXIT_UNREADABLE if kinds else EXIT_CLEAN
+        return _exit_code(self.findings)
+
+    @property
+    def record_exit_code(self) -> int:
+        """As `exit_code`, snapshots left out that were made on the way: a start can do without."""
+        return _exit_code([found for found in self.findings if not _is_spare(found)])
+
+    @property
+    def spare_snapshots(self) -> list[str]:
+        """Snapshots made on the way that can't be read."""
+        return [found.file for found in self.findings if _is_spare(found)]
+
+
+def _is_spare(finding: Finding) -> bool:
+    name = Path(finding.file).name
+    return name.endswith(".snapshot") and name != START_SNAPSHOT
+
+
+def _exit_code(findings: list[Finding]) -> int:
+    kinds = {finding.kind for finding in findings}
+    if "corrupt" in kinds:
+        return EXIT_CORRUPT
+    return EXIT_UNREADABLE if kinds else EXIT_CLEAN

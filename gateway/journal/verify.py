@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import msgspec
+
 from gateway.journal.errors import JournalError, JournalUnreadableError
+from gateway.journal.foundation import check_foundation
 from gateway.journal.manifest import MANIFEST_NAME, SealedSegment, read_manifest
 from gateway.journal.reader import segment_begun
 from gateway.journal.reserve import begun_seq, find_reserve
@@ -26,6 +29,7 @@ from gateway.journal.verification import (
     Progress,
     Verification,
 )
+from rules.events import RunBegan
 from rules.values import INT63_MAX
 
 __all__ = [
@@ -97,6 +101,8 @@ class _RunCheck:
         self.public_keys = public_keys
         self.end_seq = end_seq
         """First record of the reserve that continues the run: from there on nothing counts here."""
+        self.last_ns = 0
+        """Time of the last record."""
 
     def run(self) -> None:
         """Check all segments, those there, those listed and those deleted."""
@@ -106,9 +112,10 @@ class _RunCheck:
         begun = (n for n in reversed(present) if segment_begun(self.path / segment_name(n)))
         last_begun = next(begun, 0)
         link: Link | None = None
+        began: RunBegan | None = None
         for number in range(1, max([0, *present, *listed, *gone]) + 1):
             if link is not None and link.next_seq >= self.end_seq:
-                return
+                break
             file = self.path / segment_name(number)
             check = SegmentCheck(
                 file, number, self.manifest, link, result, number < last_begun, self.progress
@@ -116,6 +123,10 @@ class _RunCheck:
             check.end_seq = self.end_seq
             if number in present:
                 check.run()
+                began = began or check.began
+                self.last_ns = check.last_ns or self.last_ns
+                if check.digest and self.manifest.status == "ended" and number not in listed:
+                    self._report("corrupt", file, "the manifest does not list the segment")
                 if check.digest:
                     self._signatures(file, check.closed_entry(), link)
             elif deleted := self._deleted(file, number, link):
@@ -126,6 +137,8 @@ class _RunCheck:
             link = Link(check.next_seq, check.digest)
         if not present and not listed:
             self._report("unreadable", self.path, "there is a manifest but no segment")
+        check_foundation(self.path, self.manifest, began, result)
+        self._ending()
         if self.end_seq < INT63_MAX and link is not None and 0 < link.next_seq < self.end_seq:
             self._report(
                 "corrupt",
@@ -134,6 +147,14 @@ class _RunCheck:
                 f"with {self.end_seq}",
             )
 
+    def _ending(self) -> None:
+        """Hold the end that the manifest states against the last record."""
+        manifest, last_ns = self.manifest, self.last_ns
+        wanted_ns = last_ns if manifest.status == "ended" else 0
+        if last_ns and self.end_seq == INT63_MAX and manifest.ended_ns != wanted_ns:
+            message = f"ended_ns is {manifest.ended_ns}; by the records it is {wanted_ns}"
+            self._report("corrupt", self.path / MANIFEST_NAME, message)
+
     def _deleted(self, file: Path, number: int, link: Link | None) -> Link | None:
         """Return what a deleted segment leaves to go on from, None when it was not deleted."""
         found = self.tombstone.deletion(number)
@@ -141,11 +162,11 @@ class _RunCheck:
             return None
         deletion, entry = found
         listed = self.manifest.sealed(number)
-        if listed is not None and (listed.digest, listed.count) != (entry.digest, entry.count):
+        if listed is not None and _unsigned(listed) != _unsigned(entry):
             self._report(
                 "corrupt",
                 self.path / TOMBSTONE_NAME,
-                f"segment {number} has another digest or count there than in the manifest",
+                f"segment {number} is another there than in the manifest",
             )
         self.result.deleted_segments += 1
         self.result.deleted_records += entry.count
@@ -180,3 +201,7 @@ class _RunCheck:
 
     def _report(self, kind: Kind, path: Path, message: str) -> None:
         self.result.findings.append(Finding(kind, str(path), 0, message))
+
+
+def _unsigned(entry: SealedSegment) -> SealedSegment:
+    return msgspec.structs.replace(entry, signed_by="", signature="")

@@ -240,7 +240,7 @@ def test_a_run_says_what_it_comes_from(tmp_path: Path) -> None:
     first = asyncio.run(once())
     second = asyncio.run(once())
     began = [began_with(tmp_path / run) for run in (first, second)]
-    assert began == [RunBegan("", 1), RunBegan(first, 1)]
+    assert [(found.previous, found.next_order_id) for found in began] == [("", 1), (first, 1)]
     assert read_manifest(tmp_path / second).status == "ended"
 
 

@@ -203,7 +203,7 @@ def rebuilt(run: Path, payloads: list[bytes]) -> Path:
     path = run / "000001.seg"
     path.write_bytes(data + framed(control_payload(seal)))
     manifest = read_manifest(run)
-    manifest.segments = []
+    manifest.status, manifest.ended_ns, manifest.segments = "running", 0, []
     write_manifest(run, manifest)
     return path
 
