@@ -55,19 +55,36 @@ def run_seed(
     those left over still do much the same.
     """
     met: Counter[str] = Counter()
+    failure, _ = _simulate(seed, steps, met, frozenset(only), last_events)
+    if coverage is not None:
+        coverage.update(met)
+    return failure
+
+
+def digest_of(seed: int, steps: int = STEPS) -> str:
+    """Return the SHA-256 in hex of everything a seed does, and of every byte it records."""
+    return _simulate(seed, steps, Counter(), frozenset(), LAST_EVENTS)[1]
+
+
+def _simulate(
+    seed: int, steps: int, met: Counter[str], only: frozenset[int], last_events: int
+) -> tuple[Failure | None, str]:
     swarm = draw_swarm(Random(f"{seed}"))
-    chosen = frozenset(only) or range(steps)
+    chosen = only or range(steps)
     step = 0
     with quick_starts(swarm.slice_orders), TemporaryDirectory(dir=scratch()) as folder:
         world = World(swarm, Random(f"{seed} start"), Path(folder), met)
+        referee = world.referee
         try:
+            world.begin()
             for step in range(steps):
                 if step in chosen:
+                    met["step"] += 1
                     world.random = Random(f"{seed} {step}")
                     world.disks.draw_from(world.random)
                     _step_or_die(world, swarm)
                     world.check()
-                if world.referee.violations:
+                if referee.violations:
                     break
             else:
                 _end(world)
@@ -75,14 +92,22 @@ def run_seed(
             import traceback
 
             place = traceback.format_exc(limit=-6)
-            world.referee.violations.append(f"{type(error).__name__}: {error}\n{place}")
-        events = tuple(world.referee.events[-last_events:])
-        violations = world.referee.violations
-    if coverage is not None:
-        coverage.update(met)
-    if violations:
-        return Failure(seed, steps, step, violations[0], events, tuple(sorted(only)))
-    return None
+            referee.violations.append(f"{type(error).__name__}: {error}\n{place}")
+        met["torn end"] += sum(1 for _ in Path(folder).rglob("*.torn-*"))
+        digest = _digest(world, Path(folder))
+    if not referee.violations:
+        return None, digest
+    events = tuple(referee.events[-last_events:])
+    first = referee.violations[0]
+    return Failure(seed, steps, step, first, events, tuple(sorted(only))), digest
+
+
+def _digest(world: World, folder: Path) -> str:
+    """Return the digest of what was done and of what is recorded."""
+    digest = world.referee.digest.copy()
+    for path in sorted(folder.rglob("*.seg")):
+        digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _step_or_die(world: World, swarm: Swarm) -> None:

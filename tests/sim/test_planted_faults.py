@@ -38,9 +38,9 @@ SEEDS = 40
         ),
         pytest.param(
             RestingTime,
-            "_held",
-            "if order is None or self._remaining_ns(order, book, now_ns) <= 0:",
-            "if order is None or self._remaining_ns(order, book, now_ns) < 0:",
+            "verdict",
+            "if age_ns >= terms.minimum_ns:",
+            "if age_ns > terms.minimum_ns:",
             "old enough",
             id="rule: a nanosecond more to rest",
         ),

@@ -1,19 +1,19 @@
 """Many small venues, each with its own faults and limits, and nothing that must not happen."""
 
 import os
-from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-from time import monotonic
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from tests.sim.run import STEPS, Failure, minimized, run_seed
+from tests.sim.many import figures, simulate
+from tests.sim.run import Failure, digest_of, minimized
 
+ROOT = Path(__file__).parents[2]
 SOAK = bool(os.environ.get("ORDERGATE_SOAK"))
 SEEDS = 10_000 if SOAK else 100
-WORKERS = 2
-BATCH = 25
+WORKERS = os.cpu_count() or 1
 IMPORTANT = (
     *("event Deadline", "event OrderTrade", "event OrderEnded", "event OrderReduced"),
     *("event TradeBust", "event BulkCancel", "event EngineSession", "event MarketTrade"),
@@ -27,48 +27,57 @@ IMPORTANT = (
     *("reason PRICE_COLLAR", "reason VALUE_UNBOUNDED", "reason TIMESTAMP_EXPIRED"),
     *("result FILLED", "result PARTIALLY_FILLED", "result ENGINE_LOST", "result CANCELED"),
     *("result ENGINE_UNAVAILABLE", "result ENGINE_UNKNOWN_ORDER", "result ENGINE_STALE"),
-    *("answer unknown", "clock step seen"),
+    *("answer unknown", "clock step seen", "clock behind at a start"),
+    *("process killed", "power lost", "crash in a start", "crash in a step", "recovery"),
+    *("planned restart", "torn end", "snapshot", "recovered from zero too", "byte changed"),
+    *("snapshot damaged: flip", "snapshot damaged: cut", "snapshot damaged: remove"),
+    *("disk disk_full", "disk short_write", "disk failing_sync", "disk stall"),
+    *("record lost", "reserve lost", "engine lost its orders", "event SessionClosed"),
 )
 """What the seeds must have met, so that the simulator does not grow blind."""
 
 
-def _batch(first: int) -> tuple[Counter[str], list[Failure]]:
-    """Simulate some seeds."""
-    met: Counter[str] = Counter()
-    failures = [
-        failure
-        for seed in range(first, first + BATCH)
-        if (failure := run_seed(seed, STEPS, met)) is not None
-    ]
-    return met, failures
-
-
-@pytest.mark.timeout(3600 if SOAK else 120)
+@pytest.mark.timeout(7200 if SOAK else 240)
 def test_seeds(capsys: pytest.CaptureFixture[str]) -> None:
     """No seed finds anything, and together they have met everything that matters."""
-    begun = monotonic()
-    met: Counter[str] = Counter()
-    failures: list[Failure] = []
-    with ProcessPoolExecutor(WORKERS, get_context("spawn")) as pool:
-        for batch_met, batch_failures in pool.map(_batch, range(0, SEEDS, BATCH)):
-            met.update(batch_met)
-            failures.extend(batch_failures)
+    found = simulate(range(SEEDS), WORKERS)
     if SOAK:
         with capsys.disabled():
-            print(f"\n{SEEDS:,} seeds of {STEPS} steps in {monotonic() - begun:.0f} s")
-            for name, count in sorted(met.items()):
-                print(f"{count:12,} {name}")
-    if failures:
-        named = ", ".join(str(failure.seed) for failure in failures)
-        pytest.fail(f"{len(failures)} seeds failed: {named}\n{minimized(failures[0])}")
-    missing = [name for name in IMPORTANT if not met[name]]
+            print("", *figures(found), sep="\n")
+    if found.failures:
+        named = ", ".join(str(failure.seed) for failure in found.failures)
+        shortest = minimized(found.failures[0])
+        pytest.fail(f"{len(found.failures)} seeds failed: {named}\n{shortest}")
+    missing = [name for name in IMPORTANT if not found.met[name]]
     assert not missing, f"{SEEDS} seeds never met {missing}"
 
 
-def test_a_seed_is_the_same_again() -> None:
-    """The same seed meets the same things."""
-    first: Counter[str] = Counter()
-    again: Counter[str] = Counter()
-    assert run_seed(7, coverage=first) == run_seed(7, coverage=again)
-    assert first == again
-    assert sum(first.values()) > STEPS
+@pytest.mark.parametrize("seed", [7, 30])
+def test_a_seed_is_the_same_again(seed: int) -> None:
+    """The same seed does the same and records the same bytes, whatever the process it runs in."""
+    command = [sys.executable, "-m", "tests.sim", "--seed", str(seed), "--digest"]
+    there = [
+        subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": hashes},
+        ).stdout.strip()
+        for hashes in ("1", "2")
+    ]
+    assert {digest_of(seed), *there} == {there[0]}
+
+
+def test_other_seeds_are_others() -> None:
+    """The digest tells one run from another."""
+    assert len({digest_of(seed, 40) for seed in range(6)}) == 6
+
+
+def test_a_failure_says_how_to_see_it_again() -> None:
+    """It names the seed and the command, and the command simulates just that."""
+    failure = Failure(8, 400, 77, "what was wrong", ("one event",), (3, 77))
+    assert "seed 8, step 77: what was wrong" in str(failure)
+    command = "python -m tests.sim --seed 8 --steps 400 --only 3,77"
+    assert str(failure).endswith(command)

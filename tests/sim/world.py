@@ -89,7 +89,6 @@ class World:
         self.over = False
         """Whether no other gate will follow."""
         self._slewed_ns = 0
-        lives.begin(self)
 
     @property
     def exchange(self) -> MatchingExchange:
@@ -105,6 +104,10 @@ class World:
     def lot_step_e8(self, symbol_name: str) -> int:
         """Return what orders by quote amount are rounded down to."""
         return self.swarm.rulebook.filters(symbol_name).step_e8 or 1
+
+    def begin(self) -> None:
+        """Start the first gate."""
+        lives.begin(self)
 
     def restart(self) -> None:
         """End the gate well and start it again after a while."""
