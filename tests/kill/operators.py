@@ -60,8 +60,8 @@ class Operator:
             await self._ban(chance.choice(REST_PARTIES).address, 3)
         elif self._stopped and chance.random() < 0.6:
             await self.release(*self._stopped.pop(0))
-        else:
-            scope, subject = chance.choice(SCOPES)
+        elif going := [scope for scope in SCOPES if scope not in self._stopped]:
+            scope, subject = chance.choice(going)
             await self._set(scope, subject, chance.choice(STATES))
             self._stopped.append((scope, subject))
 

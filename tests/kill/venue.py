@@ -37,11 +37,14 @@ market_maker = [{ interval = "10s", limit = 8000 }, { interval = "1d", limit = 2
 minimum = "50ms"
 symbols = { ETHUSDT = "10m" }
 
+[rules.price_collar]
+last_max_age = "1h"
+
 [rules.order_to_trade]
 minimum_orders = 20
 """
 """Limits a few clients can come near to, and a symbol in which every restart finds orders that may
-not be cancelled yet."""
+not be cancelled yet. The last trade is a reference for long, since a new engine has no orders."""
 
 
 class Party(NamedTuple):
@@ -93,6 +96,7 @@ def write_configuration(folder: Path, durability: str, engine: str = "") -> Path
 def _lines(folder: Path, durability: str, engine: str) -> list[str]:
     lines = ['rulebook = "killed.toml"', "[listen]"]
     lines += [f"{name}_port = 0" for name in ("rest", "grpc", "admin")]
+    lines += ["connections_max = 100"]
     lines += [f"[engine]\naddress = {_text(engine)}"]
     lines += [
         "[record]",
