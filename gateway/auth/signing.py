@@ -48,5 +48,7 @@ def _split(part: bytes) -> tuple[bytes, str | None]:
 
 
 def _decoded(raw: bytes) -> str:
+    if b"%" not in raw:
+        return raw.decode("ascii", "replace")
     # A plus sign that was not percent-encoded stands for itself: base64 has plus signs, not spaces.
     return unquote_to_bytes(raw).decode("ascii", "replace")

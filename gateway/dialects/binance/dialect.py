@@ -232,11 +232,12 @@ class _Renderer:
         headers += extra
         if call.venue:
             headers.append((header.REQUEST_ID, _request_id(decision_id)))
-            headers += header.weight_headers(desk, call.ip)
-        if call.counts_orders:
-            account = desk.account(outcome)
-            if account:
-                headers += header.order_count_headers(desk, account)
+            now_ns = desk.core.now_ns()
+            headers += header.weight_headers(desk, call.ip, now_ns)
+            if call.counts_orders:
+                account = desk.account(outcome)
+                if account:
+                    headers += header.order_count_headers(desk, account, now_ns)
         return HttpResponse(status, headers, _encode(payload))
 
 

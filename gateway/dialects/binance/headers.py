@@ -17,14 +17,14 @@ RULE: Final = "X-OrderGate-Rule"
 REQUEST_ID: Final = "x-mbx-uuid"
 
 
-def weight_headers(desk: Desk, ip: int) -> list[tuple[str, str]]:
+def weight_headers(desk: Desk, ip: int, now_ns: int) -> list[tuple[str, str]]:
     """Return the weight an address has used in each window.
 
     The old header without a suffix repeats the one-minute window, or the first where the rulebook
     has no such window.
     """
     windows = len(desk.core.rulebook.clauses.request_weight.windows)
-    usages = desk.core.pipeline.usage("request_weight", SCOPE_IP, ip, desk.core.now_ns())
+    usages = desk.core.pipeline.usage("request_weight", SCOPE_IP, ip, now_ns)
     # The budget of the gate's own routes follows the venue's windows and is not told here.
     usages = usages[:windows]
     if not usages:
@@ -38,9 +38,8 @@ def weight_headers(desk: Desk, ip: int) -> list[tuple[str, str]]:
     return [(WEIGHT, str(plain)), *found]
 
 
-def order_count_headers(desk: Desk, account: int) -> list[tuple[str, str]]:
+def order_count_headers(desk: Desk, account: int, now_ns: int) -> list[tuple[str, str]]:
     """Return the account's order count in each window."""
-    now_ns = desk.core.now_ns()
     usages = desk.core.pipeline.usage("order_count", SCOPE_ACCOUNT, account, now_ns)
     return [(_window_name(ORDER_COUNT, usage.window_ns), str(usage.used)) for usage in usages]
 

@@ -14,6 +14,7 @@ from rules.reasons import Reason
 from rules.units import decimal_text
 from rules.values import (
     CANCELED,
+    E8,
     ENGINE_LOST,
     ORDER_STATUS_NAMES,
     ORDER_TYPE_NAMES,
@@ -39,8 +40,10 @@ UNKNOWN_ORDER_TEXT: Final = "Unknown order sent."
 
 
 def amount(value_e8: int) -> str:
-    """Return an amount with the eight places Binance writes."""
-    return decimal_text(value_e8, _PLACES)
+    """Return an amount with the eight places Binance writes: all there are."""
+    if value_e8 < 0:
+        return decimal_text(value_e8, _PLACES)
+    return f"{value_e8 // E8}.{value_e8 % E8:08d}"
 
 
 def status_name(status: int) -> str:

@@ -205,6 +205,7 @@ def order_names(parameters: Parameters, id_name: str, client_name: str) -> tuple
 
 def _read_terms(reading: Reading) -> Terms:
     parameters = reading.parameters
+    given = parameters.values.__contains__
     definition = reading.symbol()
     side = parameters.choice("side", SIDE_NAMES, Reason.INVALID_SIDE, True)
     order_type = parameters.choice("type", ORDER_TYPE_NAMES, Reason.INVALID_ORDER_TYPE, True)
@@ -213,17 +214,22 @@ def _read_terms(reading: Reading) -> Terms:
     filters = reading.core.rulebook.filters(definition.name)
     _check_combination(parameters, order_type)
     price_e8 = parameters.decimal_e8("price", Reason.PRICE_MAX, Reason.PRICE_MIN)
-    stop_price_e8 = parameters.decimal_e8("stopPrice", Reason.PRICE_MAX, Reason.PRICE_MIN)
+    stop_price_e8 = quote_quantity_e8 = stp_mode = 0
+    # What most orders do not have is not even asked for.
+    if given("stopPrice"):
+        stop_price_e8 = parameters.decimal_e8("stopPrice", Reason.PRICE_MAX, Reason.PRICE_MIN)
     quantity_e8 = parameters.decimal_e8("quantity", Reason.QUANTITY_MAX, Reason.QUANTITY_MIN)
-    quote_quantity_e8 = parameters.decimal_e8(
-        "quoteOrderQty", Reason.NOTIONAL_MAX, Reason.NOTIONAL_MIN
-    )
+    if given("quoteOrderQty"):
+        quote_quantity_e8 = parameters.decimal_e8(
+            "quoteOrderQty", Reason.NOTIONAL_MAX, Reason.NOTIONAL_MIN
+        )
     time_in_force = parameters.choice(
         "timeInForce", TIME_IN_FORCE_NAMES, Reason.INVALID_TIME_IN_FORCE
     )
-    stp_mode = parameters.choice(
-        "selfTradePreventionMode", STP_MODE_NAMES, Reason.INVALID_PARAMETER
-    )
+    if given("selfTradePreventionMode"):
+        stp_mode = parameters.choice(
+            "selfTradePreventionMode", STP_MODE_NAMES, Reason.INVALID_PARAMETER
+        )
     response = parameters.choice("newOrderRespType", RESPONSE_NAMES, Reason.INVALID_PARAMETER)
     if order_type not in filters.order_types:
         parameters.fail(*unsupported_order_type(order_type))
@@ -240,8 +246,8 @@ def _read_terms(reading: Reading) -> Terms:
         parameters.client_id("newClientOrderId"),
         stp_mode,
         stop_price_e8,
-        parameters.integer("strategyId"),
-        _strategy_type(parameters),
+        parameters.integer("strategyId") if given("strategyId") else 0,
+        _strategy_type(parameters) if given("strategyType") else 0,
         response or (FULL if order_type in (LIMIT, MARKET) else ACK),
     )
 
@@ -259,7 +265,7 @@ def _check_combination(parameters: Parameters, order_type: int) -> None:
         _check_market_amount(parameters)
     for name, kind in _UNSUPPORTED:
         # Some clients send a zero where they mean absent.
-        if given.get(name, "").strip("0."):
+        if name in given and given[name].strip("0."):
             parameters.fail(Reason.UNSUPPORTED_ORDER_TYPE, kind)
 
 
@@ -275,7 +281,7 @@ def _check_market_amount(parameters: Parameters) -> None:
 
 def _strategy_type(parameters: Parameters) -> int:
     strategy_type = parameters.integer("strategyType")
-    if parameters.given("strategyType") and strategy_type < _STRATEGY_TYPE_MIN:
+    if strategy_type < _STRATEGY_TYPE_MIN:
         text = f"`strategyType` was less than {_STRATEGY_TYPE_MIN}."
         parameters.fail(Reason.INVALID_PARAMETER, "strategyType", "", -1134, text)
     return strategy_type

@@ -93,7 +93,7 @@ class Parameters:
         self, name: str, choices: tuple[str, ...], reason: Reason, mandatory: bool = False
     ) -> int:
         """Return the place of a parameter among `choices`, whose first entry means absent."""
-        value = self.text(name, mandatory)
+        value = self.values.get(name) or self.text(name, mandatory)
         if not value:
             return 0
         if value not in choices:
@@ -123,7 +123,7 @@ class Parameters:
         What does not fit is refused for `too_large`, 0 for `too_small`: the reasons of the filter
         that the value would have met.
         """
-        value = self.text(name, mandatory)
+        value = self.values.get(name) or self.text(name, mandatory)
         if not value:
             return 0
         whole, point, places = value.partition(".")
@@ -236,9 +236,10 @@ class Parameters:
         if len(segments) > PARAMETERS_MAX:
             self.fail(Reason.TOO_MANY_PARAMETERS, "", f"at most {PARAMETERS_MAX}")
             segments.pop()
+        encoded = "%" in text or "+" in text
         for segment in segments:
             name, _, value = segment.partition("=")
-            if "%" in segment or "+" in segment:
+            if encoded and ("%" in segment or "+" in segment):
                 try:
                     name = unquote_plus(name, errors="strict")
                     value = unquote_plus(value, errors="strict")

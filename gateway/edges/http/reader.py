@@ -35,6 +35,10 @@ _FRAMING_BYTES: Final = 65_536
 """What the framing of a chunked body may take beside `_FRAMING_FACTOR` times the body."""
 _FRAMING_FACTOR: Final = 8
 _NAMES_MAX: Final = 1_024
+_LOOKED_AT_EACH_TIME: Final = frozenset(
+    ("expect", "transfer-encoding", "upgrade", "x-forwarded-for")
+)
+"""Headers that mean something for one request only."""
 
 _METHODS: Final = {name.encode(): name for name in ("GET", "POST", "DELETE", "PUT", "HEAD")}
 _names: dict[bytes, str] = {}
@@ -68,6 +72,11 @@ class RequestReader:
         self._address_of = address_of
         self._fields: list[tuple[bytes, bytes]] = []
         """Headers, and after them trailers, as they were sent."""
+        self._known_fields: list[tuple[bytes, bytes]] | None = None
+        """Those of the last request that had none but plain ones, which `_headers` then are."""
+        self._known_old = False
+        self._fields_bytes = 0
+        """Names and values of `_headers` together."""
         self._parser: HttpRequestParser | None = HttpRequestParser(self)
         self._started_ns = 0
         self._received_ns = 0
@@ -162,6 +171,27 @@ class RequestReader:
         self._old = version == "1.0"
         if version != "1.1" and not self._old:
             self._stop(f"HTTP/{version}", 0 if version == "0.9" else 505)
+        if self._fields == self._known_fields and self._old is self._known_old:
+            # The same bytes as with the request before, as from most clients: nothing to look at.
+            self._bound_head()
+        else:
+            self._look_at_headers()
+        self.state = BODY
+        self._continued = False
+        self._raw_bytes = 0
+        if self._body_bytes:
+            self._parts, self._body_bytes = [], 0
+        headers = self._headers
+        if parser.should_upgrade() and (self._chunked or int(headers.get("content-length", "0"))):
+            # The parser takes what follows for the other protocol, of which there is none.
+            self._stop("an upgrade with a body")
+        if "expect" in headers and (
+            int(headers.get("content-length", "0")) > self._limits.body_bytes
+        ):
+            self._too_large()
+
+    def _look_at_headers(self) -> None:
+        self._known_fields = None
         headers = self._headers = self._read_headers()
         host = headers.get("host")
         if host != self._host:
@@ -172,18 +202,8 @@ class RequestReader:
             self._look_at_coding(coding)
         if "x-forwarded-for" in headers:
             self._address_now = self._address_of(headers["x-forwarded-for"])
-        self.state = BODY
-        self._continued = False
-        self._raw_bytes = 0
-        if self._body_bytes:
-            self._parts, self._body_bytes = [], 0
-        if parser.should_upgrade() and (self._chunked or int(headers.get("content-length", "0"))):
-            # The parser takes what follows for the other protocol, of which there is none.
-            self._stop("an upgrade with a body")
-        if "expect" in headers and (
-            int(headers.get("content-length", "0")) > self._limits.body_bytes
-        ):
-            self._too_large()
+        if _LOOKED_AT_EACH_TIME.isdisjoint(headers):
+            self._known_fields, self._known_old = self._fields.copy(), self._old
 
     def on_body(self, part: bytes) -> None:
         """Take a part of the body."""
@@ -212,7 +232,7 @@ class RequestReader:
         limits, fields = self._limits, self._fields
         if len(fields) > limits.headers:
             self._stop(f"more than {limits.headers} headers", 431)
-        size = len(self._target)
+        size = 0
         headers: dict[str, str] = {}
         for raw_name, raw_value in fields:
             size += len(raw_name) + len(raw_value)
@@ -223,9 +243,13 @@ class RequestReader:
                     self._stop(f"{name} more than once")
                 value = f"{headers[name]}, {value}"
             headers[name] = value
-        if size > limits.head_bytes:
-            self._stop(f"a head of more than {limits.head_bytes} bytes", 431)
+        self._fields_bytes = size
+        self._bound_head()
         return headers
+
+    def _bound_head(self) -> None:
+        if len(self._target) + self._fields_bytes > self._limits.head_bytes:
+            self._stop(f"a head of more than {self._limits.head_bytes} bytes", 431)
 
     def _look_at_host(self, host: str | None) -> None:
         if host is None:

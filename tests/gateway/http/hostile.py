@@ -138,6 +138,7 @@ REFUSED: Final = (
     Refused("bytes beyond ASCII in the target", b"GET /?\xff HTTP/1.1\r\n" + HOST + b"\r\n"),
     # --- Whom it is for ---
     Refused("no Host", b"GET / HTTP/1.1\r\nA: b\r\n\r\n"),
+    Refused("no header at all", b"GET / HTTP/1.1\r\n\r\n"),
     Refused("two Hosts", GET + b"Host: other\r\n\r\n"),
     Refused("two equal Hosts", GET + HOST + b"\r\n"),
     Refused("a list as Host", b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n"),

@@ -312,3 +312,41 @@ def _as_h11_reads(sent: bytes) -> list[tuple[str, bytes]]:
                 return found
     except h11.ProtocolError:
         return found
+
+
+def test_the_same_headers_again_are_the_same_headers() -> None:
+    """What was looked at once need not be again; one byte, or one version, of difference counts."""
+    plain = b"GET /%d HTTP/1.1\r\nHost: gate\r\nA: b\r\n\r\n"
+    first, second, other, third = read(
+        [plain % 1 + plain % 2 + plain.replace(b"A: b", b"A: c") % 3 + plain % 4]
+    )
+    assert first.request is not None
+    assert second.request is not None
+    assert other.request is not None
+    assert third.request is not None
+    assert [one.request.path for one in (first, second, third) if one.request] == ["/1", "/2", "/4"]
+    assert first.request.headers == second.request.headers == third.request.headers
+    assert other.request.headers == {"host": "gate", "a": "c"}
+    old = b"GET / HTTP/1.0\r\nA: b\r\nConnection: keep-alive\r\n\r\n"
+    taken, refused = read([old + old.replace(b"1.0", b"1.1")])
+    assert taken.request is not None
+    assert refused.fault == "no Host"
+    (refused,) = read([b"GET / HTTP/1.1\r\n\r\n"])
+    assert refused.fault == "no Host"
+
+
+def test_known_headers_do_not_hide_what_must_be_looked_at_each_time() -> None:
+    """Forwarded addresses, expectations, codings and the bound of the whole head."""
+    forwarded = b"GET / HTTP/1.1\r\nHost: gate\r\nX-Forwarded-For: a\r\n\r\n"
+    assert [one.address for one in read([forwarded * 3])] == ["for a"] * 3
+    chunked = POST + CHUNKED + b"1\r\na\r\n0\r\n\r\n"
+    bodies = [one.request.body for one in read([chunked * 3]) if one.request is not None]
+    assert bodies == [b"a"] * 3
+    expecting = POST + b"Expect: 100-continue\r\nContent-Length: 11\r\n\r\n"
+    found = read([expecting + b"x" * 11], body_bytes=10)
+    assert [one.request.body_too_large for one in found if one.request] == [True]
+    field = b"A: " + b"b" * 100 + b"\r\n"
+    short, long = (b"GET /" + b"a" * size + b" HTTP/1.1\r\n" + HOST for size in (10, 300))
+    taken, refused = read([short + field + b"\r\n" + long + field + b"\r\n"], head_bytes=300)
+    assert taken.request is not None
+    assert refused.fault_status == 431
