@@ -52,6 +52,8 @@ def case(
         fail("name the HTML file to write with -o, or print JSON with --json")
     if output is not None and output.suffix not in (".html", ".htm"):
         fail(f"`{output}` is no name of an HTML file; it ends with .html")
+    if output is not None and not output.parent.is_dir():
+        fail(f"`{output.parent}` is not a directory")
     from_ns, to_ns = time_range(since, until)
     source = open_recorded(context, data, run_id, actor)
     try:

@@ -30,6 +30,12 @@ from gateway.logview.query import Query
 from gateway.logview.rendering import printable
 from gateway.logview.tables import TABLES
 
+_SAID: Final = {
+    "erased": "masked, erased",
+    "pseudonyms": "masked, pseudonyms",
+    "networks": "masked, networks",
+    "kept": "not masked",
+}
 MASK_KEY_VARIABLE: Final = "ORDERGATE_MASK_KEY"
 
 MaskOption: TypeAlias = Annotated[
@@ -88,8 +94,8 @@ def export_command(
     present = [name for name in names if (output / name).exists()]
     if present and not force:
         fail(f"{output} has {', '.join(present)} already; name another directory, or --force")
-    source = open_recorded(context, data, run_id, actor)
     chosen = mask_of(mask, mask_key)
+    source = open_recorded(context, data, run_id, actor)
     try:
         with reading(source, quiet=as_json) as progress:
             summary = export(source, wanted, output, form, tables, chosen, progress)  # type: ignore[arg-type]
@@ -124,8 +130,8 @@ def sql_command(
         from gateway.logview.sql import SqlError, answered
     except ImportError as error:
         fail(f"SQL needs {error.name}, which is not installed; pip install 'ordergate[export]'")
-    source = open_recorded(context, data, run_id, actor)
     chosen = mask_of(mask, mask_key)
+    source = open_recorded(context, data, run_id, actor)
     try:
         with reading(source, quiet=as_json) as progress:
             answer = answered(source, wanted, sql, chosen, progress)
@@ -154,8 +160,10 @@ def mask_of(rules: list[str], key_file: str) -> Mask:
             field, equals, action = rule.partition("=")
             if equals:
                 found[field.strip()] = action.strip()
-            else:
+            elif Path(rule).is_file():
                 found |= mask_rules(Path(rule).read_text(encoding="utf-8"))
+            else:
+                fail(f"`{rule}` is neither a masking rule, such as account=pseudonym, nor a file")
         key = b""
         if key_file:
             key = Path(key_file).read_bytes().strip()
@@ -182,7 +190,7 @@ def _print_summary(directory: Path, summary: ExportSummary) -> None:
     console.print(table)
     for what, fields in summary.about["masked"].items():
         if fields:
-            errors.print(f"masked, {what}: {', '.join(fields)}", markup=False)
+            errors.print(f"{_SAID[what]}: {', '.join(fields)}", markup=False)
 
 
 def _plain(value: Any) -> Any:

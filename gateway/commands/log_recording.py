@@ -75,7 +75,8 @@ def _user() -> str:
 
 def _asked(context: typer.Context) -> str:
     """Return the command with the parameters that were given."""
-    told = [context.command_path.partition(" ")[2] or context.command_path]
+    path = context.command_path
+    told = [path.partition(" -m gateway ")[2] or path.partition(" ")[2] or path]
     for name, value in context.params.items():
         source = context.get_parameter_source(name)
         if source is not None and source.name != "DEFAULT":

@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.table import Table
 
 from gateway.clock import wall_ns
-from gateway.commands.common import cell, console, fail, print_json
+from gateway.commands.common import cell, console, errors, fail, print_json
 from gateway.commands.log_options import time_range
 from gateway.commands.record_options import (
     ActorOption,
@@ -20,7 +21,12 @@ from gateway.commands.record_options import (
 )
 from gateway.journal.holds import HoldEvent, active_holds, add_hold, read_holds, remove_hold
 from gateway.journal.manifest import DATA_DIRECTORY, run_directories
-from gateway.journal.retention import RetentionPlan, apply_retention, plan_retention
+from gateway.journal.retention import (
+    RetentionPlan,
+    apply_retention,
+    holds_of,
+    plan_retention,
+)
 from gateway.logview.times import time_text
 
 
@@ -104,10 +110,21 @@ def add_command(
     )
     with record_errors():
         placed = add_hold(data_directory(data), wanted)
+        held = [run_id for run_id, holds in holds_of(data).items() if placed.hold in holds]
     if as_json:
-        print_json(placed)
-        return
-    console.print(f"{placed.hold} is in force", markup=False, soft_wrap=True)
+        print_json(msgspec.to_builtins(placed) | {"runs": held})
+    else:
+        console.print(
+            f"{placed.hold} is in force; it holds {len(held)} of {len(run_directories(data))} runs",
+            markup=False,
+            soft_wrap=True,
+        )
+    if not held:
+        errors.print(
+            "ordergate: nothing there is now fits the hold; it is kept for what comes",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def remove_command(

@@ -142,6 +142,7 @@ class Mask:
             "erased": self.fields(ERASE),
             "pseudonyms": self.fields(PSEUDONYM),
             "networks": self.fields(NETWORK),
+            "kept": self.fields(KEEP) if self.active else [],
         }
 
     def _made(self, field: str, value: str) -> str:

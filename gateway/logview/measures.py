@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Final
 
 from gateway.dialects.native.refusal_table import COUNT, E8, ENTRIES, NS
+from gateway.logview.times import time_text
 from rules.reasons import Reason
 from rules.registry import RULES
 from rules.units import decimal_text, duration_text
@@ -14,6 +15,8 @@ from rules.values import NS_PER_DAY
 
 _LONGEST_NS: Final = 366 * NS_PER_DAY
 """What is longer is a moment and not a duration."""
+_EARLIEST_NS: Final = 10**18
+"""September 2001: what is not an amount and as large is a moment; no count gets there."""
 
 
 def _unit_of_rule(reasons: tuple[Reason, ...]) -> int:
@@ -39,6 +42,8 @@ def measured(value: int | str, rule: str, reason: str | None = None) -> str:
     unit = ENTRIES[Reason[reason]].unit if reason else _UNITS.get(rule, COUNT)
     if unit == E8:
         return decimal_text(number)
+    if number >= _EARLIEST_NS:
+        return time_text(number)
     if unit == NS and abs(number) < _LONGEST_NS:
         return duration_text(number) if number else "0"
     return text

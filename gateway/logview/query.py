@@ -176,7 +176,7 @@ class Matcher:
             or (address and event.ip != address)
             or (account and decision.account not in (0, account))
             or (owner and decision.owner not in (0, owner))
-            or (symbol and getattr(event, "symbol", 0) != symbol)
+            or (symbol and getattr(event, "symbol", 0) not in (0, symbol))
         )
 
     def _names_reason(self, event: Event, decision: Decision) -> bool:

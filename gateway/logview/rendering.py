@@ -20,7 +20,7 @@ from gateway.logview.times import time_text
 from rules import values
 from rules.decisions import VERDICT_NAMES, Breach, Decision
 from rules.endpoints import Endpoint
-from rules.events import AnyEvent, DefineSymbol, Event, SetState
+from rules.events import AnyEvent, DefineSymbol, Event, RecordRead, RunBegan, SetState
 from rules.units import decimal_text
 
 _CAPITAL: Final = re.compile(r"(?<!^)(?=[A-Z])")
@@ -223,6 +223,10 @@ def summary(event: Event, names: Names) -> str:
     parts = []
     if isinstance(event, DefineSymbol):
         return f"{event.name} is number {event.symbol}"
+    if isinstance(event, RecordRead):
+        return f"{event.actor}: {event.query}"
+    if isinstance(event, RunBegan):
+        return f"after {event.previous}" if event.previous else ""
     if side := getattr(event, "side", 0):
         parts.append(str(_code(values.SIDE_NAMES, side)))
     if order_type := getattr(event, "order_type", 0):

@@ -193,8 +193,9 @@ class Subjects:
     def _request(self, record: Record, event: Request) -> Subject:
         decision = record.decision
         account, owner = self.account_of(record, event)
-        symbol = getattr(event, "symbol", 0)
         meant = self.orders.get(decision.order_id)
+        # Some clients name an order by its id alone.
+        symbol = getattr(event, "symbol", 0) or (meant.symbol if meant is not None else 0)
         named = (
             getattr(event, "client_order_id", ""),
             getattr(event, "orig_client_order_id", ""),

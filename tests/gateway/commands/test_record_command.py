@@ -192,7 +192,7 @@ def test_retention_dry_run_and_apply(data: Path) -> None:
     """Without --apply nothing goes; a held run stays whatever is asked."""
     first, second, third = runs(data)
     added = record(data, "hold", "add", "--run", first, "--reason", "case 7", "--actor", "counsel")
-    assert (added["hold"], added["actor"]) == ("hold-1", "counsel")
+    assert (added["hold"], added["actor"], added["runs"]) == ("hold-1", "counsel", [first])
     plan = record(data, "retain", "1d")
     assert [removal["run"] for removal in plan["removals"]] == [second]
     assert not plan["applied"]
@@ -242,6 +242,15 @@ def test_missing_directory_ends_with_2(tmp_path: Path) -> None:
         result = invoke("record", *arguments, "--data", tmp_path / "none")
         assert result.exit_code == 2
         assert "none" in result.stderr
+
+
+def test_a_hold_that_fits_nothing_is_told(data: Path) -> None:
+    """A misspelt owner shows at once; the hold is in force all the same."""
+    arguments = ("record", "hold", "add", "--owner", "nobody", "--reason", "r", "--data", data)
+    result = invoke(*arguments)
+    assert result.exit_code == 0
+    assert "hold-1 is in force; it holds 0 of 3 runs" in result.stdout
+    assert "nothing there is now fits the hold" in result.stderr
 
 
 def test_upkeep_of_a_gate(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,6 +32,7 @@ from rules.events import (
     OrderEnded,
     OrderTrade,
     Place,
+    RecordRead,
     Reference,
     SessionClosed,
     SessionOpened,
@@ -316,3 +317,34 @@ def test_time_text() -> None:
     for at_ns in (0, 1, START_NS, 253_402_300_799_999_999_999):
         assert time_ns(time_text(at_ns)) == at_ns
     assert time_text(10**30) == str(10**30)
+
+
+def test_an_order_named_by_its_id_alone(make_writer: MakeWriter) -> None:
+    """A cancel that says no symbol is found by the symbol of the order it means."""
+    writer = make_writer()
+    events: list[tuple[Event, Decision]] = [
+        (DefineSymbol(1, "BTCUSDT", 1, 2, values.SYMBOL_TRADING, 0), NOTED_DECISION),
+        (DefineSymbol(2, "ETHUSDT", 3, 2, values.SYMBOL_TRADING, 0), NOTED_DECISION),
+        (place(1, "first"), Decision(ACCEPTED, order_id=7, account=1, owner=1)),
+        (
+            msgspec.structs.replace(cancel(1, 7), symbol=0),
+            Decision(ACCEPTED, order_id=7, account=1, owner=1),
+        ),
+    ]
+    for seq, (event, decision) in enumerate(events, 1):
+        writer.append(seq, START_NS + seq, event, decision)
+    writer.close()
+    source = source_of(writer.directory)
+    found = [found.record.seq for found in search(source, Query(symbol="BTCUSDT"))]
+    assert found == [1, 3, 4]
+    assert [found.record.seq for found in search(source, Query(symbol="ETHUSDT"))] == [2]
+
+
+def test_who_read_is_in_the_line(make_writer: MakeWriter) -> None:
+    """A read of the record shows who asked and what."""
+    writer = make_writer()
+    writer.append(1, START_NS, RecordRead("auditor", "log query owner=x"), NOTED_DECISION)
+    writer.close()
+    (found,) = search(source_of(writer.directory), Query())
+    line = record_line(found.record, found.subject, found.names)
+    assert line.endswith("auditor: log query owner=x")

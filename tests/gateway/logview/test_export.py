@@ -256,7 +256,8 @@ def test_pseudonyms_join_tables(world: World, tmp_path: Path) -> None:
 def test_masking_is_told_in_the_files(world: World, tmp_path: Path) -> None:
     """Parquet metadata and the first JSON line name what was erased."""
     mask = Mask({"key": "erase", "owner": "pseudonym"}, HMAC_KEY)
-    told = {"erased": ["key", "text"], "pseudonyms": ["owner"], "networks": []}
+    kept = ["account", "address", "client_order_id", "agent", "algo", "actor"]
+    told = {"erased": ["key", "text"], "pseudonyms": ["owner"], "networks": [], "kept": kept}
     export(source_of(world.data), Query(), tmp_path, "parquet", mask=mask)
     metadata = pq.read_schema(tmp_path / "trades.parquet").metadata[b"ordergate"]
     assert msgspec.json.decode(metadata)["masked"] == told
@@ -312,3 +313,21 @@ def test_bad_options(world: World, tmp_path: Path, arguments: tuple[str, ...], t
     assert done.exit_code == 2
     assert told in done.output
     assert not (tmp_path / "out").exists()
+
+
+def test_what_can_not_be_used_is_named(world: World, tmp_path: Path) -> None:
+    """A place, a format, a table or a rule that there is not ends with code 2 and its name."""
+    file = tmp_path / "file"
+    file.write_text("")
+    ask = ("export", "--data", world.data, "-o")
+    for arguments, told in (
+        ((file / "inside",), "Not a directory"),
+        ((tmp_path / "x", "--format", "xml"), "`xml` is not a format"),
+        ((tmp_path / "x", "--table", "fills"), "`fills` is not a table"),
+        ((tmp_path / "x", "--mask", "rules.toml"), "`rules.toml` is neither a masking rule"),
+        ((tmp_path / "x", "--owner", "nobody"), "no owner is called `nobody`"),
+    ):
+        result = invoke(*ask, *arguments)
+        assert result.exit_code == 2, told
+        assert told in result.stderr
+        assert not isinstance(result.exception, OSError)
