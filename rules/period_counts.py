@@ -14,49 +14,60 @@ class PeriodCounts:
     A period is `length_ns` long and begins at a whole number of lengths after `offset_ns`.
     """
 
-    __slots__ = ("_counts", "_length_ns", "_offset_ns", "_period", "_retired", "_width")
+    __slots__ = (
+        "_begins_ns",
+        "_counts",
+        "_ends_ns",
+        "_length_ns",
+        "_offset_ns",
+        "_retired",
+        "_width",
+    )
 
     def __init__(self, length_ns: int, offset_ns: int, width: int) -> None:
         self._length_ns = length_ns
         self._offset_ns = offset_ns
         self._width = width
         """How many zeros a new list has."""
-        self._period = 0
+        self._begins_ns = 0
+        self._ends_ns = 0
         self._counts: dict[Key, list[int]] = {}
         self._retired: dict[Key, list[int]] = {}
 
     def since_ns(self, now_ns: int) -> int:
         """Return when the period began that a moment lies in."""
-        return self._at(now_ns) * self._length_ns + self._offset_ns
+        return (now_ns - self._offset_ns) // self._length_ns * self._length_ns + self._offset_ns
 
     def use(self, key: Key, now_ns: int) -> list[int]:
         """Return the counts of a key in the period, made when there are none."""
-        period = self._at(now_ns)
-        if period != self._period:
-            self._period = period
+        if not self._begins_ns <= now_ns < self._ends_ns:
+            self._begins_ns = self.since_ns(now_ns)
+            self._ends_ns = self._begins_ns + self._length_ns
             self._retired = self._counts
             self._counts = {}
         found = self._counts.get(key)
         if found is None:
             found = self._counts[key] = [0] * self._width
-            for _ in range(min(_FREED_PER_USE, len(self._retired))):
-                self._retired.popitem()
+            if self._retired:
+                self._free()
         return found
 
     def find(self, key: Key, now_ns: int) -> list[int] | None:
         """Return the counts of a key in the period, None when there are none."""
-        return self._counts.get(key) if self._at(now_ns) == self._period else None
+        return self._counts.get(key) if self._begins_ns <= now_ns < self._ends_ns else None
 
-    def _at(self, now_ns: int) -> int:
-        return (now_ns - self._offset_ns) // self._length_ns
+    def _free(self) -> None:
+        for _ in range(min(_FREED_PER_USE, len(self._retired))):
+            self._retired.popitem()
 
     def state(self) -> Any:
         """Return the period's counts as plain values; they may pass 63 bits."""
         counts = [[list(key), [str(one) for one in found]] for key, found in self._counts.items()]
-        return [self._period, counts]
+        return [self._begins_ns, counts]
 
     def restore(self, state: Any) -> None:
         """Put back what `state` returned."""
-        self._period, counts = state
+        self._begins_ns, counts = state
+        self._ends_ns = self._begins_ns + self._length_ns if self._begins_ns else 0
         self._counts = {tuple(key): [int(one) for one in found] for key, found in counts}
         self._retired = {}

@@ -94,6 +94,7 @@ class Concentration(Rule):
             share_e8(clause.burst_orders),
         )
         self._maker_e8 = share_e8(clause.market_maker_share)
+        self._burst_least = -(-clause.orders_least // _BURST_PART)
         self._tapes = Tapes()
         self._day = PeriodCounts(NS_PER_DAY, duration_ns(clause.session_starts), _WIDTH)
         """Counts by interest and symbol; interest 0 is the symbol's whole."""
@@ -127,9 +128,10 @@ class Concentration(Rule):
         whole[0] += 1
         own[0] += 1
         own[1] = own[1] or now_ns
+        if own[2] or whole[0] < self._burst_least:
+            return
         limit_e8 = self._limit_e8(_BURST, whose[1], book)
-        least = -(-self._clause.orders_least // _BURST_PART)
-        if own[2] or whole[0] < raised(least, self._clause, whose[1], book):
+        if whole[0] < raised(self._burst_least, self._clause, whose[1], book):
             return
         if at_least(own[0], limit_e8, whole[0]):
             own[2] = 1
@@ -184,7 +186,9 @@ class Concentration(Rule):
             counted, least = whole[kind], self._clause.orders_least
         else:
             counted, least = whole[_TRADES], self._clause.trades_least
-        if own[_TOLD] >> kind & 1 or counted < raised(least, self._clause, account, book):
+        if counted < least or own[_TOLD] >> kind & 1:
+            return
+        if counted < raised(least, self._clause, account, book):
             return
         if not at_least(own[kind], self._limit_e8(kind, account, book), whole[kind]):
             return

@@ -6,15 +6,15 @@ from typing import Any, ClassVar, Final
 from rules.book import Book
 from rules.decisions import Decision
 from rules.displayed import DISPLAYS, Displayed
-from rules.events import Event, MarketTrade
+from rules.events import CommandResult, Event, MarketOrder, MarketTrade
 from rules.executions import Side, sides_of
 from rules.fading import Fading
-from rules.patterns import at_least, indicate, raised, share_e8, share_of
+from rules.outside_orders import OutsideOrders, Subject
+from rules.patterns import at_least, indicate, raised, rests, share_e8, share_of
 from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
-from rules.stacks import Stacks, Subject, Withdrawn
 from rules.units import duration_ns
-from rules.values import BUY, SELL
+from rules.values import BUY, CANCELED, CAUSE_CLIENT, CAUSE_REPLACE, LIVE_STATUSES, SELL
 
 SEQS_MAX: Final = 16
 """Orders of one episode that are named as evidence."""
@@ -45,66 +45,133 @@ class Layering(Rule):
         self._cancelled_e8 = share_e8(clause.cancelled)
         self._window_ns = duration_ns(clause.window)
         self._shown = Displayed()
-        self._stacks = Stacks()
-        self._watched: Fading[Subject, list[int]] = Fading(self._flight_ns + 1)
-        """[time, record, quantity that stood, taken away, displayed, prices, since, records...]."""
+        self._outside = OutsideOrders()
+        self._watched: Fading[Subject, _Watch] = Fading(self._flight_ns + 1)
         self._episodes: Fading[Subject, deque[list[int]]] = Fading(self._window_ns)
         """[time, since, share taken away, share displayed, prices, records...]."""
 
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
-        """Follow what stands, what is executed and what is taken away."""
+        """Follow what is displayed, what is executed, and what is taken away of layers."""
         for side in sides_of(event, book):
             self._executed(side, book, now_ns)
-        if type(event) is not MarketTrade:
-            for gone in self._stacks.follow(event, book, now_ns):
-                self._withdrawn(gone, book, now_ns)
-            self._shown.follow(event, book)
+        kind = type(event)
+        if kind is MarketTrade:
+            return
+        if len(self._watched):
+            self._look(event, book, now_ns)
+        if kind is MarketOrder:
+            self._outside.follow(event, book, now_ns)
+        self._shown.follow(event, book)
 
     def _executed(self, side: Side, book: Book, now_ns: int) -> None:
         """Begin to watch the layers opposite an execution."""
         other = SELL if side.side == BUY else BUY
         subject = (book.conduct.interest_of(side.owner), side.symbol, other)
-        stack = self._stacks.find(subject)
-        if stack is None or len(stack.prices) < self._clause.levels:
+        watch = self._watched.find(subject)
+        if watch is not None and now_ns - watch.executed_ns <= self._flight_ns:
             return
+        layers = self._layers(subject, book)
+        if len(layers) < self._clause.levels:
+            return
+        prices = len({layer[0] for layer in layers.values()})
+        total_e8 = sum(layer[1] for layer in layers.values())
         shown_e8 = self._shown.total_e8(side.symbol, other)
-        if not at_least(stack.total_e8, self._depth_e8, shown_e8):
+        if prices < self._clause.levels or not at_least(total_e8, self._depth_e8, shown_e8):
             return
-        watched = self._watched.find(subject)
-        if watched and now_ns - watched[0] <= self._flight_ns:
-            return
-        orders = list(stack.orders.values())
-        self._watched.use(subject, now_ns, list)[:] = [
-            now_ns,
-            book.current_seq,
-            stack.total_e8,
-            0,
-            shown_e8,
-            len(stack.prices),
-            min(order.since_ns for order in orders),
-            *(order.seq for order in orders[:SEQS_MAX]),
-        ]
+        watch = self._watched.use(subject, now_ns, _Watch)
+        watch.executed_ns, watch.executed = now_ns, book.current_seq
+        watch.total_e8, watch.shown_e8 = total_e8, max(shown_e8, total_e8)
+        watch.prices, watch.away_e8 = prices, 0
+        watch.layers = layers
 
-    def _withdrawn(self, gone: Withdrawn, book: Book, now_ns: int) -> None:
-        """Count what was taken away of layers that are watched."""
-        watched = self._watched.find(gone.subject)
-        if not watched or now_ns - watched[0] > self._flight_ns or gone.order.seq > watched[1]:
+    def _layers(self, subject: Subject, book: Book) -> dict[int, list[int]]:
+        """Return [price, quantity, since, record] of all that stands; other channels below 0."""
+        interest, symbol, side = subject
+        found = {
+            number: [order.price_e8, order.left_e8, order.since_ns, order.seq]
+            for number, order in self._outside.of(subject).items()
+        }
+        for account in book.conduct.accounts_of(interest):
+            orders = book.open_orders(account, symbol)
+            if len(orders) + len(found) < self._clause.levels:
+                continue
+            for order in orders.values():
+                if order.side == side and order.live and rests(order):
+                    found[order.order_id] = [
+                        order.price_e8,
+                        order.remaining_e8,
+                        order.accepted_ns,
+                        order.command_id,
+                    ]
+        return found
+
+    def _look(self, event: Any, book: Book, now_ns: int) -> None:
+        """Look whether layers that are watched are taken away."""
+        if type(event) is MarketOrder:
+            if event.owner:
+                subject = (book.conduct.interest_of(event.owner), event.symbol, event.side)
+                price_e8 = event.price_e8 if event.status in LIVE_STATUSES else 0
+                if price_e8 or event.status == CANCELED:
+                    whose = (event.owner, 0)
+                    self._changed(subject, -event.order_id, price_e8, whose, book, now_ns)
             return
-        watched[3] += gone.order.left_e8
-        if not at_least(watched[3], self._cancelled_e8, watched[2]):
+        for gone in book.ended.values():
+            if gone.cancel_cause in (CAUSE_CLIENT, CAUSE_REPLACE):
+                subject = (book.conduct.interest_of(gone.owner), gone.symbol, gone.side)
+                whose = (gone.owner, gone.account)
+                self._changed(subject, gone.order_id, 0, whose, book, now_ns)
+        if type(event) is CommandResult:
+            order = book.orders.get(event.order_id)
+            if order is not None:
+                subject = (book.conduct.interest_of(order.owner), order.symbol, order.side)
+                whose = (order.owner, order.account)
+                self._changed(subject, order.order_id, order.price_e8, whose, book, now_ns)
+
+    def _changed(
+        self,
+        subject: Subject,
+        number: int,
+        price_e8: int,
+        whose: tuple[int, int],
+        book: Book,
+        now_ns: int,
+    ) -> None:
+        """Count a layer that stands at its price no more; `price_e8` 0: not at all."""
+        watch = self._watched.find(subject)
+        if watch is None or now_ns - watch.executed_ns > self._flight_ns:
             return
-        episodes = self._episodes.use(gone.subject, now_ns, deque)
+        layer = watch.layers.get(number)
+        if layer is None or layer[0] == price_e8:
+            return
+        watch.away_e8 += layer[1]
+        layer[0] = price_e8
+        layer[1] = 0
+        if at_least(watch.away_e8, self._cancelled_e8, watch.total_e8):
+            self._watched.drop(subject)
+            self._episode(subject, watch, whose, book, now_ns)
+
+    def _episode(
+        self, subject: Subject, watch: "_Watch", whose: tuple[int, int], book: Book, now_ns: int
+    ) -> None:
+        """Count an episode; tell when there are enough of them."""
+        episodes = self._episodes.use(subject, now_ns, deque)
         while episodes and episodes[0][0] <= now_ns - self._window_ns:
             episodes.popleft()
-        executed, stood_e8, away_e8, shown_e8, prices, since_ns, *seqs = watched[1:]
-        self._watched.drop(gone.subject)
+        layers = watch.layers.values()
         episodes.append(
             [
-                now_ns, since_ns, share_of(away_e8, stood_e8), share_of(stood_e8, shown_e8),
-                prices, *seqs, executed, book.current_seq,
+                now_ns,
+                min(layer[2] for layer in layers),
+                share_of(watch.away_e8, watch.total_e8),
+                share_of(watch.total_e8, watch.shown_e8),
+                watch.prices,
+                *[layer[3] for layer in layers][:SEQS_MAX],
+                watch.executed,
+                book.current_seq,
             ]
-        )  # fmt: skip
-        if len(episodes) < raised(self._clause.episodes, self._clause, gone.account, book):
+        )
+        owner, account = whose
+        if len(episodes) < raised(self._clause.episodes, self._clause, account, book):
             return
         figures = (
             ("episodes", len(episodes)),
@@ -112,41 +179,73 @@ class Layering(Rule):
             ("depth_share_e8", min(episode[3] for episode in episodes)),
             ("levels", min(episode[4] for episode in episodes)),
         )
-        indicate(
-            book,
-            self.name,
-            self._clause,
-            gone.subject[:2],
-            min(episode[1] for episode in episodes),
-            [seq for episode in episodes for seq in episode[5:]],
-            figures,
-            (gone.owner,),
-        )
+        seqs = [seq for episode in episodes for seq in episode[5:]]
+        since_ns = min(episode[1] for episode in episodes)
         episodes.clear()
+        indicate(book, self.name, self._clause, subject[:2], since_ns, seqs, figures, (owner,))
 
     def state(self) -> Any:
         """Return what stands, what is watched and the episodes as plain values."""
         return {
             "shown": self._shown.state(),
-            "stacks": self._stacks.state(),
-            "watched": self._watched.state(list, _texts),
-            "episodes": self._episodes.state(list, lambda found: [_texts(one) for one in found]),
+            "outside": self._outside.state(),
+            "watched": self._watched.state(list, _Watch.state),
+            "episodes": self._episodes.state(list, lambda found: [list(one) for one in found]),
         }
 
     def restore(self, state: Any) -> None:
         """Put back what `state` returned."""
         self._shown.restore(state["shown"])
-        self._stacks.restore(state["stacks"])
-        self._watched.restore(state["watched"], tuple, _numbers)
+        self._outside.restore(state["outside"])
+        self._watched.restore(state["watched"], tuple, _Watch.restored)
         self._episodes.restore(
-            state["episodes"], tuple, lambda found: deque(_numbers(one) for one in found)
+            state["episodes"], tuple, lambda found: deque(list(one) for one in found)
         )
 
 
-def _texts(numbers: list[int]) -> list[str]:
-    """Return sums as they are stored; they may pass 63 bits."""
-    return [str(number) for number in numbers]
+class _Watch:
+    """The layers that stood opposite an execution."""
 
+    __slots__ = (
+        "away_e8",
+        "executed",
+        "executed_ns",
+        "layers",
+        "prices",
+        "shown_e8",
+        "total_e8",
+    )
 
-def _numbers(texts: list[str]) -> list[int]:
-    return [int(text) for text in texts]
+    def __init__(self) -> None:
+        self.executed_ns = 0
+        self.executed = 0
+        """Record of the execution."""
+        self.total_e8 = 0
+        self.away_e8 = 0
+        """What has been taken away of it."""
+        self.shown_e8 = 0
+        """What was displayed on that side."""
+        self.prices = 0
+        self.layers: dict[int, list[int]] = {}
+        """[price, quantity, since, record] by order."""
+
+    def state(self) -> list[Any]:
+        """Return everything as plain values; sums may pass 63 bits."""
+        return [
+            self.executed_ns,
+            self.executed,
+            str(self.total_e8),
+            str(self.away_e8),
+            str(self.shown_e8),
+            self.prices,
+            [[number, *layer] for number, layer in self.layers.items()],
+        ]
+
+    @classmethod
+    def restored(cls, state: Any) -> "_Watch":
+        """Return what `state` stored."""
+        watch = cls()
+        watch.executed_ns, watch.executed, total, away, shown, watch.prices, layers = state
+        watch.total_e8, watch.away_e8, watch.shown_e8 = int(total), int(away), int(shown)
+        watch.layers = {number: layer for number, *layer in layers}
+        return watch

@@ -103,7 +103,8 @@ class QuoteStuffing(Rule):
     ) -> None:
         clause = self._clause
         if (
-            stuffer.told
+            stuffer.peak < clause.per_second
+            or stuffer.told
             or stuffer.peak < raised(clause.per_second, clause, account, book)
             or not at_least(stuffer.cancelled, self._cancelled_e8, stuffer.placed)
             or 2 * stuffer.short <= stuffer.cancelled

@@ -1,5 +1,6 @@
 """A pipeline with many open orders, and requests that keep their number."""
 
+from collections.abc import Mapping
 from random import Random
 from typing import Any, Final
 
@@ -65,13 +66,20 @@ START_NS: Final = 20_000 * NS_PER_DAY + 8 * 3_600 * NS_PER_SECOND
 
 
 class Flow:
-    """Requests of a thousand accounts to one pipeline, and the engine's answers to them.
+    """Requests of many accounts to one pipeline, and the engine's answers to them.
 
     `next_request` gives the next request, `settle` tells the pipeline how the engine answered it.
     """
 
-    def __init__(self, open_orders: int, seed: int) -> None:
-        self.pipeline = Pipeline(load_rulebook("bench"))
+    def __init__(
+        self,
+        open_orders: int,
+        seed: int,
+        accounts: int = ACCOUNTS,
+        changes: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.pipeline = Pipeline(load_rulebook("bench").with_changes(dict(changes or {})))
+        self._accounts = accounts
         self.now_ns = START_NS
         self._random = Random(seed)
         self._open: list[tuple[int, int]] = []
@@ -153,7 +161,7 @@ class Flow:
 
     def _place(self, auth: int = AUTH_OK, off_tick_e8: int = 0) -> Place:
         self._named += 1
-        account = self._random.randint(1, ACCOUNTS)
+        account = self._random.randint(1, self._accounts)
         side = BUY if self._named & 1 else SELL
         away_e8 = self._random.randint(1, 1_000) * TICK_E8
         price_e8 = PRICE_E8 - away_e8 if side == BUY else PRICE_E8 + away_e8
@@ -181,8 +189,9 @@ class Flow:
         self.apply(Define(DEFINE_ASSET, QUOTE, "USDT"))
         self.apply(DefineSymbol(SYMBOL, "BTCUSDT", BASE, QUOTE, SYMBOL_TRADING, PRICE_E8))
         permissions = PERMIT_READ | PERMIT_TRADE
-        for number in range(1, ACCOUNTS + 1):
-            self.apply(Define(DEFINE_ADDRESS, number, f"10.0.{number >> 8}.{number & 255}"))
+        for number in range(1, self._accounts + 1):
+            address = f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
+            self.apply(Define(DEFINE_ADDRESS, number, address))
             self.apply(Define(DEFINE_OWNER, number, f"owner-{number}"))
             self.apply(DefineAccount(number, f"account-{number}", number, "", 0))
             self.apply(DefineKey(number, f"key-{number}", number, permissions, (), 0))
