@@ -1,16 +1,19 @@
 """Make the golden set of a release: small recorded runs that every later version must read.
 
-Run as `python tools/make_golden.py VERSION` once, when a version is released. Written is
-`tests/golden/VERSION/`: a data directory of two runs, keys, and `expected.json` with what is in
-them.
+Run as `python tools/make_golden.py VERSION [FOLDER]` once, when a version is released. Written is
+`tests/golden/VERSION/`: a data directory of three runs, the reserve of one of them, keys, and
+`expected.json` with what is in them. FOLDER is where the gate runs meanwhile, since the path of the
+reserve stays in a manifest.
 `tests/test_golden.py` reads, verifies and follows every set there is. A set is never made again:
 it stands for files that are out in the world.
 
-The first run ended, its segments are compressed, encrypted and signed. The second one continues it
-and was killed in the middle of an append.
+The first run ended, its segments are compressed, encrypted and signed. The second one continues it;
+its disk was full, so it goes on in its reserve. The third one was killed in the middle of an append,
+and has a snapshot from its middle.
 """
 
 import asyncio
+import errno
 import hashlib
 import json
 import os
@@ -41,11 +44,14 @@ from gateway.config import (  # noqa: E402
 from gateway.engine.embedded import EmbeddedEngine  # noqa: E402
 from gateway.journal import Run, read_run  # noqa: E402
 from gateway.journal.archive import compress_segment, encrypt_segment  # noqa: E402
+from gateway.journal.disk import RealDisk  # noqa: E402
 from gateway.journal.encryption import KEY_FILE_VARIABLE, RecordKey, make_key_file  # noqa: E402
 from gateway.journal.manifest import read_manifest, run_directories  # noqa: E402
+from gateway.journal.reserve import reserve_root  # noqa: E402
 from gateway.journal.seal import SealKey, make_key_files, sign_run  # noqa: E402
 from gateway.journal.segment import PREPARED_NAME, segment_name, segment_numbers  # noqa: E402
-from gateway.replica import Replica  # noqa: E402
+from gateway.logview.sources import DECISION_KEY_NAME  # noqa: E402
+from gateway.recovery import follow  # noqa: E402
 from gateway.snapshots import write_snapshot  # noqa: E402
 from rules.decisions import REFUSED  # noqa: E402
 from rules.endpoints import Endpoint  # noqa: E402
@@ -76,9 +82,11 @@ GOLDEN: Final = ROOT / "tests" / "golden"
 RECORD_KEY: Final = "record.key"
 """Of a set: what its encrypted segment is read with. It is public and protects nothing."""
 PUBLIC_KEY: Final = "seal.pub"
+DATA: Final = "data"
 START_NS: Final = 1_772_452_800 * NS_PER_SECOND
 """2026-03-02T12:00:00Z."""
 SEGMENT_BYTES: Final = 6 << 10
+RESERVE_BYTES: Final = 64 << 10
 BYTES_MAX: Final = 200_000
 ACCOUNTS: Final = ("alice", "bob")
 PRICE: Final = 60_000
@@ -107,13 +115,31 @@ class HandClock(ManualClock):
         self._now_ns += by_ns
 
 
+class SmallDisk(RealDisk):
+    """A disk that can be full for new segments."""
+
+    full = False
+
+    def make_zeros(self, path: Path, size: int, synced: bool) -> None:
+        """Make a file, if there is room."""
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().make_zeros(path, size, synced)
+
+
 def config(data: Path) -> Config:
     """Return the configuration of a small venue that listens nowhere."""
     return Config(
         rulebook="binance-spot-2026",
         listen=ListenConfig(rest_port=-1, grpc_port=-1, admin_port=-1),
         record=RecordConfig(
-            data=data, segment_bytes=SEGMENT_BYTES, durability="process", reserve=""
+            data=data,
+            segment_bytes=SEGMENT_BYTES,
+            durability="process",
+            reserve=str(reserve_root(data)),
+            reserve_bytes=RESERVE_BYTES,
+            low_disk_bytes=1,
+            snapshots=False,
         ),
         instruments=(
             InstrumentConfig(name="BTCUSDT", base="BTC", quote="USDT", previous_close=str(PRICE)),
@@ -245,22 +271,47 @@ async def trade(trader: Trader, operator: Administration, rounds: int) -> None:
     await operator.release(ReleaseRequest(scope="account", subject="bob", **note))
     trader.cancel_all("alice")
     trader.place("alice", BUY, PRICE - 400)
-    # A last trade that is fresh when the next run begins.
+    # A last trade that is fresh when the next run begins, as price collars want it.
     trader.place("alice", SELL, PRICE)
     trader.place("bob", BUY, PRICE)
 
 
-async def live(data: Path, now_ns: int, rounds: int, copy: Path | None = None) -> None:
-    """Let a gate run for a while; with `copy`, take what a kill at its end would have left."""
-    gate = Gate(config(data), HandClock(now_ns))
+def lose_the_record(trader: Trader, gate: Gate, disk: SmallDisk) -> None:
+    """Go on with a full disk until the record is lost, and then with cancels in the reserve."""
+    disk.full = True
+    while not gate.core.record_fault:
+        trader.cancel("alice", trader.place("alice", BUY, PRICE - 500))
+        # The last trades are fresh when the next run begins.
+        trader.place("alice", SELL, PRICE)
+        trader.place("bob", BUY, PRICE)
+    trader.place("bob", BUY, PRICE - 500)
+    trader.cancel_all("alice")
+    trader.cancel_all("bob")
+
+
+async def live(
+    data: Path, now_ns: int, rounds: int, copy: Path | None = None, full: bool = False
+) -> int:
+    """Let a gate run for a while; return the time when it ended.
+
+    With `full` its disk is full after that; with `copy`, what a kill at its end would have left is
+    taken.
+    """
+    disk, clock = SmallDisk(), HandClock(now_ns)
+    gate = Gate(config(data), clock, disk)
     try:
         await gate.start()
         trader = Trader(gate)
         await trade(trader, Administration(gate.core, gate.decision_ids), rounds)
+        if full:
+            lose_the_record(trader, gate, disk)
+        now_ns = clock.now_ns()
         if copy is not None:
-            shutil.copytree(data, copy)
+            for folder in (data, reserve_root(data)):
+                shutil.copytree(folder, copy / folder.name)
     finally:
         await gate.stop()
+    return now_ns
 
 
 def archive(directory: Path, seal: SealKey, key: RecordKey) -> None:
@@ -283,10 +334,8 @@ def tear(directory: Path) -> None:
 def add_snapshot(directory: Path) -> None:
     """Add a snapshot from the middle of a run."""
     run = Run(directory, read_manifest(directory))
-    records = list(read_run(directory))
-    replica = Replica.at_start(run)
-    for record in records[: len(records) // 2]:
-        replica.take(record)
+    seqs = [record.seq for record in read_run(directory)]
+    replica, _ = follow(run, until_seq=seqs[len(seqs) // 2])
     write_snapshot(directory, replica.snapshot(run.manifest.run_id))
 
 
@@ -314,7 +363,7 @@ def described(directory: Path) -> dict[str, Any]:
     }
 
 
-def make(version: str) -> None:
+def make(version: str, folder: str = "") -> None:
     """Make the set of one version."""
     target = GOLDEN / version
     if target.exists():
@@ -322,20 +371,24 @@ def make(version: str) -> None:
     target.mkdir(parents=True)
     os.environ[KEY_FILE_VARIABLE] = str(target / RECORD_KEY)
     key = make_key_file(target / RECORD_KEY)
-    with tempfile.TemporaryDirectory() as folder:
-        data, killed = Path(folder) / "data", Path(folder) / "killed"
-        seal = make_key_files(Path(folder) / "seal.pem")
+    with tempfile.TemporaryDirectory() as spare:
+        data, killed = Path(folder or spare) / DATA, Path(spare) / "killed"
+        seal = make_key_files(Path(spare) / "seal.pem")
         (target / PUBLIC_KEY).write_bytes(seal.public.pem)
-        asyncio.run(live(data, START_NS, 6))
+        ended_ns = asyncio.run(live(data, START_NS, 6))
         archive(run_directories(data)[0], seal, key)
-        asyncio.run(live(data, START_NS + 15 * NS_PER_SECOND, 3, killed))
-        first, second = run_directories(killed)
-        add_snapshot(second)
-        tear(second)
-        for run in (first, second):
-            shutil.copytree(run, target / "data" / run.name)
-    runs = {run.name: described(run) for run in run_directories(target / "data")}
-    text = json.dumps({"version": version, "runs": runs}, indent=2)
+        ended_ns = asyncio.run(live(data, ended_ns + NS_PER_SECOND, 2, full=True))
+        asyncio.run(live(data, ended_ns + NS_PER_SECOND, 3, killed))
+        runs = run_directories(killed / DATA)
+        add_snapshot(runs[-1])
+        tear(runs[-1])
+        for run in runs:
+            shutil.copytree(run, target / DATA / run.name)
+        shutil.copy(killed / DATA / DECISION_KEY_NAME, target / DATA)
+        reserve = reserve_root(killed / DATA)
+        shutil.copytree(reserve / runs[1].name, reserve_root(target / DATA) / runs[1].name)
+    said = {run.name: described(run) for run in run_directories(target / DATA)}
+    text = json.dumps({"version": version, "runs": said}, indent=2)
     (target / "expected.json").write_text(text + "\n", encoding="utf-8")
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     if size > BYTES_MAX:
@@ -344,6 +397,6 @@ def make(version: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        raise SystemExit("usage: python tools/make_golden.py VERSION")
-    make(sys.argv[1])
+    if len(sys.argv) not in (2, 3):
+        raise SystemExit("usage: python tools/make_golden.py VERSION [FOLDER]")
+    make(*sys.argv[1:])

@@ -2,9 +2,9 @@ ordergate segment seal 1
 run 20260302T120000.000000000Z
 segment 1
 first_seq 1
-last_seq 61
-count 61
-digest 4a77c40487ee6a35a26e8fb39a12b179679850b91f385c2c1facef49264ef980
+last_seq 60
+count 60
+digest 09f1b52e7adb3809766cc2d8ac1cc6d693dcb828d24bf72b3ab7894b4f18fcc5
 previous_digest -
-key bad3d51cb3ee108b
-signature lKzUo25ognkMznel8u8FvuWQKUikJ9nZC1wYspAlJVofPb24/2awNXXUiDMgrDo0GM1mJXvwd2UFesTcZAZzBQ==
+key 7fe3f07205fc5490
+signature rCIJqy4PnhQoTQ3K65MbNwuaixE0O4AoxaYcQfvB0ZdMfIC800xm8xuVszUBAfIEbSe+cSLnESxVVXuyX2/zDg==

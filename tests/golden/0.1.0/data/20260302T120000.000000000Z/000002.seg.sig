@@ -1,10 +1,10 @@
 ordergate segment seal 1
 run 20260302T120000.000000000Z
 segment 2
-first_seq 62
-last_seq 114
-count 53
-digest b2c5c03c94ea04e4209dfc802a4efd9101f665d86a6bf34f8a2a64cb0e0bc0a0
-previous_digest 4a77c40487ee6a35a26e8fb39a12b179679850b91f385c2c1facef49264ef980
-key bad3d51cb3ee108b
-signature Z+4hiJ693YOzT4Djc5aO3T3AvLIWX2ERlarCRCTtWqUnM2w894rSc6mH3T8YIlbyzgkMNJm/IJ6/sVOldn0CAg==
+first_seq 61
+last_seq 112
+count 52
+digest dd4120e3554fd3a5e6abef4971fd572bd0d73121bc3cb8d5c207ee5b7b855b75
+previous_digest 09f1b52e7adb3809766cc2d8ac1cc6d693dcb828d24bf72b3ab7894b4f18fcc5
+key 7fe3f07205fc5490
+signature L0UhID4J/ZaAhja03iR6bI1CPzi3zHLLShj+WeqkK/kCxi68pl80ueETQuP+y4uChMyeXzGSERxAm1wRSnIHDA==

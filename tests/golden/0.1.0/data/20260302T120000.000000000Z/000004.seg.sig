@@ -1,10 +1,10 @@
 ordergate segment seal 1
 run 20260302T120000.000000000Z
 segment 4
-first_seq 166
+first_seq 164
 last_seq 204
-count 39
-digest 4a50a1b66c71581ddc938c1f2f9f98eb77dbbbca2e560e5dae8e24b922efa02f
-previous_digest 4f63a71d9877b179e006f5d76ebd2ecf9741351cf4407c51603f5dd044059a59
-key bad3d51cb3ee108b
-signature de6M9BIerG6DoEXUw6jhee5VY6dENuAyIUALmyE/tff+hYzBsVqV682oC1wwVQ/fW/8lrkeE3IhVqPn+SBeZCA==
+count 41
+digest 71ace2ba3e107ea83cb86671abb6c48908044f6ce7f86ce02d210ed209d39a9f
+previous_digest 36eb572dbaf24417f90ffaa2d9c6b1f047acab27912a1fd2af2425384d1a429b
+key 7fe3f07205fc5490
+signature iAnRq84QQ9atpq0SGRJ7utgeaqFN6QV0yZHiJVrCEiawcuXQZveMiDRwqJyfW7IvEm5SoN0tYxjBrP8+hF36Bw==

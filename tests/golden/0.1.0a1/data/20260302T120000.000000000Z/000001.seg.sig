@@ -1,0 +1,10 @@
+ordergate segment seal 1
+run 20260302T120000.000000000Z
+segment 1
+first_seq 1
+last_seq 61
+count 61
+digest 4a77c40487ee6a35a26e8fb39a12b179679850b91f385c2c1facef49264ef980
+previous_digest -
+key bad3d51cb3ee108b
+signature lKzUo25ognkMznel8u8FvuWQKUikJ9nZC1wYspAlJVofPb24/2awNXXUiDMgrDo0GM1mJXvwd2UFesTcZAZzBQ==

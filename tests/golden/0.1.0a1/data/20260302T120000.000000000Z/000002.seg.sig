@@ -1,0 +1,10 @@
+ordergate segment seal 1
+run 20260302T120000.000000000Z
+segment 2
+first_seq 62
+last_seq 114
+count 53
+digest b2c5c03c94ea04e4209dfc802a4efd9101f665d86a6bf34f8a2a64cb0e0bc0a0
+previous_digest 4a77c40487ee6a35a26e8fb39a12b179679850b91f385c2c1facef49264ef980
+key bad3d51cb3ee108b
+signature Z+4hiJ693YOzT4Djc5aO3T3AvLIWX2ERlarCRCTtWqUnM2w894rSc6mH3T8YIlbyzgkMNJm/IJ6/sVOldn0CAg==

@@ -1,0 +1,10 @@
+ordergate segment seal 1
+run 20260302T120000.000000000Z
+segment 3
+first_seq 115
+last_seq 165
+count 51
+digest 4f63a71d9877b179e006f5d76ebd2ecf9741351cf4407c51603f5dd044059a59
+previous_digest b2c5c03c94ea04e4209dfc802a4efd9101f665d86a6bf34f8a2a64cb0e0bc0a0
+key bad3d51cb3ee108b
+signature uQ0zr23JT84s2o7xn6WCHzpPFa5B6NyujS+CjO5ePPuUTnsXVYZVCrPCpd0OVkvRT0sSchjQneiNZxMr6xhyCw==

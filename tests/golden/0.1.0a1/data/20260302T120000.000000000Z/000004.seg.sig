@@ -1,0 +1,10 @@
+ordergate segment seal 1
+run 20260302T120000.000000000Z
+segment 4
+first_seq 166
+last_seq 204
+count 39
+digest 4a50a1b66c71581ddc938c1f2f9f98eb77dbbbca2e560e5dae8e24b922efa02f
+previous_digest 4f63a71d9877b179e006f5d76ebd2ecf9741351cf4407c51603f5dd044059a59
+key bad3d51cb3ee108b
+signature de6M9BIerG6DoEXUw6jhee5VY6dENuAyIUALmyE/tff+hYzBsVqV682oC1wwVQ/fW/8lrkeE3IhVqPn+SBeZCA==
