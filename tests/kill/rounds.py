@@ -8,6 +8,7 @@ from typing import Final
 
 from gateway.journal import runs
 from gateway.journal.verify import verify_run
+from tests.fuzz.gate_process import ordergate
 from tests.kill.arrival import Arrival
 from tests.kill.audit import Audit
 from tests.kill.course import Course
@@ -38,15 +39,18 @@ _EXPECTED: Final = (
 
 
 class Rounds:
-    """One venue over many lives; `counts` are the figures to be printed."""
+    """One venue over many lives; `counts` are the figures to be printed.
 
-    def __init__(self, folder: Path, durability: str, seed: int, engine: bool = False) -> None:
+    The durability changes from life to life of the gate. `engine` gives it an engine process, which
+    is killed too.
+    """
+
+    def __init__(self, folder: Path, seed: int, engine: bool = False) -> None:
         self.counts: Counter[str] = Counter()
         self.course = Course(folder / "data")
         self._chance = Random(seed)
         self._seed = seed
         self._folder = folder
-        self._durability = durability
         self._audit = Audit(self.course)
         self._life = 0
         self._gate: GateProcess | None = None
@@ -87,7 +91,7 @@ class Rounds:
         load = Load(gate, self._chance, self._life)
         load.begin()
         await asyncio.sleep(self._chance.uniform(*LOAD_SECONDS))
-        death = self._chance.choice(self._deaths)
+        death = self._deaths[(self._seed + number) % len(self._deaths)]
         await self._kill(death, gate)
         await load.end()
         self.counts[death] += 1
@@ -108,13 +112,15 @@ class Rounds:
         if self._gate is not None and self._gate.alive():
             return self._gate
         address = self._engine.address if self._engine is not None else ""
-        configuration = write_configuration(self._folder, self._durability, address)
+        durability = ("process", "disk")[(self._seed + self._life) % 2]
+        configuration = write_configuration(self._folder, durability, address)
         if self._life and self._chance.random() < STARTS_KILLED:
             self._gate = GateProcess(configuration)
             await asyncio.sleep(self._chance.uniform(*START_SECONDS))
             self._gate.kill()
             self.counts[STARTING] += 1
         self._life += 1
+        self.counts[f"lives with durability {durability}"] += 1
         self._gate = GateProcess(configuration)
         self._gate.wait_ready()
         return self._gate
@@ -161,8 +167,13 @@ class Rounds:
             result = verify_run(run.path)
             self.course.check(result.exit_code == 0, f"{run.path.name}: {result}")
             self.counts["bytes"] += sum(path.stat().st_size for path in run.path.glob("*.seg"))
-            self.counts["snapshots"] += len(list(run.path.glob("*.snapshot")))
+            self.counts["snapshots"] += len(list(run.path.glob("[0-9]*.snapshot")))
         self.counts["records"] = self.course.records
+        self.counts["runs"] = len(runs(self._folder / "data"))
+        last = str(runs(self._folder / "data")[-1].path)
+        for command in (("log", "verify", "--data", last), ("replay", last)):
+            done = ordergate(*command)
+            self.course.check(done.returncode == 0, f"{command}: {done.stdout} {done.stderr}")
 
     def _fail(self, where: str) -> None:
         problems = self.course.problems

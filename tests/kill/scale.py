@@ -7,6 +7,8 @@ from typing import Final
 
 SOAK: Final = bool(os.environ.get("ORDERGATE_SOAK"))
 ROUNDS: Final = 100 if SOAK else 5
+TIMEOUT_SECONDS: Final = 7_200 if SOAK else 600
+"""Rounds are long on a busy machine."""
 SEED: Final = int(os.environ.get("ORDERGATE_KILL_SEED", "1"))
 """What all chances are drawn from: give a failed run's to repeat what was asked."""
 

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from tests.kill.rounds import Rounds
-from tests.kill.scale import ROUNDS, SEED, told
+from tests.kill.scale import ROUNDS, SEED, TIMEOUT_SECONDS, told
 
 
-@pytest.mark.parametrize("durability", ["process", "disk"])
-def test_killed_gate(tmp_path: Path, durability: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.timeout(TIMEOUT_SECONDS)
+def test_killed_gate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Killed at random moments under load, with its engine: see `Arrival` and `Audit`."""
-    rounds = Rounds(tmp_path, durability, SEED)
+    rounds = Rounds(tmp_path, SEED)
     rounds.run(ROUNDS)
     counts = rounds.counts
     with capsys.disabled():
-        told(f"killed gate, {durability}", counts)
+        told("killed gate", counts)
     assert counts["answers seen"] == counts["answers found"] > 100

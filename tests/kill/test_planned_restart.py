@@ -17,7 +17,7 @@ from tests.kill.load import Load
 from tests.kill.native import SessionClient
 from tests.kill.processes import EngineProcess, GateProcess
 from tests.kill.questions import Questions
-from tests.kill.scale import SEED
+from tests.kill.scale import SEED, TIMEOUT_SECONDS
 from tests.kill.venue import BTC_SYMBOL, WATCHERS, write_configuration
 
 FAR_ORDERS = 12
@@ -25,6 +25,7 @@ UNTOUCHED = WATCHERS[-1]
 """Trades for an account that no operator stops and no other client trades for."""
 
 
+@pytest.mark.timeout(TIMEOUT_SECONDS)
 @pytest.mark.parametrize(
     ("remote", "durability"),
     [(False, "process"), (True, "disk")],
