@@ -14,6 +14,7 @@ from rules.events import (
     SetState,
     SetSymbolState,
 )
+from rules.units import duration_ns
 from rules.values import (
     BUY,
     CHANNEL_DESK,
@@ -51,6 +52,7 @@ from tests.sim.participants import (
     SYMBOLS,
     TICK_E8,
 )
+from tests.sim.requests import cancel_of
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -117,6 +119,9 @@ def _stop(world: World, kind: str) -> None:
         stopped = [place for place, now in world.referee.stops.states.items() if now]
         if stopped:
             scope, subject = random.choice(stopped)
+    if state == STATE_KILLED and world.swarm.crashes and random.random() < 0.3:
+        # In the middle of what a kill does, where most can go wrong.
+        world.fuse.arm(random.randint(1, 12))
     world.ask(SetState(scope, subject, state, "simulated", "operator"))
 
 
@@ -181,9 +186,25 @@ def pass_time(world: World, kind: str) -> None:
         sent = [one.sent_ns for one in waiting if one.sent_ns and not one.due]
         due_ns = min(sent, default=now_ns)
         by_ns = due_ns + world.deadline_ns - now_ns + random.choice((-1, 0, 1))
+    elif kind == "resting_edge":
+        _to_resting_age(world)
+        return
     else:
         by_ns = random.randint(1, 40) * NS_PER_SECOND
     world.pass_ns(max(by_ns, 0))
+
+
+def _to_resting_age(world: World) -> None:
+    """Let an order become as old as it must be, or a nanosecond less or more; then cancel it."""
+    random = world.random
+    resting = [order for order in world.referee.orders.open.values() if order.live_ns]
+    if not resting:
+        return
+    order = random.choice(resting)
+    age_ns = duration_ns(world.swarm.rulebook.clauses.resting_time.minimum)
+    due_ns = order.live_ns + age_ns + random.choice((-1, 0, 0, 1))
+    world.pass_ns(max(due_ns - world.clock.now_ns(), 0))
+    world.ask(cancel_of(world, order))
 
 
 # --- Faults of the engine ---------------------------------------------------------------------

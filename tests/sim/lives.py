@@ -166,6 +166,8 @@ def _start(world: World) -> None:
     if core.record_fault:
         raise JournalError(core.record_fault)
     world.settle()
+    if not world.swarm.faults:
+        world.check_kills()
     world.coverage["recovery" if before.replica is not None else "beginning"] += 1
 
 

@@ -26,7 +26,7 @@ from rules.events import (
     TradeBust,
 )
 from rules.reasons import Reason
-from rules.values import BUY, E8, FLAG_TEST, LIVE_STATUSES
+from rules.values import BUY, CAUSE_CLIENT, E8, FLAG_TEST, LIVE_STATUSES
 from tests.sim.participants import SIMULATED, Parties
 
 Money = dict[tuple[int, int], int]
@@ -113,6 +113,8 @@ class OrderModel:
         self.every: dict[int, ModelOrder] = {}
         self.totals: Money = {}
         self.waiting: dict[int, Waiting] = {}
+        self.deferred: dict[int, int] = {}
+        """Restriction of the cancel that is held for an order."""
         self.epoch = 0
         self.connected = False
         self.adjusted: dict[int, int] = {}
@@ -152,6 +154,8 @@ class OrderModel:
 
     def take(self, seq: int, event: Event, decision: Decision, now_ns: int, halted_ns: int) -> None:
         """Follow one event; `halted_ns` is how long the symbol of a result was halted so far."""
+        for order_id in decision.deferred:
+            self.deferred[order_id] = getattr(event, "restriction", 0)
         if isinstance(event, Place | Replace | Cancel | CancelAll | Amend):
             if decision.verdict == ACCEPTED:
                 self._request(seq, event, decision, now_ns)
@@ -217,6 +221,11 @@ class OrderModel:
         for order_id in order_ids:
             if order_id in self.open:
                 self.open[order_id].cancelling = True
+            if (
+                isinstance(event, BulkCancel | Replace)
+                and getattr(event, "cause", 0) != CAUSE_CLIENT
+            ):
+                self.deferred.pop(order_id, None)
 
     def _result(self, event: CommandResult, now_ns: int, halted_ns: int) -> None:
         waiting = self.waiting.pop(event.command_id, None)
@@ -233,6 +242,8 @@ class OrderModel:
             order = self.open.get(order_id)
             if order is not None:
                 order.cancelling = False
+                if event.reason is Reason.CANCEL_RESTRICTED:
+                    self.deferred.pop(order_id, None)
                 if nothing_there and (order.unknown or order.live_ns):
                     self._end(order_id)
         new = self.every.get(waiting.new)
@@ -322,6 +333,7 @@ class OrderModel:
 
     def _end(self, order_id: int) -> None:
         order = self.open.pop(order_id, None)
+        self.deferred.pop(order_id, None)
         if order is not None:
             order.open = False
             order.unknown = False

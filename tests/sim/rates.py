@@ -7,7 +7,7 @@ is judged both ways: what is over a limit must be refused, what is not must not 
 from collections.abc import Iterator
 from typing import Any, Final
 
-from rules.decisions import ACCEPTED, REFUSED, Decision
+from rules.decisions import ACCEPTED, DEFERRED, REFUSED, Decision
 from rules.events import (
     ORDER_REQUESTS,
     ClearBan,
@@ -254,6 +254,6 @@ class RateModel:
 
 def reached_limits(decision: Decision) -> bool:
     """Tell whether all limits were asked: nothing before them refused."""
-    return decision.verdict == ACCEPTED or (
+    return decision.verdict in (ACCEPTED, DEFERRED) or (
         bool(decision.breaches) and decision.breaches[0].rule in _LIMIT_RULES
     )

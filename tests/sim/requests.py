@@ -124,6 +124,12 @@ def draw_request(world: World, kind: str) -> Event:
     return _about_an_order(world, kind)
 
 
+def cancel_of(world: World, order: ModelOrder) -> Cancel:
+    """Return the cancel of one order by a key of its account."""
+    key = _key_for(world, order)
+    return Cancel(*_head(world, key, Endpoint.ORDER_CANCEL), order.symbol, order.order_id, "")
+
+
 def _head(world: World, key: Key, endpoint: int, /, **changes: Any) -> tuple[int, ...]:
     """Return the fields every request begins with."""
     random, now_ns = world.random, world.clock.receive_ns()

@@ -6,9 +6,10 @@ Like the rates, each is judged both ways. Halted time is measured from a list of
 from collections.abc import Iterator
 from typing import Any
 
-from rules.decisions import ACCEPTED, REFUSED, Decision
+from rules.decisions import ACCEPTED, DEFERRED, REFUSED, Decision
 from rules.events import (
     Amend,
+    BulkCancel,
     Cancel,
     CancelAll,
     DefineSymbol,
@@ -23,6 +24,7 @@ from rules.rulebook import Rulebook
 from rules.units import duration_ns
 from rules.values import (
     BUY,
+    CAUSE_CLIENT,
     E8,
     FLAG_ALGO,
     FLAG_TEST,
@@ -129,6 +131,8 @@ class StopModel:
 
     def judge(self, event: Event, decision: Decision, now_ns: int) -> Iterator[str]:
         """Yield what is wrong with a decision on an order request."""
+        if isinstance(event, BulkCancel):
+            yield from self.due(event, decision, now_ns)
         if not isinstance(event, Place | Replace | Cancel | CancelAll | Amend):
             return
         rule = decision.breaches[0].rule if decision.breaches else ""
@@ -193,10 +197,12 @@ class StopModel:
         if isinstance(event, Amend) and meant is not None:
             yield from self._amend(event, meant, reasons)
         if not isinstance(event, Place):
-            young = self._too_young(event, meant, decision, now_ns)
+            young = self._too_young(event, meant, now_ns)
             found = Reason.MINIMUM_RESTING_TIME in reasons
             if young is not found:
                 yield f"order {'too young' if young else 'old enough'}, refused for it: {found}"
+            if decision.verdict != REFUSED:
+                yield from self._held(event, meant, decision, now_ns)
 
     def _new_order(
         self, event: Any, meant: ModelOrder | None, decision: Decision, reasons: set[Reason]
@@ -237,27 +243,67 @@ class StopModel:
         if short is not (Reason.INSUFFICIENT_BALANCE in reasons):
             yield f"amend needs {needed_e8} of {free_e8} free, told {reasons}"
 
-    def _too_young(
-        self, event: Any, meant: ModelOrder | None, decision: Decision, now_ns: int
-    ) -> bool:
+    def _too_young(self, event: Any, meant: ModelOrder | None, now_ns: int) -> bool:
+        """Tell whether a request is to be refused because of its orders' age."""
         clause = self._clauses.resting_time
         if clause.mode != "enforce":
             return False
+        holds = clause.policy == "DEFER"
         if isinstance(event, CancelAll):
-            account = self._parties.account_of[event.key]
-            there = [
-                order
-                for order in self._orders.open.values()
-                if order.account == account and event.symbol in (0, order.symbol)
-            ]
+            there = self._all_of(event)
             young = [order for order in there if self._young(order, now_ns)]
-            taken = [order.order_id for order in young if order.order_id in decision.cancels]
-            assert not taken, f"orders {taken} are too young to be cancelled"
-            return bool(there) and len(young) == len(there)
-        if meant is None or not self._young(meant, now_ns):
+            return bool(there) and len(young) == len(there) and not holds
+        if meant is None or not self._young(meant, now_ns) or (holds and isinstance(event, Cancel)):
             return False
         reduces = isinstance(event, Amend) and _only_reduces(event, meant)
         return not (clause.exempt_reducing and reduces)
+
+    def _held(
+        self, event: Any, meant: ModelOrder | None, decision: Decision, now_ns: int
+    ) -> Iterator[str]:
+        """Yield what is wrong with which cancels are held and which go."""
+        if not isinstance(event, Cancel | CancelAll):
+            return
+        clause = self._clauses.resting_time
+        there = self._all_of(event) if isinstance(event, CancelAll) else [meant] if meant else []
+        young = set()
+        if clause.mode == "enforce":
+            young = {order.order_id for order in there if self._young(order, now_ns)}
+        if taken := young.intersection(decision.cancels):
+            yield f"orders {taken} are too young to be cancelled"
+        held = young if clause.policy == "DEFER" else set()
+        if held != set(decision.deferred):
+            yield f"cancels of {decision.deferred} are held, {held} are too young"
+        alone = bool(held) and len(held) == len(there)
+        if alone is not (decision.verdict == DEFERRED):
+            yield f"verdict {decision.verdict} where {held} of {len(there)} orders are held"
+
+    def due(self, event: BulkCancel, decision: Decision, now_ns: int) -> Iterator[str]:
+        """Yield what is wrong with the cancels that a client asked for earlier."""
+        if event.cause != CAUSE_CLIENT or self._clauses.resting_time.mode != "enforce":
+            return
+        for order_id in decision.cancels:
+            order = self._orders.open.get(order_id)
+            if order is not None and self._young(order, now_ns):
+                yield f"order {order_id} is too young to be cancelled"
+
+    def overdue(self, now_ns: int) -> list[int]:
+        """Return the open orders whose cancel is held although they are old enough."""
+        orders = self._orders
+        return [
+            order_id
+            for order_id, restriction in orders.deferred.items()
+            if not restriction and not self._young(orders.open[order_id], now_ns)
+        ]
+
+    def _all_of(self, event: CancelAll) -> list[ModelOrder]:
+        """Return the open orders that a cancel of all means."""
+        account = self._parties.account_of[event.key]
+        return [
+            order
+            for order in self._orders.open.values()
+            if order.account == account and event.symbol in (0, order.symbol)
+        ]
 
     def _young(self, order: ModelOrder, now_ns: int) -> bool:
         clause, asked = self._clauses.resting_time, order.event

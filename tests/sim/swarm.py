@@ -39,7 +39,9 @@ ACTS: Final = (
     "bust",
     "foreign_order",
 )
-TIMES: Final = ("moment", "short", "window_edge", "deadline", "long", "clock_step")
+TIMES: Final = (
+    *("moment", "short", "window_edge", "deadline", "resting_edge", "long", "clock_step"),
+)
 ENGINE_FAULTS: Final = (
     "lose_command",
     "lose_result",
@@ -208,6 +210,7 @@ def _rulebook(random: Random) -> Rulebook:
         "resting_time": {
             "mode": mode(0.5),
             "minimum": choice(("100ms", "500ms", "2s")),
+            "policy": choice(("REJECT", "REJECT", "DEFER")),
             "symbols": choice(({}, {"ETHUSDT": "250ms"})),
             "algo_only": random.random() < 0.3,
             "exempt_reducing": random.random() < 0.5,

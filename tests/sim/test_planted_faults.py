@@ -9,6 +9,8 @@ from gateway.journal.writer import JournalWriter
 from rules.conduct.resting_time import RestingTime
 from rules.filters.max_num_orders import MaxNumOrders
 from rules.holds import Holds
+from rules.settlement import Settlement
+from rules.windows import Window
 from tests.sim.planting import planted
 from tests.sim.run import run_seed
 
@@ -60,6 +62,38 @@ SEEDS = 40
             "self._map[begin - FRAME_HEAD_BYTES : begin] = FRAME_HEAD.pack(length, 0)",
             "the record is safe through",
             id="journal: no checksum",
+        ),
+        pytest.param(
+            Core,
+            "_process",
+            "if record.waits:",
+            "if not record.append:",
+            "the record is safe through",
+            id="core: does not wait for the disk",
+        ),
+        pytest.param(
+            JournalWriter,
+            "_sync_finished",
+            "self._disk.sync_directory(self.directory)",
+            "pass",
+            "left, the record is",
+            id="journal: the name of a segment is not on the disk",
+        ),
+        pytest.param(
+            Settlement,
+            "restore",
+            'self.pending = restored_pending(state["pending"])',
+            "self.pending = {}",
+            "is not",
+            id="recovery: commands in flight are forgotten",
+        ),
+        pytest.param(
+            Window,
+            "restore",
+            "self.counts = dict(counts)",
+            "self.counts = {}",
+            "",
+            id="recovery: a rule's windows begin anew",
         ),
     ],
 )

@@ -1,6 +1,7 @@
 """One simulated venue: the whole core on a virtual clock, in one thread, with a real record."""
 
 import functools
+import logging
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -262,12 +263,19 @@ class World:
         for asked in self.asked:
             referee.check(len(asked.outcomes) == 1, f"{asked.event} was never answered")
         referee.check(self.core.outbox.unanswered == 0, "commands stay unanswered")
-        resting = {order.order_id for order in self.exchange.open_orders()}
-        left = [order for order in referee.killed_orders() if not self.lossy or order in resting]
-        referee.check(not left, f"orders {left} of KILLED scopes are open")
+        self.check_kills()
+        held = referee.stops.overdue(self.core.now_ns())
+        referee.check(not held, f"orders {held} are old enough, and their cancels are held yet")
         self.check()
         if not self.lossy:
             self._check_engine(book)
+
+    def check_kills(self) -> None:
+        """Hold that nothing of a KILLED scope is open once the engine has said all it has to."""
+        resting = {order.order_id for order in self.exchange.open_orders()}
+        orders = self.referee.killed_orders()
+        left = [order for order in orders if not self.lossy or order in resting]
+        self.referee.check(not left, f"orders {left} of KILLED scopes are open")
 
     def _check_engine(self, book: Any) -> None:
         """Hold the book against the engine's own: nothing was lost on the way for good."""
@@ -284,11 +292,23 @@ class World:
 
 
 @contextmanager
+def _silence() -> Iterator[None]:
+    """Have nothing logged: every crash would be."""
+    before = logging.root.manager.disable
+    logging.disable()
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+@contextmanager
 def quick_starts(slice_orders: int) -> Iterator[None]:
     """Make starts cheap and slices small: what the code is need not be read for every seed."""
     digest = _code_digest()
     versions = _package_versions()
     with (
+        _silence(),
         mock.patch.object(journal_manifest, "code_digest", return_value=digest),
         mock.patch.object(gateway.replica, "code_digest", return_value=digest),
         mock.patch.object(gateway.replay, "code_digest", return_value=digest),
