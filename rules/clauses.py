@@ -305,6 +305,8 @@ class RuleClauses(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     duplicate_client_order_id: DuplicateClientOrderIdClause = DuplicateClientOrderIdClause()
     balance: BalanceClause = BalanceClause()
     resting_time: resting.RestingTimeClause = resting.RestingTimeClause()
+    owner_class: resting.OwnerClassClause = resting.OwnerClassClause()
+    age_cost: resting.AgeCostClause = resting.AgeCostClause()
     order_to_trade: OrderToTradeClause = OrderToTradeClause()
     unfilled_ratio: ratios.UnfilledRatioClause = ratios.UnfilledRatioClause()
     invalid_cancel_ratio: ratios.InvalidCancelRatioClause = ratios.InvalidCancelRatioClause()

@@ -1,10 +1,11 @@
-"""What time brings: the deferred cancels whose order is old enough.
+"""What time brings: deferred cancels whose order is old enough, and changes of an owner's class.
 
 Whoever runs the pipeline asks here before each event and submits what is due like any other event,
 with a record of its own. A replay does not ask: it finds these events in the record.
 """
 
 from rules.book import Book
+from rules.conduct.owner_class import OwnerClass
 from rules.deferred_cancels import NEVER_NS, HeldCancel
 from rules.events import BulkCancel, Event
 from rules.values import CAUSE_CLIENT, SCOPE_ORDER
@@ -13,21 +14,29 @@ from rules.values import CAUSE_CLIENT, SCOPE_ORDER
 class Dues:
     """The events that are due by themselves; looking changes nothing that is decided by."""
 
-    __slots__ = ("_book",)
+    __slots__ = ("_book", "_classes")
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Book, classes: OwnerClass | None) -> None:
         self._book = book
+        self._classes = classes
 
     @property
     def due_ns(self) -> int:
         """When to ask next; a time that does not come while nothing is waiting."""
-        return self._book.deferred.due_ns
+        deferred_ns = self._book.deferred.due_ns
+        if self._classes is None:
+            return deferred_ns
+        return min(deferred_ns, self._classes.due_ns)
 
     def next(self, now_ns: int) -> Event | None:
         """Return the next event that is due at `now_ns`, None when there is none.
 
         The caller has it decided before asking again.
         """
+        if self._classes is not None and self._classes.due_ns <= now_ns:
+            change = self._classes.due(self._book, now_ns)
+            if change is not None:
+                return change
         deferred = self._book.deferred
         while deferred.due_ns <= now_ns:
             held = deferred.first()

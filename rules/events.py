@@ -473,6 +473,20 @@ class PostFees(Event, frozen=True, array_like=True, gc=False, tag="PF"):
     """Who asked for it, empty when the calendar did."""
 
 
+class OwnerClassChanged(Event, frozen=True, array_like=True, gc=False, tag="OC"):
+    """From here on an owner is of another class, by the messages he has sent."""
+
+    owner: int
+    owner_class: int
+    """`OWNER_*`."""
+    symbol: int = 0
+    """The instrument in which he has reached the rate, 0 for all together or for none."""
+    messages: int = 0
+    """So many he has sent in it on that day."""
+    until_ns: int = 0
+    """When the class ends unless he reaches a rate again, 0 for an ordinary owner."""
+
+
 class ActOnCase(Event, frozen=True, array_like=True, gc=False, tag="AC"):
     """Something was said about a conduct case, or an operator decided it."""
 
@@ -583,6 +597,7 @@ AnyEvent: TypeAlias = (
     | PostFees
     | ActOnCase
     | LinkOwners
+    | OwnerClassChanged
 )
 """The union the record is decoded with."""
 

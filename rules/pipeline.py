@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 from rules.book import Book
 from rules.booking import Booking
 from rules.conduct.cancel_fees import CancelFees
+from rules.conduct.owner_class import OwnerClass
 from rules.conduct.resting_time import RestingTime
 from rules.decisions import (
     ACCEPTED,
@@ -114,7 +115,8 @@ class Pipeline:
             self.book, rulebook, resting if enforced and isinstance(resting, RestingTime) else None
         )
         self.ladder = Ladder(self.book.conduct, rulebook)
-        self.dues = Dues(self.book)
+        classes = self._by_name.get(OwnerClass.name)
+        self.dues = Dues(self.book, classes if isinstance(classes, OwnerClass) else None)
         """What time brings: to be submitted like any event when it is due."""
         self._plans: dict[type[Event], Plan] = {
             kind: Plan(kind, self.rules, rulebook) for kind in AnyEvent.__args__

@@ -8,12 +8,13 @@ from rules.events import (
     DefineSymbol,
     Event,
     LinkOwners,
+    OwnerClassChanged,
     RunBegan,
     SetState,
     SetSymbolState,
 )
 from rules.rulebook import Rulebook
-from rules.values import DEFINE_ADDRESS, STATE_ACTIVE, SYMBOL_TRADING
+from rules.values import DEFINE_ADDRESS, OWNER_ORDINARY, STATE_ACTIVE, SYMBOL_TRADING
 
 
 class Register:
@@ -56,6 +57,11 @@ class Register:
                 self._set_symbol_state(facts, event.state, now_ns)
         elif isinstance(event, LinkOwners):
             self._book.conduct.link(event.owner, event.group)
+        elif isinstance(event, OwnerClassChanged):
+            if event.owner_class == OWNER_ORDINARY:
+                self._book.owner_classes.pop(event.owner, None)
+            else:
+                self._book.owner_classes[event.owner] = event.owner_class
         elif isinstance(event, RunBegan):
             self._book.next_order_id = max(self._book.next_order_id, event.next_order_id)
 

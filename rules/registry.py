@@ -12,6 +12,7 @@ from rules.access.key_standing import KeyStanding
 from rules.access.overload import Overload
 from rules.access.permission import Permission
 from rules.access.recv_window import RecvWindow
+from rules.conduct.age_cost import AgeCost
 from rules.conduct.cancel_fees import CancelFees
 from rules.conduct.clusters import Clusters
 from rules.conduct.concentration import Concentration
@@ -24,6 +25,7 @@ from rules.conduct.layering import Layering
 from rules.conduct.matched_trades import MatchedTrades
 from rules.conduct.momentum_ignition import MomentumIgnition
 from rules.conduct.order_to_trade import OrderToTrade
+from rules.conduct.owner_class import OwnerClass
 from rules.conduct.owner_self_trade import OwnerSelfTrade
 from rules.conduct.quote_stuffing import QuoteStuffing
 from rules.conduct.reset_marking import ResetMarking
@@ -88,6 +90,8 @@ RULES: Final[tuple[type[Rule], ...]] = (
     MarketProtection,
     Balance,
     RestingTime,
+    OwnerClass,
+    AgeCost,
     OrderToTrade,
     UnfilledRatio,
     InvalidCancelRatio,

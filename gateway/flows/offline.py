@@ -112,7 +112,16 @@ class OfflineGate:
         self.apply(EngineSession(connected=True, epoch=1, engine_seq=0))
 
     def apply(self, event: Event, course: Decision | None = None) -> Decision:
-        """Hand one event to the pipeline; state follows `course` where one is given."""
+        """Hand one event to the pipeline, after what time has brought.
+
+        State follows `course` where one is given.
+        """
+        dues = self.pipeline.dues
+        while (due := dues.next(self.now_ns)) is not None:
+            self._apply(due, None)
+        return self._apply(event, course)
+
+    def _apply(self, event: Event, course: Decision | None) -> Decision:
         self._seq += 1
         for watcher in self.watchers:
             watcher.before(event, self.now_ns)

@@ -32,6 +32,7 @@ from rules.events import (
     DefineKey,
     Event,
     LinkOwners,
+    OwnerClassChanged,
     Reference,
     Request,
     RulebookChanged,
@@ -50,6 +51,7 @@ _MEASURES: Final = (
     RulebookChanged,
     ActOnCase,
     LinkOwners,
+    OwnerClassChanged,
     DefineKey,
     DefineAccount,
 )

@@ -34,6 +34,7 @@ from rules.events import (
     OrderEnded,
     OrderReduced,
     OrderTrade,
+    OwnerClassChanged,
     Place,
     Reference,
     RefusedAggregate,
@@ -329,7 +330,7 @@ class Subjects:
                 return Subject(addresses=(event.number,))
             case Define(kind=values.DEFINE_OWNER):
                 return Subject(owners=(event.number,))
-            case LinkOwners():
+            case LinkOwners() | OwnerClassChanged():
                 return Subject(owners=_given(event.owner))
             case ActOnCase():
                 return Subject(owners=self._cases.get(event.case, ()))

@@ -8,7 +8,7 @@ from gateway.outcome import Outcome
 from rules.fees.ledger import MeterLine
 from rules.ratio_levels import LEVEL_NAMES
 from rules.units import decimal_text
-from rules.values import DEFINE_OWNER, E8
+from rules.values import DEFINE_OWNER, E8, OWNER_CLASS_NAMES
 
 
 def conduct(desk: Desk, outcome: Outcome) -> Any:
@@ -22,6 +22,7 @@ def conduct(desk: Desk, outcome: Outcome) -> Any:
         "time": desk.time(now_ns),
         "owner": core.directory.name(DEFINE_OWNER, account.owner),
         "account": account.name,
+        "ownerClass": OWNER_CLASS_NAMES[core.book.owner_class(account.account)],
         "level": LEVEL_NAMES[found.level],
         "ratios": [_ratio(desk, one) for one in found.ratios],
         "fees": [_fee(desk, line) for line in found.fees],

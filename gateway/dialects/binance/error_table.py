@@ -293,6 +293,14 @@ ENTRIES: Final[dict[Reason, Entry]] = {
         E8,
         "-4400 is TRADING_QUANTITATIVE_RULE of Binance Futures; the spot venue has no code for it.",
     ),
+    R.AGE_COST_LIMIT: Entry(
+        400,
+        -1015,
+        "Cost of orders by their age is above its limit until {until_ms}.",
+        E8,
+        "-1015 reads as RateLimitExceeded (ccxt): a bot waits. 400 and not 429, since it does not "
+        "lead to a ban.",
+    ),
     R.OWNER_SELF_TRADE: Entry(
         400,
         ORDER_REJECTED,

@@ -157,6 +157,9 @@ ENTRIES: Final[dict[Reason, Entry]] = {
         _EXHAUSTED, "order-to-trade ratio {observed} is above {limit}", E8
     ),
     R.TRADING_INDICATOR: Entry(_EXHAUSTED, "share {observed} of orders has reached {limit}", E8),
+    R.AGE_COST_LIMIT: Entry(
+        _EXHAUSTED, "cost {observed} of orders by their age is above {limit}", E8, True
+    ),
     R.OWNER_SELF_TRADE: Entry(
         _STATE, "order would trade with an order of the same owner or of a linked one"
     ),
