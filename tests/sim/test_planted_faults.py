@@ -84,7 +84,7 @@ SEEDS = 40
             "restore",
             'self.pending = restored_pending(state["pending"])',
             "self.pending = {}",
-            "is not",
+            "should be",
             id="recovery: commands in flight are forgotten",
         ),
         pytest.param(
@@ -92,7 +92,7 @@ SEEDS = 40
             "restore",
             "self.counts = dict(counts)",
             "self.counts = {}",
-            "",
+            "had to refuse it",
             id="recovery: a rule's windows begin anew",
         ),
     ],
