@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from gateway.addresses import UNKNOWN_ADDRESS
 from gateway.edges.http.answers import CLOSE, CONTINUE, KEEP_ALIVE
@@ -15,6 +15,17 @@ if TYPE_CHECKING:
 
 _RESUME_SHARE: Final = 4
 """Reading goes on once no more than this part of the requests that stopped it is left."""
+_PIECE_BYTES: Final = 8_192
+"""Bytes looked at before it is asked whether enough requests wait: a transport may deliver thousands
+of requests at a time, and reading them all would keep everybody else waiting."""
+
+
+class _Pieces(NamedTuple):
+    """Bytes that arrived at these times (stopwatch, receive clock)."""
+
+    left: bytes
+    started_ns: int
+    received_ns: int
 
 
 class Connection(asyncio.Protocol):
@@ -34,6 +45,7 @@ class Connection(asyncio.Protocol):
         "_full",
         "_lingering",
         "_lost",
+        "_pieces",
         "_reader",
         "_reading",
         "_stage",
@@ -55,6 +67,8 @@ class Connection(asyncio.Protocol):
         self._unanswered: deque[Exchange] = deque()
         self._turn_planned = self._flush_planned = False
         self._reading = True
+        self._pieces: _Pieces | None = None
+        """What has arrived and is not looked at yet; nothing more is read meanwhile."""
         self._full = False
         """The client does not read its answers, and buffers are full."""
         self._client_ended = False
@@ -94,15 +108,24 @@ class Connection(asyncio.Protocol):
         if self._lingering or self._lost:
             return
         edge = self._edge
-        self._reader.feed(data, time.perf_counter_ns(), edge.receive_ns())
+        started_ns, received_ns = time.perf_counter_ns(), edge.receive_ns()
+        if len(data) <= _PIECE_BYTES and self._pieces is None:
+            self._reader.feed(data, started_ns, received_ns)
+        else:
+            left = self._pieces.left if self._pieces is not None else b""
+            self._pieces = _Pieces(left + data, started_ns, received_ns)
+            self._look(edge.limits.waiting_requests)
         if not self._turn_planned:
             self._turn()
+        elif self._reading and self._has_enough():
+            self._pause()
 
     def eof_received(self) -> bool:
         """Take note that the client sends no more; return whether answers are still to go out."""
         if self._lingering or self._lost:
             return False
         self._client_ended = True
+        self._look()
         self._reader.finish()
         if not self._turn_planned:
             self._turn()
@@ -121,7 +144,7 @@ class Connection(asyncio.Protocol):
             self._turn()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Have what was sent decided all the same; its answers are lost."""
+        """Have what was read decided all the same; its answers are lost."""
         if not self._lost:
             self._lost = True
             self._full = False
@@ -180,7 +203,7 @@ class Connection(asyncio.Protocol):
             if last:
                 pieces.append(edge.answer(exchange, CLOSE))
                 self._send(pieces)
-                self._end(self._reader.excess or exchange.broken)
+                self._end(self._reader.excess or exchange.broken or self._pieces is not None)
                 return
             pieces.append(edge.answer(exchange, KEEP_ALIVE if exchange.old else ""))
         if pieces:
@@ -199,15 +222,13 @@ class Connection(asyncio.Protocol):
 
     def _regulate(self) -> None:
         """Read or pause, and set the time the client has for what it is to do next."""
-        edge, reader, waiting = self._edge, self._reader, len(self._arrived)
-        most = edge.limits.waiting_requests
+        edge, reader = self._edge, self._reader
+        few = edge.limits.waiting_requests // _RESUME_SHARE
         if self._reading:
-            if waiting > most or self._full:
-                self._reading = False
-                self._transport.pause_reading()
-        elif waiting <= most // _RESUME_SHARE and not self._full and not self._draining:
-            self._reading = True
-            self._transport.resume_reading()
+            if self._full or self._has_enough():
+                self._pause()
+        elif len(self._arrived) <= few and not self._full and not self._draining:
+            self._go_on()
         if self._full:
             return  # the time to take answers runs already
         if reader.state == IDLE:
@@ -216,12 +237,44 @@ class Connection(asyncio.Protocol):
             else:
                 edge.wheel.set(self, edge.idle_ticks)
             return
-        if reader.state == BODY and not (self._unanswered or waiting) and reader.wants_continue():
+        waiting = self._unanswered or self._arrived
+        if reader.state == BODY and not waiting and reader.wants_continue():
             self._transport.write(CONTINUE)
         stage = (reader.begun, reader.state)
         if stage != self._stage:
             self._stage = stage
             edge.wheel.set(self, edge.head_ticks if reader.state == HEAD else edge.body_ticks)
+
+    def _has_enough(self) -> bool:
+        """Tell whether so much waits that nothing more should be read."""
+        return len(self._arrived) > self._edge.limits.waiting_requests or self._pieces is not None
+
+    def _pause(self) -> None:
+        self._reading = False
+        self._transport.pause_reading()
+
+    def _go_on(self) -> None:
+        """Look at more of what has arrived, or read more."""
+        edge = self._edge
+        self._look(edge.limits.waiting_requests)
+        if self._pieces is None and not self._has_enough():
+            self._reading = True
+            self._transport.resume_reading()
+        if self._arrived and not self._turn_planned:
+            self._turn_planned = True
+            edge.loop.call_soon(self._turn)
+
+    def _look(self, most: int | None = None) -> None:
+        """Look at what has arrived, until more than `most` requests wait."""
+        pieces = self._pieces
+        if pieces is None:
+            return
+        data, at = pieces.left, 0
+        while at < len(data) and (most is None or len(self._arrived) <= most):
+            piece = data[at : at + _PIECE_BYTES]
+            self._reader.feed(piece, pieces.started_ns, pieces.received_ns)
+            at += _PIECE_BYTES
+        self._pieces = pieces._replace(left=data[at:]) if at < len(data) else None
 
     def timed_out(self) -> None:
         """End what has taken too long; what was sent of a request is refused."""

@@ -93,6 +93,31 @@ def test_no_connection_holds_up_the_others() -> None:
     run(scenario())
 
 
+def test_thousands_of_requests_at_a_time_are_read_in_pieces() -> None:
+    """However much arrives at once, little more is read than may wait; all of it is answered."""
+
+    async def scenario() -> None:
+        core = WatchedCore(lambda: most.append(waiting()))
+        most: list[int] = []
+        async with serving(core) as (_, port, edge), client(port) as one:
+            assert isinstance(edge, HttpEdge)
+
+            def waiting() -> int:
+                return max(len(connection._arrived) for connection in edge._connections)
+
+            number = 30_000
+            one.send(NEXT * number + POST + b"Content-Length: 300000\r\n\r\n" + b"x" * 300_000)
+            answers = [await one.answer() for _ in range(number + 1)]
+            assert None not in answers
+            assert [answer.seq for answer in answers if answer] == sorted(
+                answer.seq for answer in answers if answer
+            )
+        assert len(core.requests) == number + 1
+        assert 64 <= max(most) <= 64 + 8_192 // len(NEXT) + 1
+
+    run(scenario())
+
+
 def test_who_does_not_read_is_not_served_on() -> None:
     """Nothing more is decided for a client whose buffers are full; in the end it is cut off."""
 
