@@ -6,13 +6,13 @@ matching, answer. Orders are signed, 55 % placements and 45 % cancels; refusals 
 decided and recorded too, are rows of their own. Beside the gate, over the same requests and in the
 same run, stand nginx returning a fixed body (the floor), nginx with Lua verifying an HMAC, counting
 one window and passing on, and a stack assembled from aiohttp, `limits` and a log of JSON lines.
-What is not installed is said and left out. Servers take turns, so that a drift of the machine meets
+What is not installed is said and left out. Last comes the budget of an order, stage by stage, from
+a gate that traces it. Servers take turns, so that a drift of the machine meets
 all; figures of different machines or runs should not be compared, ratios of one run may be. Exits
 with 1 when fewer than 99 % of the orders were accepted.
 """
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
@@ -20,9 +20,13 @@ import sys
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from gateway.admin.client import AdminClient
+from gateway.commands.stages import stages_table
+from gateway.stages import StagesAnswer
 from tests.bench.rest_client import drive
 from tests.bench.rest_servers import (
     ASSEMBLED,
@@ -31,7 +35,9 @@ from tests.bench.rest_servers import (
     GATE_SPINNING,
     NGINX,
     NGINX_LUA,
+    OWN_EDGE,
     Server,
+    gate,
     servers,
 )
 
@@ -108,7 +114,7 @@ def row(
 def rows_of(server: Server, connections: list[int], requests: int) -> Lines:
     """Return the lines of one server, each after a warm-up."""
     found = []
-    with server.start() as (process, port, orders):
+    with server.start() as (process, port, orders, _):
         for number in connections:
             each = max(1, requests // number)
             everyone = range(number)
@@ -190,12 +196,22 @@ def doubts(lines: Lines) -> list[str]:
     return found
 
 
+def stages(connections: int, requests: int) -> StagesAnswer:
+    """Return where the time of orders goes, from a gate that measures it."""
+    with gate(OWN_EDGE, "--trace-stages") as (_, port, orders, data):
+        each = max(1, requests // connections)
+        drive(port, [orders.plan(one, each) for one in range(connections)])
+        url = (data / "admin.url").read_text(encoding="ascii").strip()
+        token = (data / "admin.token").read_text(encoding="ascii").strip()
+        return AdminClient(url, token).get("/admin/v1/stages", StagesAnswer)
+
+
 def _is_order(line: dict[str, Any]) -> bool:
     return bool(line["what"] == ORDER)
 
 
-def show(lines: Lines) -> None:
-    """Print the lines and the ratios as tables."""
+def show(lines: Lines, budgets: dict[int, StagesAnswer]) -> None:
+    """Print the lines, the ratios and the stages as tables."""
     table = Table()
     headings = ("server", "what", "connections", "CPU µs", "requests/s", "p50 µs", "p99 µs")
     for heading in (*headings, "accepted"):
@@ -218,6 +234,9 @@ def show(lines: Lines) -> None:
     for one in ratios(lines):
         compared.add_row(one["what"], f"{one['ratio']:.2f}", one["target"])
     console.print(compared)
+    for connections, answer in budgets.items():
+        console.print(f"where the time of an order goes, connections: {connections}")
+        console.print(stages_table(answer))
 
 
 def main() -> int:
@@ -236,10 +255,12 @@ def main() -> int:
             measured.append(server)
     connections = [int(number) for number in given.connections.split(",")]
     lines = measure(connections, given.requests, given.rounds, measured)
+    budgets = {number: stages(number, given.requests) for number in connections}
     if given.json:
-        sys.stdout.write(json.dumps({"lines": lines, "ratios": ratios(lines)}, indent=2) + "\n")
+        found = {"lines": lines, "ratios": ratios(lines), "stages": budgets}
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(found)).decode() + "\n")
     else:
-        show(lines)
+        show(lines, budgets)
     for doubt in doubts(lines):
         sys.stderr.write(f"bench: {doubt}\n")
     accepted = min(line["accepted_share"] for line in lines if _is_order(line))

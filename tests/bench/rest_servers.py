@@ -143,6 +143,8 @@ class Running(NamedTuple):
     port: int
     orders: Orders
     """Signed with keys it knows."""
+    data: Path = Path()
+    """Of a gate: where its record and the token of its admin port are."""
 
 
 Start: TypeAlias = Callable[[], AbstractContextManager[Running]]
@@ -165,14 +167,13 @@ def servers() -> list[Server]:
     lua_missing = nginx_missing
     if not all(path.exists() for path in NGINX_LUA_MODULES):
         lua_missing = "nginx has no Lua (libnginx-mod-http-lua)"
-    own, general = 'rest_edge = "httptools"', 'rest_edge = "aiohttp"'
     return [
         Server(NGINX, nginx_fixed, nginx_missing),
         Server(NGINX_LUA, nginx_lua, lua_missing),
         Server(ASSEMBLED, assembled),
-        Server(GATE, partial(gate, own), whole=True),
-        Server(GATE_SPINNING, partial(gate, f"{own}\nspin = true"), whole=True),
-        Server(GATE_AIOHTTP, partial(gate, general), whole=True),
+        Server(GATE, partial(gate, OWN_EDGE), whole=True),
+        Server(GATE_SPINNING, partial(gate, f"{OWN_EDGE}\nspin = true"), whole=True),
+        Server(GATE_AIOHTTP, partial(gate, 'rest_edge = "aiohttp"'), whole=True),
     ]
 
 
@@ -180,12 +181,13 @@ NGINX: Final = "nginx, fixed body"
 NGINX_LUA: Final = "nginx + Lua"
 ASSEMBLED: Final = "assembled"
 GATE: Final = "gate"
+OWN_EDGE: Final = 'rest_edge = "httptools"'
 GATE_SPINNING: Final = "gate, spinning"
 GATE_AIOHTTP: Final = "gate over aiohttp"
 
 
 @contextmanager
-def gate(listen: str) -> Iterator[Running]:
+def gate(listen: str, *options: str) -> Iterator[Running]:
     """Run a gate with the rulebook `bench`, `process` durability and the embedded engine."""
     with tempfile.TemporaryDirectory(prefix="ordergate-bench-") as name:
         directory = Path(name)
@@ -193,12 +195,14 @@ def gate(listen: str) -> Iterator[Running]:
         text = config.read_text(encoding="utf-8").replace("demo_market = true\n", "")
         text = text.replace("[record]\n", '[record]\ndurability = "process"\nsnapshots = false\n')
         config.write_text(text.replace("[listen]\n", f"[listen]\n{listen}\n"), encoding="utf-8")
-        command = [sys.executable, "-m", "gateway", "serve", "-c", str(config)]
-        with pinned(command, stdout=subprocess.PIPE, text=True) as process:
+        command = [sys.executable, "-m", "gateway", "serve", "-c", str(config), *options]
+        errors = (directory / "errors").open("w")
+        with errors, pinned(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
             assert process.stdout is not None
             ready = json.loads(process.stdout.readline())
             port = int(ready["rest"].rpartition(":")[2])
-            yield Running(process, port, Orders(read_keys(directory / "keys.json"), 1))
+            orders = Orders(read_keys(directory / "keys.json"), 1)
+            yield Running(process, port, orders, Path(ready["data"]))
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The benchmark of REST requests measures what it says, and says what it left out."""
 
-from tests.bench.rest import ORDER, doubts, measure, ratios
+from tests.bench.rest import ORDER, doubts, measure, ratios, stages
 from tests.bench.rest_client import drive
 from tests.bench.rest_servers import ASSEMBLED, GATE, NGINX, NGINX_LUA, servers
 
@@ -57,7 +57,16 @@ def test_lua_refuses_a_wrong_signature() -> None:
     """The yardstick does what it is said to do: it verifies before it passes on."""
     for server in servers():
         if server.name == NGINX_LUA and not server.missing:
-            with server.start() as (_, port, orders):
+            with server.start() as (_, port, orders, _):
                 right = orders.plan(0, 1)[0]
                 wrong = right.replace(b"quantity=0.001", b"quantity=0.002")
                 assert drive(port, [[right, wrong]]).statuses == {200: 1, 401: 1}
+
+
+def test_the_budget_of_an_order_adds_up() -> None:
+    """From a gate that traces: every order is in it, and its stages make up the whole."""
+    answer = stages(4, 64)
+    assert answer.traced
+    assert answer.requests == 64
+    *parts, whole = (line.total_ns for line in answer.stages)
+    assert sum(parts) == whole
