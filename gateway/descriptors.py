@@ -28,7 +28,9 @@ def connections_that_fit(wanted: int, ports: int) -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     fitting = each_of(soft, wanted, ports)
     if fitting < wanted:
-        _logger.warning(
+        # Somewhat fewer than by default is how most machines are set up, and nothing to alarm about.
+        _logger.log(
+            logging.WARNING if 2 * fitting < wanted else logging.INFO,
             "at most %d connections a port, not %d: %d files may be open; "
             "raise that limit (`ulimit -n`) or lower listen.connections_max",
             *(fitting, wanted, soft),
