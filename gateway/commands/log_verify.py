@@ -9,9 +9,10 @@ import typer
 from gateway.commands.common import console, errors, fail, print_json
 from gateway.commands.log_options import DataOption, JsonOption, RunOption
 from gateway.commands.progress import bytes_progress
-from gateway.journal import JournalError
+from gateway.journal import JournalError, find_run
 from gateway.journal.manifest import DATA_DIRECTORY, run_directories
 from gateway.journal.seal import PublicKey, read_public_key
+from gateway.journal.segment import segment_numbers
 from gateway.journal.verify import (
     EXIT_CLEAN,
     EXIT_CORRUPT,
@@ -43,9 +44,7 @@ def verify(
     keys = _public_keys(public_key or [])
     if require_signatures and not keys:
         fail("--require-signatures needs a --public-key to check them with")
-    chosen = [data / run_id] if run_id else run_directories(data)[0 if all_runs else -1 :]
-    if not chosen:
-        chosen = [data]
+    chosen = _chosen(data, run_id, all_runs)
     results = []
     for path in chosen:
         total = sum(file.stat().st_size for file in path.glob("*.seg*")) if path.is_dir() else 0
@@ -60,6 +59,19 @@ def verify(
         for result in results:
             print_verification(result)
     raise typer.Exit(code)
+
+
+def _chosen(data: Path, run_id: str, all_runs: bool) -> list[Path]:
+    """Return the directories to verify; ends the command where there is nothing of a run."""
+    found = run_directories(data)[0 if all_runs else -1 :]
+    try:
+        if run_id and not (data / run_id).is_dir():
+            find_run(data, run_id)
+        if not run_id and not found and not (data.is_dir() and segment_numbers(data)):
+            return [find_run(data).path]
+    except JournalError as error:
+        fail(str(error))
+    return [data / run_id] if run_id else found or [data]
 
 
 def print_verification(result: Verification) -> None:

@@ -41,6 +41,8 @@ _PACKAGES: Final = (
     "rich",
     "uvloop",
 )
+_RUNS_TOLD: Final = 3
+"""Runs that are named to whoever asks for one that there is not."""
 _RUN_ID: Final = re.compile(r"([0-9]{8}T[0-9]{6}\.[0-9]{9}Z)(?:-([0-9]{1,9}))?")
 
 Durability: TypeAlias = Literal["process", "disk"]
@@ -255,6 +257,10 @@ def find_run(path: Path, run_id: str = "") -> Run:
     Raises JournalUnreadableError.
     """
     if run_id:
+        if not (path / run_id).is_dir():
+            known = [directory.name for directory in run_directories(path)][-_RUNS_TOLD:]
+            told = f"the last are {', '.join(known)}" if known else "it has none"
+            raise JournalUnreadableError(f"`{run_id}` is not a run of {path}; {told}")
         return Run(path / run_id, read_manifest(path / run_id))
     if (path / MANIFEST_NAME).is_file():
         return Run(path, read_manifest(path))

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from gateway.decision_id import DecisionIds
-from gateway.journal import JournalError, JournalUnreadableError, Manifest, Run, find_run, read_run
+from gateway.journal import JournalError, Manifest, Run, find_run, read_run
 from gateway.journal.manifest import MANIFEST_NAME, read_manifest, run_directories
 from gateway.journal.segment import segment_numbers
 from gateway.journal.tombstone import deleted_text, read_tombstone
@@ -19,7 +19,6 @@ from gateway.journal.tombstone import deleted_text, read_tombstone
 DECISION_KEY_NAME: Final = "decision.key"
 """The key of decision ids, in the data directory."""
 _SEQ_DIGITS_MAX: Final = 18
-_RUNS_TOLD: Final = 3
 
 
 def data_directory(path: Path) -> Path:
@@ -148,10 +147,6 @@ def source_of(path: Path, run_id: str = "") -> Source:
     read is a problem of the source. Raises JournalError when there is nothing to read.
     """
     data = data_directory(path)
-    if run_id and not (path / run_id / MANIFEST_NAME).is_file():
-        known = [directory.name for directory in run_directories(path)]
-        told = f"the last are {', '.join(known[-_RUNS_TOLD:])}" if known else "it has none"
-        raise JournalUnreadableError(f"`{run_id}` is not a run of {path}; {told}")
     if run_id or (path / MANIFEST_NAME).is_file():
         return Source(data, (find_run(path, run_id),), [])
     runs: list[Run] = []

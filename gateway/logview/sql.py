@@ -27,7 +27,7 @@ _BATCH_ROWS: Final = 4_096
 
 
 class SqlError(ValueError):
-    """The query is not SQL that can be answered; the message is the database's own."""
+    """The query is not SQL that can be answered; the message ends with the database's own."""
 
 
 @contextmanager
@@ -74,7 +74,7 @@ def answered(
                 raise SqlError("this asks for nothing; write a SELECT")
             yield list(relation.columns), _rows(relation)
         except duckdb.Error as error:
-            raise SqlError(str(error)) from None
+            raise SqlError(f"the query can't be answered: {error}") from None
         finally:
             connection.close()
 

@@ -367,3 +367,36 @@ def test_random_damage_never_passes(make_run: MakeRun) -> None:
         path.write_bytes(damaged)
         assert verify_run(run).exit_code == 1
         path.write_bytes(data)
+
+
+def test_flip_anywhere_with_disk_durability(make_run: MakeRun) -> None:
+    """What a sync mark vouches for is damage when it is flipped, and what comes after is torn."""
+    run = make_run(8, close=False)
+    manifest = read_manifest(run)
+    manifest.durability = "disk"
+    write_manifest(run, manifest)
+    path = run / "000001.seg"
+    content = vouched = b""
+    for _, payload in list(SegmentReader(path).frames()):
+        content += framed(payload)
+        found = decode_payload(payload)
+        if isinstance(found, Record) and found.seq in (3, 6):
+            vouched = content
+            content += framed(control_payload(SyncMark(found.seq, len(content))))
+    path.write_bytes(content + bytes(4096))
+    assert verify_run(run).records == 8
+    for begin, end in frames(path):
+        for position in range(begin, end):
+            damaged = bytearray(content)
+            damaged[position] ^= 1 << (position % 8)
+            path.write_bytes(damaged + bytes(4096))
+            result = verify_run(run)
+            if begin < len(vouched):
+                first = result.findings[0]
+                assert (result.exit_code, first.file, first.offset) == (1, str(path), begin)
+                with pytest.raises(JournalCorruptError):
+                    list(read_run(run))
+            else:
+                assert (result.exit_code, result.torn_offset) == (0, begin)
+                assert max(seqs(run)) >= 6
+        path.write_bytes(content + bytes(4096))

@@ -149,6 +149,21 @@ def test_verify(run: Path) -> None:
     assert invoke("verify", "--data", run.parent / "nowhere").exit_code == 2
 
 
+def test_verify_of_what_is_not_there(run: Path, tmp_path: Path) -> None:
+    """A run or a record that there is not is said so; segments without a manifest are unreadable."""
+    result = invoke("verify", "--data", run.parent, "--run", "nobody")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"`nobody` is not a run of {run.parent}; the last are {run.name}" in result.stderr
+    result = invoke("verify", "--data", tmp_path / "nowhere")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "neither a run nor a directory with runs" in result.stderr
+    (run / "manifest.json").unlink()
+    for data in (run, run.parent):
+        result = invoke("verify", "--data", data)
+        assert result.exit_code == 2
+        assert "manifest.json" in result.stderr
+
+
 def test_verify_all(run: Path, make_writer: MakeWriter) -> None:
     """--all checks every run and ends with the worst."""
     other = make_writer()
