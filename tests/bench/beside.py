@@ -10,7 +10,6 @@ requests were accepted.
 """
 
 import argparse
-import gc
 import json
 import platform
 import resource
@@ -27,6 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway.clock import SystemClock
+from gateway.collection import Collector
 from gateway.journal import find_run
 from gateway.snapshotter import snapshot_command
 from tests.bench.recovery import ACCEPTED_SHARE_MIN, ROOT, record_run
@@ -123,9 +123,7 @@ def measure(
         snapshots = Snapshots(find_run(before).path)
         venue = Venue(now, SystemClock(), rulebook, 1_000, seed=2)
         rate = int(capacity(venue, max(records // 10, 100)) * load)
-        # As a gate does once it is up: what lives on is not looked at by every collection.
-        gc.collect()
-        gc.freeze()
+        collector = Collector(lambda: venue.core.seq)
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         try:
             for _ in range(pairs):
@@ -134,7 +132,7 @@ def measure(
                 snapshots.stop()
         finally:
             snapshots.stop()
-            gc.unfreeze()
+            collector.stop()
         venue.journal.close()
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = spent.ru_utime + spent.ru_stime - used.ru_utime - used.ru_stime
