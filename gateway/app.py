@@ -151,7 +151,7 @@ class Gate:
         self._closers.append(self.core.flush)
         self._closers.append(self.core.close)
         self.recording.settle()
-        self.space = space_watch(self.core, config.record)
+        self.space = space_watch(self.core, config.record, self._disk)
         self._timers()
         if config.demo_market:
             self.market = DemoMarket(self.core, self.core.directory, self.engine, config.seed)

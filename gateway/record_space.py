@@ -6,13 +6,12 @@ than to get there, so that a disk about a bound does not go to and fro.
 """
 
 import logging
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 from gateway.config import RecordConfig
 from gateway.core import Core
+from gateway.journal.disk import Disk
 from rules.access.overload import Overload
 from rules.events import Event, RecordSpace
 from rules.pipeline import Pipeline
@@ -72,13 +71,7 @@ class SpaceWatch:
         return SPACE_AMPLE
 
 
-def space_watch(core: Core, config: RecordConfig) -> SpaceWatch:
-    """Return the watch of a gate's record."""
+def space_watch(core: Core, config: RecordConfig, disk: Disk) -> SpaceWatch:
+    """Return the watch of a gate's record, which is kept on `disk`."""
     low_bytes = config.low_disk_bytes or LOW_SEGMENTS * config.segment_bytes
-    return SpaceWatch(core.submit, core.pipeline, low_bytes, lambda: free_bytes_of(config.data))
-
-
-def free_bytes_of(directory: Path) -> int:
-    """Return what is free for the gate on the file system of `directory`; raises OSError."""
-    found = os.statvfs(directory)
-    return found.f_bavail * found.f_frsize
+    return SpaceWatch(core.submit, core.pipeline, low_bytes, lambda: disk.free_bytes(config.data))

@@ -12,6 +12,7 @@ from gateway.app import Gate, StartError
 from gateway.commands.common import errors, fail
 from gateway.commands.stages import stages_table
 from gateway.config import Config
+from gateway.journal.disk import REAL_DISK, Disk
 from rules.rulebook import RulebookError
 
 EXIT_FAULT: Final = 1
@@ -46,13 +47,13 @@ def ready_line(gate: Gate, keys: tuple[dict[str, str], ...] = ()) -> ReadyLine:
     )
 
 
-def run_gate(config: Config, announce: Callable[[Gate], None]) -> int:
+def run_gate(config: Config, announce: Callable[[Gate], None], disk: Disk = REAL_DISK) -> int:
     """Run a gate until SIGINT or SIGTERM; return the exit code.
 
-    Whatever keeps it from starting is printed, one line a fault, and ends with exit code 2.
+    Its record is written to `disk`; a test gives one of its own. Whatever keeps it from starting is printed, one line a fault, and ends with exit code 2.
     """
     try:
-        return run_loop(_serve(config, announce))
+        return run_loop(_serve(config, announce, disk))
     except RulebookError as error:
         fail(*error.errors)
     except StartError as error:
@@ -69,8 +70,8 @@ def run_loop(main: Coroutine[Any, Any, int]) -> int:
         return runner.run(main)
 
 
-async def _serve(config: Config, announce: Callable[[Gate], None]) -> int:
-    gate = Gate(config)
+async def _serve(config: Config, announce: Callable[[Gate], None], disk: Disk) -> int:
+    gate = Gate(config, disk=disk)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         try:

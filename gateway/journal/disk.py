@@ -80,6 +80,9 @@ class Disk(Protocol):
     def replace_file(self, path: Path, content: bytes, synced: bool) -> None:
         """Put `content` in the place of a file's; a reader sees the old or the new, whole."""
 
+    def free_bytes(self, directory: Path) -> int:
+        """Return how much more there is room for where `directory` is."""
+
 
 class MappedSegment:
     """A segment mapped into memory: what is stored there is with the kernel at once."""
@@ -198,6 +201,11 @@ class RealDisk:
         new.replace(path)
         if synced:
             self.sync_directory(path.parent)
+
+    def free_bytes(self, directory: Path) -> int:
+        """Return what is free for this user on the file system of `directory`."""
+        found = os.statvfs(directory)
+        return found.f_bavail * found.f_frsize
 
 
 REAL_DISK: Final = RealDisk()

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -34,14 +34,17 @@ def ordergate(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 class GateProcess:
-    """A running `ordergate demo` on free ports, with its record in a directory of its own."""
+    """A running `ordergate demo` on free ports, with its record in a directory of its own.
 
-    def __init__(self, directory: Path, *options: str) -> None:
+    `command` is another way to run a gate: what the Python interpreter is called with.
+    """
+
+    def __init__(self, directory: Path, *options: str, command: Sequence[str] = ()) -> None:
         self._errors_path = directory / "stderr.txt"
         self._errors = self._errors_path.open("wb")
-        command = ["demo", "--port", "0", "--json", "--data", str(directory / "data"), *options]
+        demo = ("-m", "gateway", "demo", "--port", "0", "--json", "--data", str(directory / "data"))
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "gateway", *command],
+            [sys.executable, *(command or demo), *options],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -152,9 +155,11 @@ class GateProcess:
 
 
 @contextmanager
-def running_gate(directory: Path, *options: str) -> Iterator[GateProcess]:
+def running_gate(
+    directory: Path, *options: str, command: Sequence[str] = ()
+) -> Iterator[GateProcess]:
     """Yield a running gate; whatever happens, it does not outlive the test."""
-    gate = GateProcess(directory, *options)
+    gate = GateProcess(directory, *options, command=command)
     try:
         yield gate
     finally:

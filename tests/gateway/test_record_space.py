@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.record_space import SpaceWatch, free_bytes_of
+from gateway.journal.disk import REAL_DISK
+from gateway.record_space import SpaceWatch
 from rules.decisions import ACCEPTED, REFUSED
 from rules.events import Event, RecordSpace
 from rules.pipeline import Pipeline
@@ -124,6 +125,6 @@ def test_a_restart_begins_with_what_was_found(world: CoreWorld) -> None:
 
 def test_what_is_free_is_read_from_the_file_system(tmp_path: Path) -> None:
     """A file system has room, one that is not there can't be looked at."""
-    assert free_bytes_of(tmp_path) > 0
+    assert REAL_DISK.free_bytes(tmp_path) > 0
     with pytest.raises(OSError, match="No such file"):
-        free_bytes_of(tmp_path / "nowhere")
+        REAL_DISK.free_bytes(tmp_path / "nowhere")
