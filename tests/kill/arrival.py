@@ -16,7 +16,7 @@ from rules.values import (
     SIDE_NAMES,
     STATE_NAMES,
 )
-from tests.kill.asks import ACCOUNT, CANCEL, DEPTH, OPEN, PLACE, REFUSED, Ask, Seen
+from tests.kill.asks import ACCEPTED, ACCOUNT, CANCEL, DEPTH, OPEN, PLACE, REFUSED, Ask, Seen
 from tests.kill.operators import Operator
 from tests.kill.questions import Questions
 from tests.kill.venue import ACCOUNTS, GREEDY_PARTY, REST_PARTIES, SYMBOLS, WATCHERS, Party
@@ -58,18 +58,16 @@ class Arrival:
     # --- Waiting ------------------------------------------------------------------------------
 
     async def settled(self) -> None:
-        """Return once nothing waits for the engine's word any more."""
+        """Return once nothing waits for the engine's word any more; fails when that takes long."""
         course = self._course
         ends = time.monotonic() + SETTLE_SECONDS
         while True:
             course.follow()
-            if course.orders.connected and not course.unsettled():
+            if course.linked and not course.unsettled():
                 return
             if time.monotonic() > ends:
-                waiting = ", ".join(course.unsettled()[:5])
-                connected = course.orders.connected
-                course.problem(f"after {SETTLE_SECONDS} s: connected {connected}, {waiting}")
-                return
+                waiting = course.unsettled()[:5] if course.linked else "the engine"
+                raise AssertionError(f"after {SETTLE_SECONDS} s it still waits for {waiting}")
             await asyncio.sleep(0.05)
 
     # --- Orders and money ---------------------------------------------------------------------
@@ -109,6 +107,7 @@ class Arrival:
             self._money(party, await self._questions.ask(party, Ask(ACCOUNT)))
 
     def _orders(self, party: Party, symbol: str, seen: Seen) -> None:
+        assert seen.told == ACCEPTED, seen
         told = {
             order["orderId"]: (
                 order["clientOrderId"],
@@ -131,6 +130,7 @@ class Arrival:
         self._course.check(told == mine, f"{party.account} has {told}, of the record {mine}")
 
     def _money(self, party: Party, seen: Seen) -> None:
+        assert seen.told == ACCEPTED, seen
         course, directory = self._course, self._course.replica.directory
         account = course.number(party.account)
         reserved = course.orders.reserved()

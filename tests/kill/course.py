@@ -57,6 +57,8 @@ class Course:
     def __init__(self, data: Path) -> None:
         self.problems: list[str] = []
         self.records = 0
+        self.settled_later = 0
+        """Commands whose result came in a later life than the one that sent them."""
         self._data = data
         self._lives: dict[str, Life] = {}
         self._unserved: dict[str, int] = {}
@@ -167,6 +169,7 @@ class Course:
                 self.problem(f"{fault}: {record}")
         if isinstance(event, CommandResult):
             life.results.setdefault(event.command_id, record)
+            self.settled_later += event.command_id < life.run.manifest.first_seq
         for fill in _fills(event):
             self._fill(record, fill)
         if isinstance(event, Place | Replace) and decision.verdict == ACCEPTED:
@@ -220,9 +223,13 @@ class Course:
             for command_id, command in self.orders.waiting.items()
             if not command.lost
         ]
-        return waiting + [
-            f"order {one.order_id}" for one in self.orders.open.values() if one.unknown
-        ]
+        unknown = [order_id for order_id, order in self.orders.open.items() if order.unknown]
+        return waiting + [f"order {order_id}" for order_id in unknown]
+
+    @property
+    def linked(self) -> bool:
+        """Whether the last life serves and has its engine."""
+        return bool(self._lives) and self.orders.connected
 
 
 def plain(value: object) -> dict[str, object]:

@@ -61,19 +61,27 @@ class Rounds:
 
     def run(self, rounds: int) -> None:
         """Go through so many rounds; fails with the seed and everything that was wrong."""
+        problems = self.course.problems
         try:
             asyncio.run(self._run(rounds))
+        except AssertionError as error:
+            problems.append(str(error))
         finally:
             for process in (self._gate, self._engine):
                 if process is not None and process.alive():
                     process.kill()
-        self._verify()
+        if not problems:
+            self._verify()
         self.counts += self._audit.counts
-        self._fail("the end")
+        shown = "\n".join(f"- {problem:.1500}" for problem in problems[:_SHOWN_MAX])
+        where = f"seed {self._seed}, after {self.counts['rounds']} rounds, {self._folder}"
+        assert not problems, f"{where}:\n{shown}"
 
     async def _run(self, rounds: int) -> None:
         for number in range(rounds):
             await self._round(number)
+            if self.course.problems:
+                return
         gate = await self._up()
         await self._arrive(gate)
         assert gate.stop() == 0, gate.errors()
@@ -101,7 +109,6 @@ class Rounds:
         self._audit.acts(load.acts)
         self.course.forget()
         self._listen()
-        self._fail(f"round {number}, {death}")
 
     # --- Lives and deaths ---------------------------------------------------------------------
 
@@ -169,13 +176,9 @@ class Rounds:
             self.counts["bytes"] += sum(path.stat().st_size for path in run.path.glob("*.seg"))
             self.counts["snapshots"] += len(list(run.path.glob("[0-9]*.snapshot")))
         self.counts["records"] = self.course.records
+        self.counts["commands settled by the next life"] = self.course.settled_later
         self.counts["runs"] = len(runs(self._folder / "data"))
         last = str(runs(self._folder / "data")[-1].path)
         for command in (("log", "verify", "--data", last), ("replay", last)):
             done = ordergate(*command)
             self.course.check(done.returncode == 0, f"{command}: {done.stdout} {done.stderr}")
-
-    def _fail(self, where: str) -> None:
-        problems = self.course.problems
-        lines = "\n".join(f"- {problem:.1500}" for problem in problems[:_SHOWN_MAX])
-        assert not problems, f"seed {self._seed}, {where}, {self._folder}:\n{lines}"
