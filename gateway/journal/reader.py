@@ -258,12 +258,14 @@ class RunReader:
         tail = examine_tail(
             self._reader.path, offset, max(self.next_seq, 1), self.manifest.durability
         )
-        if tail.proof_offset is None:
+        if tail.proof_offset is None and self.manifest.sealed(self._number) is None:
             self.torn_bytes = tail.torn_bytes
             return True
         # A writer at work may have filled the place while the rest was read.
         if self._grown(offset):
             return False
+        if tail.proof_offset is None:
+            raise self._corrupt("a frame is damaged; the segment was closed after it", offset)
         raise self._corrupt(
             f"a frame is damaged; valid ones go on at byte {tail.proof_offset}", offset
         )
@@ -276,7 +278,8 @@ class RunReader:
         """Go on to the next segment; False when there is none yet."""
         if not self._begun(self._number + 1):
             later = [n for n in segment_numbers(self.path) if n > self._number + 1]
-            if later and self._begun(later[0]):
+            listed = self.manifest.sealed(self._number + 1) is not None
+            if listed or (later and self._begun(later[0])):
                 if deleted := deleted_error(self.path, self._number + 1):
                     raise deleted
                 missing = self.path / segment_name(self._number + 1)

@@ -99,6 +99,27 @@ def test_flip_anywhere_in_a_sealed_run(make_run: MakeRun) -> None:
     assert verify_run(run).exit_code == 0
 
 
+def test_flip_in_a_closed_segment_no_mark_vouches_for(make_run: MakeRun) -> None:
+    """With disk durability no mark may follow a segment's end; that it was closed is enough."""
+    run = make_run(24, segment_bytes=1024)
+    manifest = read_manifest(run)
+    manifest.durability = "disk"
+    manifest.segments.pop()
+    manifest.status = "running"
+    write_manifest(run, manifest)
+    for segment in manifest.segments:
+        path = run / segment.file
+        data = path.read_bytes()
+        for begin, _ in frames(path):
+            damaged = bytearray(data)
+            damaged[begin + FRAME_HEAD_BYTES] ^= 1
+            path.write_bytes(damaged)
+            with pytest.raises(JournalCorruptError, match="closed after it"):
+                list(read_run(run))
+        path.write_bytes(data)
+    assert seqs(run) == list(range(1, 25))
+
+
 def test_flip_before_the_last_record_of_an_unsealed_run(make_run: MakeRun) -> None:
     """Without a seal, damage before a valid frame is corruption; readers stop with its place."""
     run = make_run(6, close=False)
@@ -266,9 +287,8 @@ def test_missing_segment(make_run: MakeRun) -> None:
         result = verify_run(run)
         assert result.exit_code == 1
         assert result.findings[0].file == str(path)
-        if number < last:
-            with pytest.raises(JournalCorruptError, match="missing"):
-                list(read_run(run))
+        with pytest.raises(JournalCorruptError, match="missing"):
+            list(read_run(run))
 
 
 def test_exchanged_segment(make_run: MakeRun) -> None:
