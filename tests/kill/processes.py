@@ -102,6 +102,17 @@ class EngineProcess(Killable):
 
     def __init__(self, folder: Path, port: int = 0) -> None:
         super().__init__(("engine", "--json", "--port", str(port)), folder / "engine.stderr")
+        self.frozen = False
+
+    def freeze(self) -> None:
+        """Let the engine hang."""
+        self._process.send_signal(signal.SIGSTOP)
+        self.frozen = True
+
+    def thaw(self) -> None:
+        """Let the engine go on."""
+        self._process.send_signal(signal.SIGCONT)
+        self.frozen = False
 
     @property
     def address(self) -> str:

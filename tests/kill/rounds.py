@@ -19,10 +19,13 @@ from tests.kill.questions import Questions
 from tests.kill.venue import write_configuration
 
 GATE, ENGINE, BOTH, STARTING = "gate killed", "engine killed", "both killed", "killed at its start"
+FROZEN, GATE_AT_FROZEN = "engine frozen", "gate killed at a frozen engine"
 LOAD_SECONDS: Final = (0.2, 0.9)
 """Least and longest time between the first request and the kill."""
 OUTAGE_SECONDS: Final = (0.0, 1.2)
 """How long an engine that was killed is away, while its gate goes on."""
+FREEZE_SECONDS: Final = (0.0, 1.5)
+"""How long an engine hangs; the gate gives a command up after 0.9."""
 START_SECONDS: Final = (0.2, 1.5)
 """When a gate that is killed at its start is."""
 STARTS_KILLED: Final = 0.3
@@ -56,7 +59,7 @@ class Rounds:
         self._gate: GateProcess | None = None
         self._engine: EngineProcess | None = None
         self._port = 0
-        self._deaths = (GATE, ENGINE, BOTH) if engine else (GATE,)
+        self._deaths = (GATE, ENGINE, GATE_AT_FROZEN, BOTH, FROZEN) if engine else (GATE,)
         self._said = 0
 
     def run(self, rounds: int) -> None:
@@ -121,7 +124,8 @@ class Rounds:
         address = self._engine.address if self._engine is not None else ""
         durability = ("process", "disk")[(self._seed + self._life) % 2]
         configuration = write_configuration(self._folder, durability, address)
-        if self._life and self._chance.random() < STARTS_KILLED:
+        frozen = self._engine is not None and self._engine.frozen
+        if self._life and not frozen and self._chance.random() < STARTS_KILLED:
             self._gate = GateProcess(configuration)
             await asyncio.sleep(self._chance.uniform(*START_SECONDS))
             self._gate.kill()
@@ -129,20 +133,32 @@ class Rounds:
         self._life += 1
         self.counts[f"lives with durability {durability}"] += 1
         self._gate = GateProcess(configuration)
+        if self._engine is not None and self._engine.frozen:
+            # What the last gate has sent waits for the engine, with the new gate's greeting.
+            await asyncio.sleep(self._chance.uniform(*FREEZE_SECONDS))
+            self._engine.thaw()
         self._gate.wait_ready()
         return self._gate
 
     async def _kill(self, death: str, gate: GateProcess) -> None:
-        """Kill what is to die; an engine comes back, and its gate lives on with it for a while."""
+        """Kill what is to die; a gate that lives on has its engine back for a while."""
         engine = self._engine
         if death in (ENGINE, BOTH):
             assert engine is not None
             engine.kill()
-        if death in (GATE, BOTH):
+        if death in (FROZEN, GATE_AT_FROZEN):
+            assert engine is not None
+            engine.freeze()
+            await asyncio.sleep(self._chance.uniform(*FREEZE_SECONDS))
+        if death in (GATE, BOTH, GATE_AT_FROZEN):
             gate.kill()
             return
-        await asyncio.sleep(self._chance.uniform(*OUTAGE_SECONDS))
-        self._start_engine()
+        if death == FROZEN:
+            assert engine is not None
+            engine.thaw()
+        else:
+            await asyncio.sleep(self._chance.uniform(*OUTAGE_SECONDS))
+            self._start_engine()
         await asyncio.sleep(self._chance.uniform(*LOAD_SECONDS))
 
     def _start_engine(self) -> None:
