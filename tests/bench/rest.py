@@ -17,7 +17,7 @@ import os
 import statistics
 import subprocess
 import sys
-from pathlib import Path
+import time
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -78,11 +78,9 @@ RATIOS: Final = (
 
 
 def cpu_ns(pid: int) -> int:
-    """Return the processor time all threads of a process have had."""
-    return sum(
-        int((task / "schedstat").read_text().split()[0])
-        for task in Path(f"/proc/{pid}/task").iterdir()
-    )
+    """Return the processor time all threads of a process have had, ended ones too."""
+    # What clock_getcpuclockid of the C library returns for a process on Linux.
+    return time.clock_gettime_ns((~pid << 3) | 2)
 
 
 def row(

@@ -2,7 +2,8 @@
 
 `httptools` (llhttp, strict as it comes) finds the requests. Added to it are the bounds, and what
 it leaves to its user: HTTP versions, the Host, transfer codings other than chunked, trailers,
-upgrades. Once framing is in doubt nothing more is read from a connection, so bytes can't be taken
+upgrades. A request line that names RTSP or ICE as its protocol is read as HTTP of that version,
+as llhttp reads it; where a request ends does not depend on it. Once framing is in doubt nothing more is read from a connection, so bytes can't be taken
 for another request than the one their sender meant.
 """
 
