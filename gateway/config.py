@@ -33,7 +33,8 @@ class ListenConfig(Section, frozen=True, kw_only=True):
     """Most connections at a time over REST (`httptools` only), and as many over gRPC. Over REST the
     oldest without a proved key makes room for a further one; over gRPC a further one is closed."""
     spin: bool = False
-    """Look for work instead of sleeping: faster answers, and one processor is always busy."""
+    """Look for work instead of sleeping: faster answers, and one processor is always busy. It needs
+    that one for itself: with durability `disk`, give the gate another for the thread that syncs."""
 
 
 class EngineConfig(Section, frozen=True, kw_only=True):
