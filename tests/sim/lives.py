@@ -124,6 +124,7 @@ def _start(world: World) -> None:
     swarm, disks = world.swarm, world.disks
     world.clock = SystemClock(world.time.monotonic_ns, world.time.utc_ns)
     before = recover(disks.data)
+    disks.settle()
     _check_recovered(world, before)
     check_from_zero(world, before)
     _wait_for_clock(world, before.last_ns)

@@ -64,6 +64,11 @@ class Disks:
         for disk in self.both:
             disk.die()
 
+    def settle(self) -> None:
+        """Take what there is for confirmed."""
+        self.main.settle(self.data)
+        self.reserve.settle(self.root)
+
     def lose_power(self) -> None:
         """Leave what the disks have confirmed, and of all else any part."""
         for disk, folder in ((self.main, self.data), (self.reserve, self.root)):

@@ -374,6 +374,9 @@ class Referee:
         self.coverage["refusal counted"] += 1
         self._now_ns = max(self._now_ns, now_ns)
         self.check(decision.verdict == REFUSED, f"{event} was accepted without a record")
+        if self.lost():
+            # The lost record may have no place for the number: then nothing is counted.
+            self.rates.blurred.add(event.ip)
         for judge in (self.rates.judge, self.stops.judge):
             for fault in judge(event, decision, now_ns):
                 self.violations.append(f"counted after seq {self.decided_seq}: {fault}")
