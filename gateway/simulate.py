@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from gateway.flows.course import Course, Taker, chart, submitted
 from gateway.flows.findings import Findings
-from gateway.flows.offline import Member, OfflineGate
+from gateway.flows.offline import Member, OfflineGate, unheard
 from gateway.flows.outside import OUTSIDE_CHANNELS, OutsideOrders, Side, trade_sides
 from gateway.flows.participants import TAKERS, Participants
 from gateway.flows.reader import (
@@ -41,8 +41,13 @@ SINGLE_ACCOUNT_SHADOWS: Final = (
     "request_weight",
     "order_count",
     "max_num_orders",
+    "owner_self_trade",
+    "tape_painting",
+    "fictitious_bids",
+    "matched_trades",
+    "target_ramp",
 )
-"""Limits of a venue's one client, which a whole market behind one account would break."""
+"""What is made for one client, and what a whole market behind one account would break."""
 
 OLDER_NS: Final = NS_PER_DAY
 """An order resting when the recording started is taken to be live since so long before."""
@@ -254,6 +259,9 @@ class _Replay:
     def _fill(self, index: int, row: FlowRow) -> None:
         """An execution; the incoming order of its group goes before the first of them."""
         symbol = self._symbols[row.symbol]
+        price_e8 = self._course.prices_e8.get(index)
+        if price_e8 is not None:
+            row = row._replace(price_e8=price_e8)
         taker = self._course.takers.get(index)
         if taker is not None:
             self._take(taker, symbol, row)
@@ -312,14 +320,16 @@ class _Replay:
     def _take(self, taker: Taker, symbol: int, row: FlowRow) -> None:
         """Send a rebuilt incoming order and let the engine execute it wholly."""
         member = self._gate.member(TAKERS)
-        # Nobody recorded these orders, so no rule's report counts them.
+        # Nobody recorded these orders, so no rule's report counts them, and no alert is told.
         watchers, self._gate.watchers = self._gate.watchers, ()
+        self._gate.on_decision = unheard
         terms = (taker.side, IOC, taker.price_e8, taker.quantity_e8)
         decision, order_id, command_id = self._gate.place(member, symbol, row, terms)
         met = self._flow.rows[taker.first : taker.last + 1]
         fills = tuple(self._gate.fill(fill, maker=False) for fill in met if fill.quantity_e8)
         self._gate.executes(order_id, command_id, fills)
         self._gate.watchers = watchers
+        self._gate.on_decision = self.findings.on_decision
         self.tally.taker_verdicts.add(decision)
 
     def _member(self, row: FlowRow) -> Member:

@@ -34,7 +34,7 @@ class QuoteStuffingClause(PatternClause, frozen=True, kw_only=True):
     """The messages of the minute are so many standard deviations above the usual minute,"""
     days: PositiveCount = 20
     """as it was over so many days,"""
-    history: DurationText = "1h"
+    history: DurationText = "10m"
     """once so much is known of them."""
     cancelled: DecimalText = "0.95"
     """Least share of the minute's orders that were cancelled."""

@@ -6,7 +6,7 @@ than once lives until the last of them.
 """
 
 from itertools import groupby
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from gateway.flows.reader import (
     FLAG_HIDDEN,
@@ -22,7 +22,10 @@ from gateway.flows.reader import (
     FlowError,
     FlowRow,
 )
-from rules.values import BUY, SELL
+from rules.values import BUY, NS_PER_MS, SELL
+
+SIDES_APART_NS: Final = 100 * NS_PER_MS
+"""The two rows of one trade, where they carry no flags, are at most so far apart."""
 
 
 class Taker(NamedTuple):
@@ -54,6 +57,8 @@ class Course(NamedTuple):
     """Rebuilt incoming orders, by the index of their first fill row."""
     counterparts: dict[int, int]
     """The other side's row of a fill, where the recording shows both sides side by side."""
+    prices_e8: dict[int, int]
+    """What a fill traded at, where the row states its order's own price instead."""
 
 
 def chart(flow: Flow) -> Course:
@@ -68,6 +73,7 @@ def chart(flow: Flow) -> Course:
         _trades(rows),
         _takers(rows),
         _counterparts(rows),
+        _prices_e8(rows),
     )
     by_order: dict[tuple[str, str], list[int]] = {}
     for index, row in enumerate(rows):
@@ -163,6 +169,34 @@ def _counterparts(rows: list[FlowRow]) -> dict[int, int]:
             and (one.price_e8, one.quantity_e8) == (other.price_e8, other.quantity_e8)
         ):
             found[index], found[index + 1] = index + 1, index
+    return found
+
+
+def _prices_e8(rows: list[FlowRow]) -> dict[int, int]:
+    """Return the prices of trades whose two rows state two prices: that of the older order.
+
+    A venue that reports orders, not trades, shows each side of a trade at its own order's limit.
+    """
+    found: dict[int, int] = {}
+    entered: dict[tuple[str, str], int] = {}
+    for index, row in enumerate(rows[:-1]):
+        other = rows[index + 1]
+        if row.kind == ROW_NEW:
+            entered.setdefault((row.symbol, row.order_id), index)
+        if (
+            row.kind == other.kind == ROW_FILL
+            and not row.flag
+            and not other.flag
+            and index not in found
+            and row.side != other.side
+            and row.symbol == other.symbol
+            and row.price_e8 != other.price_e8
+            and other.ts_ns - row.ts_ns <= SIDES_APART_NS
+            and (row.quantity_e8 == other.quantity_e8 or not row.quantity_e8 * other.quantity_e8)
+        ):
+            # An order that was never entered here rested before the recording.
+            first, second = (entered.get((one.symbol, one.order_id), -1) for one in (row, other))
+            found[index] = found[index + 1] = row.price_e8 if first <= second else other.price_e8
     return found
 
 

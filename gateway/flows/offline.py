@@ -105,7 +105,7 @@ class OfflineGate:
         self._last: dict[int, tuple[int, int]] = {}
         self._references: dict[int, tuple[int, Reference]] = {}
         self._levels = LEVELS if rulebook.clauses.fictitious_bids.mode != "off" else 0
-        self.on_decision: Callable[[Decision], None] = _unheard
+        self.on_decision: Callable[[Decision], None] = unheard
         """Told of every decision, for alerts and measures."""
         self.watchers: tuple[Watcher, ...] = ()
         """Told of every event before and after it is decided."""
@@ -402,7 +402,7 @@ class OfflineGate:
         self._tops[order.symbol].add(order.side, order.price_e8, left_e8, self.now_ns)
 
 
-def _unheard(decision: Decision) -> None:
+def unheard(decision: Decision) -> None:
     """Let a decision go by."""
 
 

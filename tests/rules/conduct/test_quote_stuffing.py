@@ -83,7 +83,7 @@ def test_messages_of_two_seconds_are_not_of_one() -> None:
 @pytest.mark.parametrize(("sigmas", "told"), [(7, True), (8, False)])
 def test_what_is_usual_for_an_owner_is_no_burst(sigmas: int, told: bool) -> None:
     """A known hour of 2 messages a minute and one of 8: mean 2.1, spread 0.77; 8 is 7.6 above."""
-    market = Market(rules(sigmas=sigmas))
+    market = Market(rules(sigmas=sigmas, history="1h"))
     stuff(market, 4, life_ns=200 * MS)
     for _ in range(59):
         market.wait(60 - market.now_ns // 10**9 % 60)
