@@ -20,6 +20,7 @@ from gateway.journal.repair import cut_torn_tail, highest_quarantined_seq
 from gateway.journal.reserve import find_reserve, reserve_root
 from gateway.journal.segment import segment_numbers
 from gateway.journal.snapshot_file import snapshot_seqs
+from gateway.journal.tombstone import deleted_beginning
 from gateway.replica import Replica, manifest_rulebook
 from gateway.snapshots import nearest
 from rules.events import RunBegan
@@ -127,23 +128,35 @@ def follow(
 
 
 def _from_snapshot(run: Run, rulebook: Rulebook, until_seq: int) -> Replica:
-    unreadable: list[str] = []
-    snapshot = nearest(run, min(until_seq, _proven_seq(run)), unreadable)
-    for line in unreadable:
-        _logger.warning("a snapshot can't be used, an older one is taken: %s", line)
+    """Return the state of the latest snapshot that can be read and is understood.
+
+    An older version's snapshot may not be; then an older one, or the run's beginning, serves.
+    """
     embedded = run.manifest.engine == EMBEDDED
-    if snapshot is None:
-        return Replica(rulebook, Redrive(rulebook) if embedded else None)
-    try:
-        engine = None
-        if embedded and snapshot.exchange is not None:
-            engine = Redrive.restored(rulebook, snapshot.exchange)
-        return Replica.restored(snapshot, rulebook, engine)
-    except (StateError, ValueError, KeyError, TypeError) as error:
-        raise JournalError(
-            f"the snapshot of run {run.path.name} after record {snapshot.seq} is not understood "
-            f"by this version: {error}"
-        ) from error
+    seq = min(until_seq, _proven_seq(run))
+    while True:
+        unreadable: list[str] = []
+        snapshot = nearest(run, seq, unreadable)
+        for line in unreadable:
+            _logger.warning("a snapshot can't be used, an older one is taken: %s", line)
+        if snapshot is None:
+            return Replica(rulebook, Redrive(rulebook) if embedded else None)
+        try:
+            engine = None
+            if embedded and snapshot.exchange is not None:
+                engine = Redrive.restored(rulebook, snapshot.exchange)
+            return Replica.restored(snapshot, rulebook, engine)
+        except (StateError, ValueError, KeyError, TypeError) as error:
+            text = (
+                f"the snapshot of run {run.path.name} after record {snapshot.seq} is not "
+                f"understood by this version: {error}"
+            )
+            older = any(at_seq < snapshot.seq for at_seq, _ in snapshot_seqs(run.path))
+            begins = snapshot.seq < run.manifest.first_seq or deleted_beginning(run.path)
+            if begins and not older:
+                raise JournalError(text) from error
+            _logger.warning("%s; an older one is taken", text)
+            seq = snapshot.seq - 1
 
 
 def _proven_seq(run: Run) -> int:
