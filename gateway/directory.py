@@ -29,6 +29,9 @@ AGENT_CHARACTERS: Final = 120
 AGENTS_MAX: Final = 65_536
 """Client programs that get a number of their own."""
 OTHER_AGENTS: Final = "other programs"
+ALGOS_MAX: Final = 65_536
+"""Algorithms that get a number of their own."""
+OTHER_ALGOS: Final = "other algorithms"
 ADDRESSES_MAX: Final = 1_000_000
 """Addresses that get a number of their own, unless told otherwise."""
 ADDRESSES_RESERVED: Final = 16
@@ -118,6 +121,12 @@ class Directory:
         if len(self._names[DEFINE_AGENT]) >= AGENTS_MAX and not self.known(DEFINE_AGENT, text):
             text = OTHER_AGENTS
         return self.number(DEFINE_AGENT, text)
+
+    def algo(self, text: str) -> int:
+        """Return the number of an algorithm; from `ALGOS_MAX` on, new ones share one, as `agent`."""
+        if len(self._names[DEFINE_ALGO]) >= ALGOS_MAX and not self.known(DEFINE_ALGO, text):
+            text = OTHER_ALGOS
+        return self.number(DEFINE_ALGO, text)
 
     def asset_name(self, number: int) -> str:
         """Return an asset's name."""

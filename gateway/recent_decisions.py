@@ -15,6 +15,8 @@ KEPT: Final = 1_024
 """Decisions in memory."""
 MARK_EVERY: Final = 1_024
 """Records between two places that are remembered."""
+PLACES_MAX: Final = 16_384
+"""Places that are remembered; of more, every second one is forgotten, so a look-up reads further."""
 PLACES_TRIED: Final = 3
 """Places from which a record is looked for before its whole segment is read."""
 
@@ -50,6 +52,8 @@ class RecentDecisions:
         if not seq % MARK_EVERY:
             self._marks.append(seq + 1)
             self._places.append(self._journal.place)
+            if len(self._places) > PLACES_MAX:
+                del self._marks[1::2], self._places[1::2]
 
     def find(self, seq: int) -> Record | None:
         """Return decision `seq`, None when there is none or the record can't be read."""

@@ -20,7 +20,7 @@ _COUNTED: Final = RATE_LIMIT_REASONS - {Reason.ADDRESS_BANNED}
 class _Standing:
     """What is held against one address."""
 
-    __slots__ = ("ban_length_ns", "first_ns", "refusals", "until_ns")
+    __slots__ = ("ban_length_ns", "due_ns", "first_ns", "refusals", "until_ns")
 
     def __init__(
         self, first_ns: int = 0, refusals: int = 0, until_ns: int = 0, ban_length_ns: int = 0
@@ -32,6 +32,8 @@ class _Standing:
         """End of the last ban, 0 when there was none."""
         self.ban_length_ns = ban_length_ns
         """Length of the last ban the ladder made, 0 when there was none."""
+        self.due_ns = 0
+        """When to look whether it can be forgotten, 0 when that is not planned."""
 
 
 class BanLadder(Rule):
@@ -68,7 +70,10 @@ class BanLadder(Rule):
             )
         self._standings: dict[int, _Standing] = {}
         self._due: list[tuple[int, int]] = []
-        """Heap of (time, address): when to look whether the address can be forgotten."""
+        """Heap of (time, address): when to look whether the address can be forgotten.
+
+        One entry for each standing, however often it changes; and one for each that was lifted.
+        """
 
     def check(self, event: Any, book: Book, now_ns: int) -> Verdict | None:
         """Return a breach while the address is banned; `observed` and `retry_ns` are its end."""
@@ -208,13 +213,22 @@ class BanLadder(Rule):
 
     def _hold(self, ip: int, standing: _Standing) -> None:
         self._standings[ip] = standing
-        heappush(self._due, (self._forgettable_ns(standing), ip))
+        if not standing.due_ns:
+            self._plan(ip, standing)
+
+    def _plan(self, ip: int, standing: _Standing) -> None:
+        standing.due_ns = self._forgettable_ns(standing)
+        heappush(self._due, (standing.due_ns, ip))
 
     def _forget(self, now_ns: int) -> None:
         """Drop the addresses that nothing is held against any more."""
         due = self._due
         while due and due[0][0] <= now_ns:
-            _, ip = heappop(due)
+            due_ns, ip = heappop(due)
             standing = self._standings.get(ip)
-            if standing is not None and self._forgettable_ns(standing) <= now_ns:
+            if standing is None or standing.due_ns != due_ns:
+                continue
+            if self._forgettable_ns(standing) <= now_ns:
                 del self._standings[ip]
+            else:
+                self._plan(ip, standing)

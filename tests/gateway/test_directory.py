@@ -3,9 +3,9 @@
 import pytest
 
 from gateway import directory as subject
-from gateway.directory import Directory
+from gateway.directory import ADDRESSES_MAX, Directory
 from rules.events import Define, Event
-from rules.values import DEFINE_ADDRESS, DEFINE_AGENT
+from rules.values import DEFINE_ADDRESS, DEFINE_AGENT, DEFINE_ALGO
 
 
 class Door:
@@ -56,6 +56,16 @@ def test_client_programs_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch)
     assert len(door.events) == 4
 
 
+def test_algorithms_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the bound, new names share one number; those known before keep theirs."""
+    monkeypatch.setattr(subject, "ALGOS_MAX", 3)
+    door = Door()
+    assert [door.directory.algo(f"algo {n}") for n in range(6)] == [1, 2, 3, 4, 4, 4]
+    assert door.directory.algo("algo 1") == 2
+    assert door.directory.name(DEFINE_ALGO, 4) == "other algorithms"
+    assert len(door.events) == 4
+
+
 def test_strangers_get_numbers_until_there_are_too_many() -> None:
     """At the bound a new address gets none; those known keep theirs."""
     door = Door(addresses_max=32)
@@ -63,6 +73,25 @@ def test_strangers_get_numbers_until_there_are_too_many() -> None:
     assert found == [*range(1, 33), 0, 0]
     assert door.directory.caller("192.0.2.7", proved=False) == 8
     assert len(door.events) == 32
+
+
+def test_a_million_addresses_are_known_apart_and_no_more() -> None:
+    """At the bound as it is shipped: the last one gets a number, the next one none."""
+    door = Door(ADDRESSES_MAX)
+    directory = door.directory
+    for n in range(ADDRESSES_MAX - 1):
+        directory.on_event(Define(DEFINE_ADDRESS, n + 1, f"2001:db8:{n:x}::/64"))
+    assert directory.caller("192.0.2.1", proved=False) == ADDRESSES_MAX
+    assert directory.caller("192.0.2.2", proved=False) == 0
+    assert directory.caller("192.0.2.1", proved=False) == ADDRESSES_MAX
+    first, reserve = ADDRESSES_MAX + 1, ADDRESSES_MAX // 16
+    found = [
+        directory.caller(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}", True) for n in range(reserve)
+    ]
+    assert found == list(range(first, first + reserve))
+    assert directory.caller("192.0.2.3", proved=True) == first + reserve
+    assert directory.caller("192.0.2.4", proved=True) == first + reserve
+    assert directory.name(DEFINE_ADDRESS, first + reserve) == "other addresses"
 
 
 def test_a_proved_key_gets_its_address_known() -> None:

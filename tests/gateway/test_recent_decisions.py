@@ -39,6 +39,21 @@ def test_every_decision_is_found(tmp_path: Path, segment_bytes: int) -> None:
     assert recent.find(3) is not None
 
 
+def test_places_are_bounded_and_all_decisions_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of too many places every second one goes, as often as it takes."""
+    monkeypatch.setattr("gateway.recent_decisions.PLACES_MAX", 2)
+    monkeypatch.setattr("gateway.recent_decisions.MARK_EVERY", 64)
+    journal, recent = written(tmp_path, 1 << 20)
+    assert len(recent._places) == len(recent._marks) <= 2
+    for seq in range(1, COUNT, 97):
+        found = recent.find(seq)
+        assert found is not None
+        assert found.seq == seq
+    journal.close()
+
+
 @pytest.mark.parametrize("behind", [0, 1, MARK_EVERY - 1, MARK_EVERY])
 def test_decisions_that_are_shown_late_are_found(
     tmp_path: Path, behind: int, monkeypatch: pytest.MonkeyPatch

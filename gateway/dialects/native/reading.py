@@ -211,7 +211,7 @@ class Reading:
             self.fail(Reason.PARAMETER_OUT_OF_RANGE, "algo", f"at most {_ALGO_MAX} characters")
         if self.fault is not None or self._caller.auth != AUTH_OK:
             return self._core.directory.known(DEFINE_ALGO, text)
-        return self._core.directory.number(DEFINE_ALGO, text)
+        return self._core.directory.algo(text)
 
 
 def recordable_id(text: str) -> str:

@@ -219,6 +219,24 @@ def test_addresses_are_forgotten() -> None:
     assert len(rule._due) == 1
 
 
+def test_an_address_that_goes_on_takes_no_more_memory() -> None:
+    """One that is refused each minute of the day after its ban is planned once, and then forgotten."""
+    rule = ladder()
+    provoke(rule, NOW_NS)
+    for minute in range(3, 24 * 60):
+        provoke(rule, NOW_NS + minute * NS_PER_MINUTE, 1)
+        assert len(rule._due) == 1
+    for _ in range(3):
+        rule.apply(ClearBan(IP, 0, "tester"), accepted(), BOOK, NOW_NS + NS_PER_DAY)
+        provoke(rule, NOW_NS + NS_PER_DAY)
+    last_ns = NOW_NS + NS_PER_DAY + FIRST_BAN_NS + 24 * NS_PER_HOUR
+    provoke(rule, last_ns - 1, 1, OTHER_IP)
+    assert [item[0] for item in rule.state()] == [IP, OTHER_IP]
+    provoke(rule, last_ns, 1, OTHER_IP)
+    assert [item[0] for item in rule.state()] == [OTHER_IP]
+    assert len(rule._due) == 1
+
+
 def test_usage_shows_refusals_and_ban() -> None:
     """An address sees how close a ban is and when it ends; other scopes have none."""
     rule = ladder()
