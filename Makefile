@@ -45,6 +45,12 @@ bench: $(TEST_STAMP) ## measure what a decision, its record, a recovery and a RE
 manipulation: $(TEST_STAMP) ## show who is found in a flow with scripted manipulators
 	$(BIN)/python -m tests.flows $(MANIPULATION_OPTIONS)
 
+wheel: $(TEST_STAMP) ## build a wheel with compiled rules into dist/
+	ORDERGATE_COMPILE=1 $(PIP) wheel --quiet --no-deps --wheel-dir dist .
+
+compiled: $(TEST_STAMP) ## build the rules compiled and run the tests of the core on them
+	@PYTHON=$(BIN)/python tools/test_compiled.sh build/compiled $(COMPILED_TESTS)
+
 soak: $(TEST_STAMP) ## run the long versions of tests
 	ORDERGATE_SOAK=1 $(BIN)/python -m pytest --timeout=3600 $(PYTEST_OPTIONS)
 

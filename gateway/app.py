@@ -17,6 +17,9 @@ from gateway.auth.authenticator import Authenticator
 from gateway.auth.key_file import read_or_make
 from gateway.auth.keystore import KeyStore, KeyStoreError, find_sealing_key
 from gateway.beside import Beside, works_of
+from gateway.builds import BuildError
+from gateway.builds import check as check_build
+from gateway.builds import chosen as chosen_build
 from gateway.clock import Clock, ManualClock, SystemClock
 from gateway.collection import Collector
 from gateway.config import Config
@@ -103,12 +106,20 @@ class Gate:
         """
         try:
             await self._start()
-        except (JournalError, KeyStoreError, DataLockedError, OSError, ValueError) as error:
+        except (
+            JournalError,
+            KeyStoreError,
+            DataLockedError,
+            BuildError,
+            OSError,
+            ValueError,
+        ) as error:
             if isinstance(error, RulebookError):
                 raise
             raise StartError(str(error)) from error
 
     async def _start(self) -> None:
+        check_build(chosen_build())
         config = self.config
         data = config.record.data
         data.mkdir(parents=True, exist_ok=True)

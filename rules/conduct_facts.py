@@ -55,21 +55,30 @@ class Case:
         "symbol",
     )
 
-    def __init__(self, number: int, alert: Alert, now_ns: int) -> None:
+    def __init__(
+        self,
+        number: int,
+        interest: int,
+        symbol: int,
+        rule: str,
+        shadow: bool,
+        opened_ns: int,
+        first_ns: int,
+    ) -> None:
         self.number = number
         """The record that opened it."""
-        self.interest = alert.interest
-        self.symbol = alert.symbol
+        self.interest = interest
+        self.symbol = symbol
         """0 where the case is about several."""
-        self.rule = alert.rule
-        self.shadow = alert.shadow
+        self.rule = rule
+        self.shadow = shadow
         """Found by a rule in shadow: no measure follows."""
         self.state = CASE_OPEN
         self.appealed = False
-        self.opened_ns = now_ns
-        self.first_ns = alert.since_ns
+        self.opened_ns = opened_ns
+        self.first_ns = first_ns
         """When what it is about began."""
-        self.last_ns = now_ns
+        self.last_ns = opened_ns
         self.alerts = 0
         self.severity = 0
         self.owners: tuple[int, ...] = ()
@@ -123,13 +132,16 @@ _CASE_FIELDS: Final = (
 
 
 def _restored_case(values: list[Any]) -> Case:
-    case = Case.__new__(Case)
-    for name, value in zip(_CASE_FIELDS, values, strict=False):
+    case = Case(0, 0, 0, "", False, 0, 0)
+    stored = dict(zip(_CASE_FIELDS, values, strict=False))
+    owners, evidence = stored.pop("owners", ()), stored.pop("evidence", ())
+    figures, notes = stored.pop("figures", ()), stored.pop("notes", ())
+    for name, value in stored.items():
         setattr(case, name, value)
-    case.owners = tuple(case.owners)
-    case.evidence = list(case.evidence)
-    case.figures = tuple((name, value) for name, value in case.figures)
-    case.notes = [(now_ns, act, actor, text) for now_ns, act, actor, text in case.notes]
+    case.owners = tuple(owners)
+    case.evidence = list(evidence)
+    case.figures = tuple((name, value) for name, value in figures)
+    case.notes = [(now_ns, act, actor, text) for now_ns, act, actor, text in notes]
     return case
 
 

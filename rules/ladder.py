@@ -116,7 +116,10 @@ class Ladder:
             while number in facts.cases:
                 # Two cases opened by one event: the later takes the next number that is free.
                 number += 1
-            case = Case(number, alert, now_ns)
+            case = Case(
+                number, alert.interest, alert.symbol, alert.rule, alert.shadow, now_ns,
+                alert.since_ns,
+            )  # fmt: skip
             facts.cases[number] = facts.open_cases[identity] = case
             if len(facts.cases) > self.cases_max:
                 self._forget_oldest()

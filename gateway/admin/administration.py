@@ -8,7 +8,6 @@ import importlib.metadata
 from collections.abc import Iterator
 from typing import Any, Final
 
-import rules.rule
 from gateway.addresses import address_text
 from gateway.admin import messages
 from gateway.admin.conduct import ConductListing
@@ -19,6 +18,7 @@ from gateway.admin.surface import (
     UnknownSubjectError,
 )
 from gateway.answer import Answer
+from gateway.builds import is_compiled
 from gateway.decision_id import DecisionIds
 from gateway.outcome import Outcome
 from gateway.usages import account_subjects, shown
@@ -176,7 +176,7 @@ class Administration:
             recorded_seq=core.seq if journal is None else journal.recorded_seq,
             rulebook=core.rulebook.name,
             revision=core.rulebook.revision,
-            compiled=not (rules.rule.__file__ or "").endswith(".py"),
+            compiled=is_compiled(),
             engine_connected=book.engine_connected,
             engine_epoch=book.engine_epoch,
             engine_seq=book.engine_seq,

@@ -15,6 +15,7 @@ import msgspec
 
 import gateway
 import rules
+from gateway.builds import is_compiled
 from gateway.journal.disk import REAL_DISK, Disk
 from gateway.journal.errors import JournalError, JournalUnreadableError
 from gateway.journal.frame import FORMAT_VERSION
@@ -84,6 +85,8 @@ class Manifest(msgspec.Struct, kw_only=True):
     segment_bytes: int
     ordergate_version: str
     code_digest: str
+    compiled: bool = False
+    """Whether the rules were compiled code; they decide the same either way."""
     python: str
     packages: dict[str, str]
     platform: str
@@ -134,6 +137,7 @@ def new_manifest(
         segment_bytes=segment_bytes,
         ordergate_version=ordergate_version(),
         code_digest=code_digest(),
+        compiled=is_compiled(),
         python=f"{platform.python_implementation()} {platform.python_version()}",
         packages=package_versions(),
         platform=platform.platform(),

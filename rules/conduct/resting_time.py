@@ -278,7 +278,7 @@ def _curve(name: str, rulebook: Rulebook) -> Any:
     fees = rulebook.clauses.cancel_fees
     if fees.mode == "off":
         raise ValueError("policy CHARGE is posted by rule cancel_fees, which is off")
-    if name in (*fees.tariffs, *fees.market_maker_tariffs):
+    if name in fees.tariffs or name in fees.market_maker_tariffs:
         raise ValueError(f"tariff `{name}` is charged by rule cancel_fees already")
     return tariff.file.age_curve
 

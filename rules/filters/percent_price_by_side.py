@@ -44,7 +44,8 @@ class PercentPriceBySide(Rule):
             return first_breach(self.explain(event, book, now_ns))
         price_e16 = event.price_e8 * E8
         if not average_e8 or (
-            average_e8 * down_e8 <= price_e16 and (not up_e8 or price_e16 <= average_e8 * up_e8)
+            (not down_e8 or average_e8 * down_e8 <= price_e16)
+            and (not up_e8 or price_e16 <= average_e8 * up_e8)
         ):
             return None
         return first_breach(self.explain(event, book, now_ns))

@@ -21,6 +21,7 @@ from gateway.snapshots import write_start
 from gateway.takeover import reconcile, settle_what_was_lost, take_over
 from rules.decisions import Decision
 from rules.events import Event, RunBegan
+from rules.pipeline import Pipeline
 from rules.values import NS_PER_MS, NS_PER_SECOND
 from tests.sim.damage import change_a_byte, check_from_zero, damage_snapshots
 from tests.sim.engines import Nobody, WatchedEngine, WatchedLink
@@ -254,20 +255,30 @@ def _check_recovered(world: World, before: Recovered) -> None:
     referee.compare(replica.pipeline.book)
 
 
+class _Watched:
+    """A pipeline, compiled or not, whose decisions a referee hears of."""
+
+    def __init__(self, pipeline: Pipeline, referee: Any) -> None:
+        self._pipeline = pipeline
+        self._referee = referee
+
+    def apply(
+        self, event: Event, now_ns: int, course: Decision | None = None, seq: int = 0
+    ) -> Decision:
+        """Decide, and tell."""
+        decision = self._pipeline.apply(event, now_ns, course, seq)
+        self._referee.decide(seq, event, decision, now_ns)
+        return decision
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pipeline, name)
+
+
 def _watch_decisions(world: World) -> None:
     """Let the referee hear of every decision."""
     core, referee = world.core, world.referee
-    apply = core.pipeline.apply
-
-    def watched(
-        event: Event, now_ns: int, course: Decision | None = None, seq: int = 0
-    ) -> Decision:
-        decision = apply(event, now_ns, course, seq)
-        referee.decide(seq, event, decision, now_ns)
-        return decision
-
-    pipeline: Any = core.pipeline
-    pipeline.apply = watched
+    watched: Any = _Watched(core.pipeline, referee)
+    core.pipeline = watched
     referee.now_ns = world.clock.now_ns
     referee.lost = lambda: bool(core.record_fault)
     referee.unrecorded = lambda: not core._record.recorded
