@@ -76,6 +76,7 @@ def _about(case: CaseFile) -> Iterator[str]:
         for r in case.runs
     ]
     facts += [("incomplete", problem) for problem in case.problems]
+    facts += [("deleted", text) for text in case.deleted]
     yield from _table(("", ""), facts)
 
 

@@ -166,12 +166,15 @@ def test_decisions_of_orders_are_those_of_their_run(whole: Path, tmp_path: Path)
     assert len(runs) >= 3
 
 
-def test_case_of_what_is_kept(kept: Path) -> None:
+def test_case_of_what_is_kept(kept: Path, tmp_path: Path) -> None:
     """A case file says what was deleted, and has each order with the record that ended it."""
-    result = invoke("log", "case", "alice", "--data", kept, "--json")
+    page = tmp_path / "case.html"
+    result = invoke("log", "case", "alice", "--data", kept, "--json", "-o", page)
     assert result.exit_code == 0, result.output
     case = json.loads(result.stdout)
     assert len(case["deleted"]) == 2
+    for text in case["deleted"]:
+        assert text in page.read_text()
     filled = [order for order in case["orders"] if order["status"] == "FILLED"]
     assert filled
     for order in filled:

@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from gateway.clock import SystemClock
-from gateway.commands import log
+from gateway.commands import log, replay
 from gateway.commands.log_recording import _user
 from gateway.logview.reads import READS_NAME, ReadsError, append_read, read_lines
 from tests.gateway.gate_world import Client, config, running
@@ -60,6 +60,17 @@ def test_every_reading_command_is_recorded(world: World, tmp_path: Path) -> None
         assert lines[-1]["actor"] == f"auditor ({_user()})"
     assert "client_order_id=nobody" in str(lines[1]["query"])
     assert "sql=SELECT 1" in str(lines[4]["query"])
+
+
+def test_a_replay_is_a_read(world: World) -> None:
+    """Replaying shows decisions too, so it is recorded, also when it finds a difference."""
+    app = typer.Typer()
+    app.command("nothing")(lambda: None)
+    replay.register(app)
+    done = CliRunner().invoke(app, ["replay", str(world.data)])
+    assert done.exit_code in (0, 1)
+    (line,) = read_lines(world.data)
+    assert line.query.startswith("replay ")
 
 
 def test_a_run_named_alone_belongs_to_its_data_directory(world: World) -> None:
