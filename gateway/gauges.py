@@ -31,6 +31,11 @@ def open_gauges(
             lambda: core.outbox.unanswered,
         ),
         Gauge(
+            "held_cancels",
+            "cancels that are held until their order is old enough",
+            lambda: len(core.book.deferred),
+        ),
+        Gauge(
             "record_lost",
             "1 when the record is lost, else 0",
             lambda: int(bool(core.record_fault)),

@@ -84,10 +84,10 @@ class DeferredCancels:
         self._settle()
 
     def look_again(self, symbol: int = 0) -> None:
-        """Have the cancels of a symbol's orders, or (0) all, looked at at once."""
+        """Have the cancels of a symbol's orders, or (0) all, looked at that have no time."""
         for held in self._held.values():
             if symbol in (0, held.symbol):
-                self._due[held.order_id] = 0
+                self._due.setdefault(held.order_id, 0)
         self._index()
 
     def first(self) -> HeldCancel | None:

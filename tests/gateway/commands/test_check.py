@@ -139,7 +139,7 @@ def test_what_a_file_is_meant_to_be(tmp_path: Path, text: str, kind: str) -> Non
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("binance", "no rulebook `binance`; there are bench, binance-spot-2023"),
+        ("binance", "no rulebook `binance`; there are age-cost, bench, binance-spot-2023"),
         ("none/of/this.toml", "none/of/this.toml: No such file or directory"),
     ],
 )

@@ -141,7 +141,7 @@ def test_an_unknown_rulebook_is_told(words: tuple[str, ...]) -> None:
     """Exit code 2 and the names there are."""
     result = run(*words)
     assert result.exit_code == 2
-    assert "no rulebook `nope`; there are bench" in result.stderr
+    assert "no rulebook `nope`; there are age-cost, bench" in result.stderr
 
 
 def test_parameters_in_words() -> None:
