@@ -88,7 +88,7 @@ class RecordCounts:
             tracer = _tracer(replica)
             if not self._given:
                 self._open_all(replica.rulebook)
-            for record in read_run(run.path):
+            for record in read_run(run.path, replica.seq + 1):
                 replica.take(record)
                 self._last_ns = record.now_ns
                 if isinstance(record.event, CancelFees.applies):
