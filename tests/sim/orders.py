@@ -76,6 +76,12 @@ class ModelOrder:
         terms = [(self.quantity_e8, self.price_e8), *self.amending.values()]
         return max(self._needs_e8(quantity_e8, price_e8) for quantity_e8, price_e8 in terms)
 
+    def bounds_e8(self) -> list[int]:
+        """Return the prices it must not execute worse than."""
+        prices = [self.price_e8, *(price_e8 for _, price_e8 in self.amending.values())]
+        worst_e8 = max(prices) if self.side == BUY else min(prices)
+        return [bound_e8 for bound_e8 in (worst_e8, self.cap_e8) if bound_e8]
+
     def _needs_e8(self, quantity_e8: int, price_e8: int) -> int:
         if self.event.quote_quantity_e8:
             if self.side == BUY:
@@ -113,6 +119,8 @@ class OrderModel:
         self.every: dict[int, ModelOrder] = {}
         self.totals: Money = {}
         self.waiting: dict[int, Waiting] = {}
+        self.faults: list[str] = []
+        """Executions beyond what their order allows."""
         self.deferred: dict[int, int] = {}
         """Restriction of the cancel that is held for an order."""
         self.epoch = 0
@@ -309,6 +317,9 @@ class OrderModel:
     def _fill(self, order: ModelOrder, fill: Fill) -> None:
         base, quote = self.parties.base_of[order.symbol], self.parties.quote
         sign = 1 if order.side == BUY else -1
+        for bound_e8 in order.bounds_e8():
+            if sign * fill.price_e8 > sign * bound_e8:
+                self.faults.append(f"order {order.order_id} executed at {fill.price_e8}")
         order.filled_e8 += fill.quantity_e8
         order.quote_filled_e8 += fill.quote_e8
         self._credit(order.account, base, sign * fill.quantity_e8)

@@ -40,6 +40,7 @@ from tests.sim.participants import ACCOUNT_OF, OWNER_OF
 from tests.sim.rates import RateModel
 from tests.sim.stops import StopModel
 from tests.sim.telling import cover, covers, differences, line
+from tests.sim.terms import TermsModel
 
 _UNRECORDED: Final = (Reason.RECORD_LOST, Reason.OVERLOADED)
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -76,6 +77,7 @@ class Referee:
         self.orders = OrderModel()
         self.rates = RateModel(rulebook)
         self.stops = StopModel(rulebook, self.orders)
+        self._terms = TermsModel(rulebook)
         self.record: Safe
         self.decided_seq = 0
         self.decided: dict[int, tuple[int, Event, Decision]] = {}
@@ -196,7 +198,7 @@ class Referee:
         self.check(now_ns >= self._now_ns, f"time went back from {self._now_ns} to {now_ns}")
         self._now_ns = now_ns
         self._timers(event, now_ns)
-        for judge in (self.rates.judge, self.stops.judge):
+        for judge in (self.rates.judge, self.stops.judge, self._terms.judge):
             for fault in judge(event, decision, now_ns):
                 self.violations.append(f"seq {seq}: {fault}")
         self._form(seq, event, decision)
@@ -210,6 +212,8 @@ class Referee:
         if isinstance(event, SetState) and event.state != STATE_KILLED:
             self._killed.discard((event.scope, event.subject))
         self._take(seq, event, decision, now_ns)
+        self.violations.extend(f"seq {seq}: {fault}" for fault in self.orders.faults)
+        self.orders.faults.clear()
 
     def _take(self, seq: int, event: Event, decision: Decision, now_ns: int) -> None:
         """Let the models follow an event."""
