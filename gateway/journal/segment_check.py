@@ -250,7 +250,7 @@ class SegmentCheck:
                 self._damaged(offset, tail.proof_offset)
             elif self.manifest.status == "ended" and (offset or tail.torn_bytes):
                 self.report("corrupt", offset, "the run has ended, but this segment has no seal")
-            elif tail.torn_bytes:
+            elif tail.torn_bytes and not self._grown(offset):
                 self.result.torn_bytes = tail.torn_bytes
                 self.result.torn_file = str(self.path)
                 self.result.torn_offset = offset
@@ -261,12 +261,14 @@ class SegmentCheck:
         return self.manifest.durability == "process" or segment_confirmed(following)
 
     def _damaged(self, offset: int, proof_offset: int) -> None:
-        # The writer of a running run may have filled the place while the rest was read.
-        probe = SegmentReader(self.path, offset)
-        if next(probe.frames(), None) is None:
+        if not self._grown(offset):
             self.report(
                 "corrupt", offset, f"a frame is damaged; valid ones go on at byte {proof_offset}"
             )
+
+    def _grown(self, offset: int) -> bool:
+        """Tell whether a writer at work has filled the place while the rest was read."""
+        return next(SegmentReader(self.path, offset).frames(), None) is not None
 
     def _after_seal(self, source: Source, offset: int) -> None:
         """Only the zeros that a writer stopped between seal and cut leaves may follow."""

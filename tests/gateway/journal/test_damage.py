@@ -6,6 +6,7 @@ import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -420,3 +421,25 @@ def test_flip_anywhere_with_disk_durability(make_run: MakeRun) -> None:
                 assert (result.exit_code, result.torn_offset) == (0, begin)
                 assert max(seqs(run)) >= 6
         path.write_bytes(content + bytes(4096))
+
+
+def test_an_append_under_way_is_not_torn(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was half written when it was looked at, and is whole by the time it is judged, is fine."""
+    run = make_run(8, close=False)
+    path = run / "000001.seg"
+    whole = path.read_bytes()
+    begin, end = frames(path)[-1]
+    path.write_bytes(whole[: end - 5] + bytes(len(whole) - end + 5))
+
+    def finished(*arguments: Any) -> Any:
+        tail = examine_tail(*arguments)
+        path.write_bytes(whole)
+        return tail
+
+    assert verify_run(run).torn_offset == begin
+    monkeypatch.setattr("gateway.journal.segment_check.examine_tail", finished)
+    result = verify_run(run)
+    assert (result.exit_code, result.torn_bytes, result.records) == (0, 0, 7)
+    assert verify_run(run).records == 8
