@@ -7,6 +7,12 @@ from gateway.clock import Clock
 from gateway.core import Core
 from gateway.recording import Recording
 from gateway.telemetry import Telemetry
+from gateway.turnover import (
+    API_TURNOVER,
+    API_TURNOVER_LABELS,
+    API_TURNOVER_TEXT,
+    api_turnovers,
+)
 
 Read: TypeAlias = Callable[[], int]
 
@@ -68,3 +74,6 @@ def open_gauges(
     )
     for gauge in (*own, *others):
         telemetry.gauge(gauge.name, gauge.description, gauge.read)
+    telemetry.shares(
+        API_TURNOVER, API_TURNOVER_TEXT, API_TURNOVER_LABELS, lambda: api_turnovers(core)
+    )

@@ -8,7 +8,7 @@ OTLP export is on when an endpoint is configured and its exporter is installed.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.sdk.metrics import MeterProvider
@@ -27,6 +27,9 @@ EXPOSITION_TYPE: Final = CONTENT_TYPE_LATEST
 """Content type of `Telemetry.exposition`."""
 
 _OTLP_PERIOD_MS: Final = 10_000
+
+Shares: TypeAlias = Callable[[], Iterable[tuple[tuple[str, ...], float]]]
+"""Reads shares of a whole with the values of their labels."""
 
 
 class TelemetryError(ValueError):
@@ -74,6 +77,17 @@ class Telemetry:
 
         def observe(_: CallbackOptions) -> Iterable[Observation]:
             yield Observation(read())
+
+        self._meter.create_observable_gauge(
+            f"ordergate_{name}", callbacks=[observe], description=description
+        )
+
+    def shares(self, name: str, description: str, labels: tuple[str, ...], read: Shares) -> None:
+        """Publish what `read` returns, shares by the values of `labels`, as `ordergate_<name>`."""
+
+        def observe(_: CallbackOptions) -> Iterable[Observation]:
+            for values, share in read():
+                yield Observation(share, dict(zip(labels, values, strict=True)))
 
         self._meter.create_observable_gauge(
             f"ordergate_{name}", callbacks=[observe], description=description

@@ -1,6 +1,6 @@
 """What share of a symbol's day is one owner's: orders, changes, executions, price moves."""
 
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 from rules.book import Book
 from rules.decisions import ACCEPTED, Decision, Usage
@@ -50,6 +50,19 @@ _BURST_PART: Final = 10
 """A burst is judged from this part of the day's least number of orders on."""
 _MANY_KINDS: Final = 2
 """So many kinds told of in a day aggravate."""
+_LEADING_PART: Final = 100
+"""Whose turnover is this part of the symbol's today is shown in metrics."""
+
+
+class Turnover(NamedTuple):
+    """What somebody's orders were executed for today in one symbol, both sides of a trade."""
+
+    symbol: int
+    interest: int
+    """0 for all together."""
+    by_api_e8: int
+    """In quote asset, of orders that came through the gate."""
+    all_e8: int
 
 
 class Concentration(Rule):
@@ -100,6 +113,8 @@ class Concentration(Rule):
         """Counts by interest and symbol; interest 0 is the symbol's whole."""
         self._burst = PeriodCounts(duration_ns(clause.burst), 0, 3)
         """[orders, since, told] likewise."""
+        self._leaders = PeriodCounts(NS_PER_DAY, duration_ns(clause.session_starts), 0)
+        """Interests whose turnover was large when they traded last, by symbol."""
 
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Count a message or a trade."""
@@ -160,10 +175,37 @@ class Concentration(Rule):
                     self._count(whose, symbol, _MOVES, moved_e8, book, now_ns)
         for side in sides_of(event, book):
             whose = (side.owner, side.account)
-            own = self._day.use((book.conduct.interest_of(side.owner), side.symbol), now_ns)
-            own[_BY_ALL] += side.quote_e8
-            own[_BY_API] += side.quote_e8 if side.account else 0
+            interest = book.conduct.interest_of(side.owner)
+            whole = self._day.use((0, side.symbol), now_ns)
+            own = self._day.use((interest, side.symbol), now_ns)
+            for counts in (whole, own):
+                counts[_BY_ALL] += side.quote_e8
+                counts[_BY_API] += side.quote_e8 if side.account else 0
+            if own[_BY_ALL] * _LEADING_PART >= whole[_BY_ALL]:
+                self._leads(side.symbol, interest, now_ns)
             self._count(whose, side.symbol, _EXECUTIONS, side.quantity_e8, book, now_ns)
+
+    def _leads(self, symbol: int, interest: int, now_ns: int) -> None:
+        """Remember who has a large part of the turnover; those who have it no more are let go."""
+        leaders = self._leaders.use((symbol,), now_ns)
+        if interest in leaders:
+            return
+        least_e8 = self._day.use((0, symbol), now_ns)[_BY_ALL]
+        leaders[:] = [
+            one
+            for one in leaders
+            if self._day.use((one, symbol), now_ns)[_BY_ALL] * _LEADING_PART >= least_e8
+        ]
+        leaders.append(interest)
+
+    def turnovers(self, symbol: int, now_ns: int) -> list[Turnover]:
+        """Return today's turnover of a symbol, and of those who have a hundredth of it or more."""
+        found = []
+        for interest in (0, *(self._leaders.find((symbol,), now_ns) or ())):
+            counts = self._day.find((interest, symbol), now_ns)
+            if counts is not None and counts[_BY_ALL]:
+                found.append(Turnover(symbol, interest, counts[_BY_API], counts[_BY_ALL]))
+        return found
 
     def _count(
         self,
@@ -253,6 +295,7 @@ class Concentration(Rule):
             "tapes": self._tapes.state(),
             "day": self._day.state(),
             "burst": self._burst.state(),
+            "leaders": self._leaders.state(),
         }
 
     def restore(self, state: Any) -> None:
@@ -260,6 +303,7 @@ class Concentration(Rule):
         self._tapes.restore(state["tapes"])
         self._day.restore(state["day"])
         self._burst.restore(state["burst"])
+        self._leaders.restore(state["leaders"])
 
 
 def _way_e8(before_e8: int, prices_e8: list[int]) -> int:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from rules.conduct.concentration import Concentration
 from rules.values import BUY, SCOPE_OWNER_SYMBOL, SELL, pair_of
 from tests.rules.conduct.conduct_world import MAKER, SYMBOL, Market, check_state
 
@@ -140,6 +141,26 @@ def test_the_turnover_through_the_gate_is_shown() -> None:
     assert shown["api_turnover"] == (25_000_000, 100_000_000)
     assert shown["orders"] == (100_000_000, 60_000_000)
     assert shown["executions"][0] == 100_000_000
+
+
+def test_who_has_a_hundredth_of_the_turnover_is_shown() -> None:
+    """Of 200 in all, half by the gate: an owner with two is shown, one with one is not."""
+    market = Market(rules())
+    rule = market.pipeline.rule("concentration")
+    assert isinstance(rule, Concentration)
+    market.outside_trade(1_000, 97, BUY, 1, 0)
+    market.take(3, BUY, 1_000, 2)
+    market.take(1, BUY, 1_000, 100)
+    market.take(2, BUY, 1_000)
+    found = rule.turnovers(SYMBOL, market.now_ns)
+    thousand = 1_000 * 10**8
+    assert found == [
+        (SYMBOL, 0, 103 * thousand, 200 * thousand),
+        (SYMBOL, 1, 100 * thousand, 197 * thousand),
+        (SYMBOL, 3, 2 * thousand, 2 * thousand),
+    ]
+    market.wait(DAY)
+    assert rule.turnovers(SYMBOL, market.now_ns) == []
 
 
 def test_a_day_of_few_is_not_judged() -> None:
