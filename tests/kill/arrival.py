@@ -5,6 +5,7 @@ import time
 from typing import Final
 
 from gateway.usages import account_subjects
+from rules.decisions import DEFERRED
 from rules.reasons import Reason
 from rules.units import decimal_e8, duration_ns
 from rules.values import (
@@ -39,8 +40,11 @@ class Arrival:
 
     async def check(self, releases: bool = True) -> None:
         """Ask everything; afterwards most stopped scopes are released, if that is wanted."""
+        course = self._course
+        course.follow()
         self._operator = Operator(self._questions.gate, lambda _: None)
         try:
+            self._counts["held cancels carried over"] += course.held()
             await self.settled()
             await self._books()
             await self._accounts()
@@ -63,7 +67,7 @@ class Arrival:
         ends = time.monotonic() + SETTLE_SECONDS
         while True:
             course.follow()
-            if course.linked and not course.unsettled():
+            if course.linked and not course.unsettled() and not course.overdue():
                 return
             if time.monotonic() > ends:
                 waiting = course.unsettled()[:5] if course.linked else "the engine"
@@ -223,18 +227,20 @@ class Arrival:
         for party in WATCHERS:
             young = self._questions.free(party, SYMBOLS[1])
             for order in self._chance.sample(young, min(len(young), 2)):
+                held = order.order_id in course.orders.deferred
                 ask = Ask(CANCEL, SYMBOLS[1], target=order.client_order_id)
                 seen = await self._questions.ask(party, ask)
-                age_ns = self._questions.decided_ns(seen) - order.live_ns
-                told = seen.body.get("ordergate", {})
-                if age_ns >= minimum_ns:
+                record = self._questions.record(seen)
+                age_ns = record.now_ns - order.live_ns
+                if age_ns >= minimum_ns or held:
                     continue
-                course.check(
-                    seen.told == REFUSED
-                    and told.get("reason") == Reason.MINIMUM_RESTING_TIME.name
-                    and told.get("observed") == age_ns // NS_PER_MS,
-                    f"its age is {age_ns} ns: {seen}",
-                )
+                if record.decision.verdict == DEFERRED:
+                    good = record.decision.until_ns == order.live_ns + minimum_ns
+                else:
+                    told = seen.body.get("ordergate", {})
+                    good = told.get("reason") == Reason.MINIMUM_RESTING_TIME.name
+                    good = good and told.get("observed") == age_ns // NS_PER_MS
+                course.check(good, f"its age is {age_ns} ns: {seen} {record}")
                 self._counts["ages carried over"] += 1
 
     async def _order_counts(self) -> None:

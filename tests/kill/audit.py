@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from gateway.journal import Record
 from rules.decisions import ACCEPTED as DECIDED_ACCEPTED
+from rules.decisions import DEFERRED
 from rules.decisions import REFUSED as DECIDED_REFUSED
 from rules.events import (
     Amend,
@@ -20,8 +21,15 @@ from rules.events import (
     SetState,
 )
 from rules.units import decimal_text
-from rules.values import DEFINE_ADDRESS, ENGINE_LOST, ORDER_STATUS_NAMES, STATE_NAMES
+from rules.values import (
+    DEFINE_ADDRESS,
+    ENGINE_LOST,
+    ORDER_STATUS_NAMES,
+    PENDING_CANCEL,
+    STATE_NAMES,
+)
 from tests.kill.asks import (
+    ACCEPTED,
     AMEND,
     CANCEL,
     CANCEL_ALL,
@@ -107,6 +115,8 @@ class Audit:
             return f"its record has another symbol: {record}"
         if record.decision.verdict == DECIDED_REFUSED:
             return self._refused(seen, record)
+        if record.decision.verdict == DEFERRED:
+            return self._held(seen, record)
         assert record.decision.verdict == DECIDED_ACCEPTED, record
         result = life.results.get(record.seq)
         if seen.told == UNKNOWN:
@@ -146,6 +156,18 @@ class Audit:
             return f"it was refused for {reasons}"
         return ""
 
+    def _held(self, seen: Seen, record: Record) -> str:
+        """Hold the answer to a cancel that came too early against what is held."""
+        self.counts["cancels held"] += 1
+        if seen.told != ACCEPTED:
+            return f"the record holds it: {record}"
+        if seen.ask.kind == CANCEL_ALL:
+            good = set(seen.canceled) == set(record.decision.deferred)
+        else:
+            good = (seen.order_id,) == record.decision.deferred
+            good = good and seen.status == ORDER_STATUS_NAMES[PENDING_CANCEL]
+        return "" if good else f"other orders are held: {record}"
+
     def _unknown(self, life: Life, record: Record) -> str:
         """Hold that the deadline of a command that was told to be unknown is recorded."""
         for other in life.records.values():
@@ -158,11 +180,13 @@ class Audit:
         assert isinstance(result, CommandResult)
         half = seen.ask.kind == REPLACE and bool(result.ended)
         if seen.told == REFUSED:
-            wrong = result.accepted and result.replaced_refusal is None
+            nothing = seen.ask.kind == CANCEL_ALL and not result.ended
+            wrong = result.accepted and result.replaced_refusal is None and not nothing
             return f"the engine has accepted it: {result}" if wrong else ""
         if not result.accepted and not half:
             return f"the engine has refused it: {result}"
-        if not set(seen.canceled) <= {ended.order_id for ended in result.ended}:
+        ended = {one.order_id for one in result.ended}
+        if not set(seen.canceled) <= ended.union(record.decision.deferred):
             return f"other orders were cancelled: {result}"
         if seen.ask.kind == CANCEL_ALL or not seen.order_id:
             return ""

@@ -226,6 +226,14 @@ class Course:
         unknown = [order_id for order_id, order in self.orders.open.items() if order.unknown]
         return waiting + [f"order {order_id}" for order_id in unknown]
 
+    def held(self) -> int:
+        """Return how many cancels are held."""
+        return len(self.orders.deferred) if self._lives else 0
+
+    def overdue(self) -> list[int]:
+        """Return the open orders whose cancel is held though they were old enough already."""
+        return self.stops.overdue(self._now_ns)
+
     @property
     def linked(self) -> bool:
         """Whether the last life serves and has its engine."""

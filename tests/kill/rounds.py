@@ -16,7 +16,7 @@ from tests.kill.engine_view import differences
 from tests.kill.load import Load
 from tests.kill.processes import EngineProcess, GateProcess
 from tests.kill.questions import Questions
-from tests.kill.venue import write_configuration
+from tests.kill.venue import REJECT, write_configuration
 
 GATE, ENGINE, BOTH, STARTING = "gate killed", "engine killed", "both killed", "killed at its start"
 FROZEN, GATE_AT_FROZEN = "engine frozen", "gate killed at a frozen engine"
@@ -45,14 +45,15 @@ class Rounds:
     """One venue over many lives; `counts` are the figures to be printed.
 
     The durability changes from life to life of the gate. `engine` gives it an engine process, which
-    is killed too.
+    is killed too. `policy` says what becomes of cancels that come too early.
     """
 
-    def __init__(self, folder: Path, seed: int, engine: bool = False) -> None:
+    def __init__(self, folder: Path, seed: int, engine: bool = False, policy: str = REJECT) -> None:
         self.counts: Counter[str] = Counter()
         self.course = Course(folder / "data")
         self._chance = Random(seed)
         self._seed = seed
+        self._policy = policy
         self._folder = folder
         self._audit = Audit(self.course)
         self._life = 0
@@ -123,7 +124,7 @@ class Rounds:
             return self._gate
         address = self._engine.address if self._engine is not None else ""
         durability = ("process", "disk")[(self._seed + self._life) % 2]
-        configuration = write_configuration(self._folder, durability, address)
+        configuration = write_configuration(self._folder, durability, address, self._policy)
         frozen = self._engine is not None and self._engine.frozen
         if self._life and not frozen and self._chance.random() < STARTS_KILLED:
             self._gate = GateProcess(configuration)

@@ -19,23 +19,28 @@ GREEDY: Final = "eve"
 """Asks for more than its address may, until it is banned."""
 FUNDS: Final = {"USDT": "100000000", "BTC": "1000", "ETH": "10000"}
 
+REJECT, DEFER = "REJECT", "DEFER"
+MINIMUM: Final = {REJECT: "50ms", DEFER: "400ms"}
+"""Of an order in BTCUSDT: cancels that are held are held when the gate is killed."""
+
 RULEBOOK: Final = """
 name = "killed"
 revision = "1"
 extends = "eu-conduct"
 
 [rules.request_weight]
-windows = [{ interval = "1m", limit = 20000 }]
+windows = [{{ interval = "1m", limit = 20000 }}]
 
 [rules.order_count]
-windows = [{ interval = "10s", limit = 4000 }, { interval = "1d", limit = 2000000 }]
+windows = [{{ interval = "10s", limit = 4000 }}, {{ interval = "1d", limit = 2000000 }}]
 
 [rules.order_count.tiers]
-market_maker = [{ interval = "10s", limit = 8000 }, { interval = "1d", limit = 2000000 }]
+market_maker = [{{ interval = "10s", limit = 8000 }}, {{ interval = "1d", limit = 2000000 }}]
 
 [rules.resting_time]
-minimum = "50ms"
-symbols = { ETHUSDT = "10m" }
+policy = "{policy}"
+minimum = "{minimum}"
+symbols = {{ ETHUSDT = "10m" }}
 
 [rules.price_collar]
 last_max_age = "1h"
@@ -82,12 +87,16 @@ WATCHERS: Final = tuple(
 PARTIES: Final = (*REST_PARTIES, *UNARY_PARTIES, *SESSION_PARTIES, GREEDY_PARTY, *WATCHERS)
 
 
-def write_configuration(folder: Path, durability: str, engine: str = "") -> Path:
+def write_configuration(
+    folder: Path, durability: str, engine: str = "", policy: str = "REJECT"
+) -> Path:
     """Write rulebook and configuration into `folder`; return the configuration's path.
 
-    `engine` is the address of an engine process, empty for the embedded one.
+    `engine` is the address of an engine process, empty for the embedded one. `policy` says what
+    becomes of a cancel that comes too early.
     """
-    (folder / "killed.toml").write_text(RULEBOOK)
+    rulebook = RULEBOOK.format(policy=policy, minimum=MINIMUM[policy])
+    (folder / "killed.toml").write_text(rulebook)
     path = folder / "gate.toml"
     path.write_text("\n".join(_lines(folder, durability, engine)))
     return path
