@@ -37,6 +37,7 @@ check: $(DEV_STAMP) ## lint, formatting, types, architecture, currency of genera
 bench: $(TEST_STAMP) ## measure what a decision, its record, a recovery and a REST order cost
 	$(BIN)/python -m tests.bench $(BENCH_OPTIONS)
 	$(BIN)/python -m tests.bench.conduct $(CONDUCT_BENCH_OPTIONS)
+	$(BIN)/python -m tests.bench.memory $(MEMORY_BENCH_OPTIONS)
 	$(BIN)/python -m tests.bench.record $(RECORD_BENCH_OPTIONS)
 	$(BIN)/python -m tests.bench.recovery $(RECOVERY_BENCH_OPTIONS)
 	$(BIN)/python -m tests.bench.beside $(BESIDE_BENCH_OPTIONS)
