@@ -27,7 +27,7 @@ from tests.sim.engines import WatchedEngine, WatchedLink
 from tests.sim.fuse import Fuse
 from tests.sim.link import EngineProcess
 from tests.sim.lives import DEADLINE_NS
-from tests.sim.participants import START_NS, SYMBOL_NAMES
+from tests.sim.participants import ASSET_NUMBERS, START_NS, SYMBOL_NAMES
 from tests.sim.recording import STALL_NS, Disks, SimRecording
 from tests.sim.referee import Asked, Referee
 from tests.sim.swarm import LINKED, LOSSY, LOSSY_EMBEDDED, Swarm
@@ -289,6 +289,24 @@ class World:
             for order in book.orders.values()
         }
         self.referee.check(mine == there, f"the book has {mine}, the engine {there}")
+        if "foreign_order" not in self.swarm.acts:
+            # What is traded elsewhere moves balances that the gate is told of at its next start.
+            held = {place: balance.total_e8 for place, balance in book.balances.items()}
+            told = self._holdings()
+            places = sorted(held.keys() | told.keys())
+            differ = [one for one in places if held.get(one, 0) != told.get(one, 0)]
+            self.referee.check(not differ, f"balances of {differ} are {told} at the engine: {held}")
+
+    def _holdings(self) -> dict[tuple[int, int], int]:
+        """Return what everybody has at the engine, by the gate's numbers."""
+        names, found = self.process.venue.names, {}
+        for account, asset, free_e8, locked_e8 in self.exchange.ledger.all_holdings():
+            place = account, asset
+            if self.link is not None:
+                number = int(names.account_name(account).rpartition(" ")[2])
+                place = number, ASSET_NUMBERS[names.asset_name(asset)]
+            found[place] = free_e8 + locked_e8
+        return found
 
 
 @contextmanager
