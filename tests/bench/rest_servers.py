@@ -93,6 +93,10 @@ class Orders:
         self._random = random.Random(seed)
         self._number = 0
 
+    def key(self, number: int) -> Key:
+        """Return one of the keys."""
+        return self._keys[number]
+
     def plan(self, connection: int, requests: int) -> list[bytes]:
         """Return the requests of one connection, stamped now."""
         key = self._keys[connection % len(self._keys)]
@@ -145,6 +149,8 @@ class Running(NamedTuple):
     """Signed with keys it knows."""
     data: Path = Path()
     """Of a gate: where its record and the token of its admin port are."""
+    grpc_port: int = 0
+    """Of a gate."""
 
 
 Start: TypeAlias = Callable[[], AbstractContextManager[Running]]
@@ -194,6 +200,7 @@ def gate(listen: str, *options: str) -> Iterator[Running]:
         config = prepare_gate(directory, ACCOUNTS, 0, 0)
         text = config.read_text(encoding="utf-8").replace("demo_market = true\n", "")
         text = text.replace("[record]\n", '[record]\ndurability = "process"\nsnapshots = false\n')
+        text = text.replace("grpc_port = -1", "grpc_port = 0")
         config.write_text(text.replace("[listen]\n", f"[listen]\n{listen}\n"), encoding="utf-8")
         command = [sys.executable, "-m", "gateway", "serve", "-c", str(config), *options]
         errors = (directory / "errors").open("w")
@@ -202,7 +209,8 @@ def gate(listen: str, *options: str) -> Iterator[Running]:
             ready = json.loads(process.stdout.readline())
             port = int(ready["rest"].rpartition(":")[2])
             orders = Orders(read_keys(directory / "keys.json"), 1)
-            yield Running(process, port, orders, Path(ready["data"]))
+            grpc_port = int(ready.get("grpc", ":0").rpartition(":")[2])
+            yield Running(process, port, orders, Path(ready["data"]), grpc_port)
 
 
 @contextmanager
