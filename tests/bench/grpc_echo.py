@@ -4,7 +4,6 @@ It has the methods of order entry, reads no protobuf, checks nothing and records
 left is what grpc.aio itself costs.
 """
 
-import asyncio
 import sys
 from typing import Any
 

@@ -274,7 +274,7 @@ def show(rows: list[dict[str, Any]]) -> None:
         "µs an order",
         "orders/s a core",
         "accepted",
-        "× echo",
+        "by the echo",
         "target",
     ):
         table.add_column(heading, justify="left" if heading in ("how", "server") else "right")
