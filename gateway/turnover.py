@@ -6,12 +6,11 @@ from typing import Final, Protocol
 from gateway.directory import Directory
 from rules.conduct.concentration import Concentration
 from rules.pipeline import Pipeline
-from rules.values import DEFINE_GROUP, DEFINE_OWNER
 
 API_TURNOVER: Final = "api_turnover"
 API_TURNOVER_TEXT: Final = (
-    "Today's share of turnover by orders that came through the gate, by symbol, and by owner "
-    "(empty: all together) who has a hundredth of it or more."
+    "Today's share of turnover by orders that came through the gate, by symbol, and by the number "
+    "of an owner, below 0 of a group, who has a hundredth of it or more (empty: all together)."
 )
 API_TURNOVER_LABELS: Final = ("symbol", "owner")
 
@@ -27,13 +26,14 @@ class Trading(Protocol):
 
 
 def api_turnovers(core: Trading) -> Iterator[tuple[tuple[str, str], float]]:
-    """Yield symbol and owner (or group) with the share; nothing while `concentration` is off."""
+    """Yield symbol and owner (or group) with the share; nothing while `concentration` is off.
+
+    Owners are numbers here: metrics are read without a token, and names are nobody's business.
+    """
     rule = core.pipeline.rule(Concentration.name)
     if not isinstance(rule, Concentration):
         return
-    names = core.directory
-    for symbol in list(names.symbols.values()):
+    for symbol in list(core.directory.symbols.values()):
         for one in rule.turnovers(symbol.symbol, core.now_ns()):
-            kind = DEFINE_OWNER if one.interest > 0 else DEFINE_GROUP
-            owner = names.name(kind, abs(one.interest)) if one.interest else ""
+            owner = str(one.interest) if one.interest else ""
             yield (symbol.name, owner), one.by_api_e8 / one.all_e8

@@ -3,8 +3,8 @@
 from gateway.directory import Directory
 from gateway.telemetry import Telemetry
 from gateway.turnover import API_TURNOVER, API_TURNOVER_LABELS, API_TURNOVER_TEXT, api_turnovers
-from rules.events import Define, DefineSymbol, Event
-from rules.values import BUY, DEFINE_GROUP, DEFINE_OWNER, SYMBOL_TRADING
+from rules.events import DefineSymbol, Event
+from rules.values import BUY, SYMBOL_TRADING
 from tests.rules.conduct.conduct_world import SYMBOL, Market
 
 RULES = {"concentration": {"mode": "shadow"}}
@@ -18,9 +18,6 @@ class Desk:
         self.directory = Directory(self._define)
         self._market = market
         self.directory.on_event(DefineSymbol(SYMBOL, "ABC", 1, 2, SYMBOL_TRADING, 0))
-        for number, name in ((1, "ann"), (2, "bob"), (3, "zoe")):
-            self.directory.on_event(Define(DEFINE_OWNER, number, name))
-        self.directory.on_event(Define(DEFINE_GROUP, 1, "family"))
 
     def now_ns(self) -> int:
         """Return the market's time."""
@@ -31,7 +28,7 @@ class Desk:
 
 
 def test_shares_by_symbol_and_owner() -> None:
-    """By hand, through the gate, and linked owners together under their group's name."""
+    """By hand, through the gate, and linked owners together as their group."""
     market = Market(RULES)
     market.link(2, 3)
     market.take(1, BUY, 1_000, 3)
@@ -40,8 +37,8 @@ def test_shares_by_symbol_and_owner() -> None:
     market.outside_trade(1_000, 3, BUY, 3, 0)
     assert dict(api_turnovers(Desk(market))) == {
         ("ABC", ""): 0.5,
-        ("ABC", "ann"): 0.75,
-        ("ABC", "family"): 0.25,
+        ("ABC", "1"): 0.75,
+        ("ABC", "-1"): 0.25,
     }
 
 
@@ -60,7 +57,7 @@ def test_it_is_published() -> None:
         text = telemetry.exposition().decode()
     finally:
         telemetry.close()
-    assert 'ordergate_api_turnover{owner="ann",symbol="ABC"} 0.5' in text.splitlines()
+    assert 'ordergate_api_turnover{owner="1",symbol="ABC"} 0.5' in text.splitlines()
 
 
 def test_without_the_rule_nothing_is_shown() -> None:
