@@ -42,6 +42,8 @@ from rules.values import (
 
 E17: Final = E8 * NS_PER_SECOND
 """One point in the units of a counter: 1e-8 points a second are then one unit a nanosecond."""
+_REPORTS: Final = (CommandResult, OrderTrade, OrderEnded, EngineSession)
+"""Events that may end orders."""
 _SWEEP_FROM: Final = 1024
 _FIRST_REASON_OF_A_KNOWN_CALLER: Final = Reason.KEY_DISABLED
 
@@ -189,13 +191,13 @@ class AgeCost(Rule):
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Count what has passed; forget orders that have ended."""
         kind = type(event)
-        if kind is BulkCancel:
+        if kind in _REPORTS:
+            for order_id in book.ended:
+                self._asked.pop(order_id, None)
+        elif kind is BulkCancel:
             # A deferred cancel that is carried out was counted when it was asked for.
             if event.cause == CAUSE_CLIENT and event.scope != SCOPE_ORDER:
                 self._cancels(event, (*decision.cancels, *decision.deferred), 0, book, now_ns)
-        elif kind in (CommandResult, OrderTrade, OrderEnded, EngineSession):
-            for order_id in book.ended:
-                self._asked.pop(order_id, None)
         elif decision.verdict == REFUSED:
             self._refused(event, decision, book, now_ns)
         elif kind is CancelAll:

@@ -154,12 +154,20 @@ def _order_state(desk: Desk, view: OrderView) -> wire.OrderState:
 
 def _canceled(desk: Desk, outcome: Outcome, ended: Ended) -> wire.CanceledOrder:
     view = desk.orders.get(desk.account(outcome), 0, ended.order_id, "")
-    return wire.CanceledOrder(
+    decision = outcome.decision
+    alone = len(decision.deferred) == 1
+    charge = next((one for one in decision.charges if one.order_id == ended.order_id), None)
+    message = wire.CanceledOrder(
         order_id=ended.order_id,
         client_order_id="" if view is None else view.client_order_id,
         status=ended.status,  # type: ignore[arg-type]
         executed_e8=ended.filled_e8 or (0 if view is None else view.executed_e8),
+        pending_until_ns=decision.until_ns if ended.status == PENDING_CANCEL and alone else 0,
     )
+    if charge is not None:
+        message.charge_e8 = charge.amount_e8
+        message.charge_currency = desk.core.rulebook.tariffs[charge.tariff].file.currency
+    return message
 
 
 def _fill(desk: Desk, fill: Fill) -> wire.Fill:

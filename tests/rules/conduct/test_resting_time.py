@@ -241,7 +241,16 @@ def test_cancels_of_the_gate_are_never_judged() -> None:
     ages_ns=st.lists(st.integers(0, 2 * MINIMUM_NS), max_size=4),
     pending=st.booleans(),
     algo=st.booleans(),
-    options=st.sampled_from(["", "algo_only = true", "exempt_reducing = true", 'policy = "DEFER"']),
+    options=st.sampled_from(
+        [
+            "",
+            "algo_only = true",
+            "exempt_reducing = true",
+            'policy = "DEFER"',
+            CHARGING,
+            'cases = [{ algo = true, minimum = "600ms", policy = "DEFER" }]',
+        ]
+    ),
     event=st.sampled_from([cancel(), cancel(2), amend(E8), replace(), cancel_all(), cancel_all(8)]),
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -104,16 +104,22 @@ class CancelRequest(_message.Message):
     def __init__(self, symbol: _Optional[str] = ..., order_id: _Optional[int] = ..., orig_client_order_id: _Optional[str] = ..., client_order_id: _Optional[str] = ..., restriction: _Optional[_Union[_values_pb2.CancelRestriction, str]] = ...) -> None: ...
 
 class CanceledOrder(_message.Message):
-    __slots__ = ("order_id", "client_order_id", "status", "executed_e8")
+    __slots__ = ("order_id", "client_order_id", "status", "executed_e8", "pending_until_ns", "charge_e8", "charge_currency")
     ORDER_ID_FIELD_NUMBER: _ClassVar[int]
     CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     EXECUTED_E8_FIELD_NUMBER: _ClassVar[int]
+    PENDING_UNTIL_NS_FIELD_NUMBER: _ClassVar[int]
+    CHARGE_E8_FIELD_NUMBER: _ClassVar[int]
+    CHARGE_CURRENCY_FIELD_NUMBER: _ClassVar[int]
     order_id: int
     client_order_id: str
     status: _values_pb2.OrderStatus
     executed_e8: int
-    def __init__(self, order_id: _Optional[int] = ..., client_order_id: _Optional[str] = ..., status: _Optional[_Union[_values_pb2.OrderStatus, str]] = ..., executed_e8: _Optional[int] = ...) -> None: ...
+    pending_until_ns: int
+    charge_e8: int
+    charge_currency: str
+    def __init__(self, order_id: _Optional[int] = ..., client_order_id: _Optional[str] = ..., status: _Optional[_Union[_values_pb2.OrderStatus, str]] = ..., executed_e8: _Optional[int] = ..., pending_until_ns: _Optional[int] = ..., charge_e8: _Optional[int] = ..., charge_currency: _Optional[str] = ...) -> None: ...
 
 class CancelResponse(_message.Message):
     __slots__ = ("decision_id", "symbol", "order", "transact_time_ns")
