@@ -32,6 +32,7 @@ from tests.bench.rest_servers import (
     ASSEMBLED,
     GATE,
     GATE_AIOHTTP,
+    GATE_INTERPRETED,
     GATE_SPINNING,
     NGINX,
     NGINX_LUA,
@@ -71,6 +72,7 @@ RATIOS: Final = (
     Ratio("orders a core", "cpu_us", MANY, GATE, ASSEMBLED, True, "at least 5; stretch 8"),
     Ratio("orders a core", "cpu_us", MANY, GATE, NGINX_LUA, True, "at least 1.0; stretch 1.5"),
     Ratio("orders a core", "cpu_us", MANY, GATE, GATE_AIOHTTP, True, ""),
+    Ratio("orders a core", "cpu_us", MANY, GATE, GATE_INTERPRETED, True, ""),
     Ratio("p50 alone", "us_p50", 1, GATE, NGINX, False, "at most 1.8; stretch 1.45"),
     Ratio("p50 alone", "us_p50", 1, GATE_SPINNING, NGINX, False, "below 1.0"),
     Ratio("p50 alone", "us_p50", 1, GATE, GATE_AIOHTTP, False, ""),
@@ -112,7 +114,7 @@ def row(
 def rows_of(server: Server, connections: list[int], requests: int) -> Lines:
     """Return the lines of one server, each after a warm-up."""
     found = []
-    with server.start() as (process, port, orders, _):
+    with server.start() as (process, port, orders, *_):
         for number in connections:
             each = max(1, requests // number)
             everyone = range(number)
@@ -196,7 +198,7 @@ def doubts(lines: Lines) -> list[str]:
 
 def stages(connections: int, requests: int) -> StagesAnswer:
     """Return where the time of orders goes, from a gate that measures it."""
-    with gate(OWN_EDGE, "--trace-stages") as (_, port, orders, data):
+    with gate(OWN_EDGE, "--trace-stages") as (_, port, orders, data, _):
         each = max(1, requests // connections)
         drive(port, [orders.plan(one, each) for one in range(connections)])
         url = (data / "admin.url").read_text(encoding="ascii").strip()

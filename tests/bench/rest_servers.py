@@ -13,9 +13,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from gateway.builds import SWITCH
 from loadtest.keys import read_keys, write_keys
 from loadtest.prepare import prepare_gate
 from loadtest.workload import Key
@@ -173,11 +175,15 @@ def servers() -> list[Server]:
     lua_missing = nginx_missing
     if not all(path.exists() for path in NGINX_LUA_MODULES):
         lua_missing = "nginx has no Lua (libnginx-mod-http-lua)"
+    interpreted = ""
+    if not compiled():
+        interpreted = "the rules are not compiled here, so `gate` has interpreted ones"
     return [
         Server(NGINX, nginx_fixed, nginx_missing),
         Server(NGINX_LUA, nginx_lua, lua_missing),
         Server(ASSEMBLED, assembled),
         Server(GATE, partial(gate, OWN_EDGE), whole=True),
+        Server(GATE_INTERPRETED, partial(gate, OWN_EDGE, build="never"), interpreted),
         Server(GATE_SPINNING, partial(gate, f"{OWN_EDGE}\nspin = true"), whole=True),
         Server(GATE_AIOHTTP, partial(gate, 'rest_edge = "aiohttp"'), whole=True),
     ]
@@ -187,13 +193,20 @@ NGINX: Final = "nginx, fixed body"
 NGINX_LUA: Final = "nginx + Lua"
 ASSEMBLED: Final = "assembled"
 GATE: Final = "gate"
+GATE_INTERPRETED: Final = "gate, interpreted rules"
 OWN_EDGE: Final = 'rest_edge = "httptools"'
 GATE_SPINNING: Final = "gate, spinning"
 GATE_AIOHTTP: Final = "gate over aiohttp"
 
 
+def compiled() -> bool:
+    """Tell whether the rules beside this file are compiled."""
+    found = find_spec("rules.pipeline")
+    return found is not None and not str(found.origin).endswith(".py")
+
+
 @contextmanager
-def gate(listen: str, *options: str) -> Iterator[Running]:
+def gate(listen: str, *options: str, build: str = "auto") -> Iterator[Running]:
     """Run a gate with the rulebook `bench`, `process` durability and the embedded engine."""
     with tempfile.TemporaryDirectory(prefix="ordergate-bench-") as name:
         directory = Path(name)
@@ -204,7 +217,9 @@ def gate(listen: str, *options: str) -> Iterator[Running]:
         config.write_text(text.replace("[listen]\n", f"[listen]\n{listen}\n"), encoding="utf-8")
         command = [sys.executable, "-m", "gateway", "serve", "-c", str(config), *options]
         errors = (directory / "errors").open("w")
-        with errors, pinned(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
+        pipes = {"stdout": subprocess.PIPE, "stderr": errors}
+        environment = {**os.environ, SWITCH: build}
+        with errors, pinned(command, env=environment, text=True, **pipes) as process:
             assert process.stdout is not None
             ready = json.loads(process.stdout.readline())
             port = int(ready["rest"].rpartition(":")[2])
