@@ -192,6 +192,10 @@ class _RunCheck:
             return
         self.result.signed += 1
         previous_digest = link.digest.hex() if link is not None else ""
+        before = self.manifest.sealed(entry.number - 1)
+        if not previous_digest and before is not None:
+            # The segment before is damaged; that is told of it and not of this one.
+            previous_digest = before.digest
         for path, signature in found:
             problem = check_signature(
                 self.manifest.run_id, entry, previous_digest, signature, self.public_keys

@@ -2,8 +2,9 @@
 
 from contextlib import suppress
 
-from gateway.journal import JournalDeletedError, Run
-from gateway.snapshots import Snapshot, nearest, start_of
+from gateway.journal import JournalDeletedError, JournalError, Run
+from gateway.journal.snapshot_file import snapshot_seqs
+from gateway.snapshots import Snapshot, nearest, read_snapshot, start_of
 from rules.book import OpenOrder
 from rules.book_state import restored_order, restored_pending
 from rules.pending import PendingCommand
@@ -24,6 +25,15 @@ def beginning(run: Run, from_ns: int = 0) -> Snapshot | None:
             if found is not None and found.now_ns < from_ns:
                 return found
     return start_of(run)
+
+
+def following(run: Run, seq: int) -> Snapshot | None:
+    """Return the first readable snapshot of a run after record `seq`, None when there is none."""
+    for at_seq, path in snapshot_seqs(run.path):
+        if at_seq > seq:
+            with suppress(JournalError):
+                return read_snapshot(path)
+    return None
 
 
 def open_orders(snapshot: Snapshot) -> list[OpenOrder]:

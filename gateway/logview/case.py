@@ -10,13 +10,13 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.journal import JournalError, Record, Run
+from gateway.journal import Record, Run
 from gateway.journal.manifest import ordergate_version
 from gateway.logview.beginnings import open_orders
 from gateway.logview.case_names import ERASED, CaseNames
 from gateway.logview.measures import measured
 from gateway.logview.orders import Order, Orders
-from gateway.logview.query import Progress, Query, Scan
+from gateway.logview.query import Progress, Query, Scan, scans
 from gateway.logview.rendering import EVENT_NAMES, record_tree, summary
 from gateway.logview.sources import Source, runs_within
 from gateway.logview.subjects import NOBODY, Subject, Subjects
@@ -114,16 +114,13 @@ def case_file(
     query = Query(owner=owner, to_ns=to_ns)
     done = 0
     for run in runs_within(source, from_ns, to_ns):
-        try:
-            scan = Scan(run, query)
+        for scan in scans(source, run, query):
             builder.begin(run, scan)
             for record, subject in scan:
                 builder.take(record, subject)
                 done += 1
                 if progress is not None:
                     progress(done)
-        except JournalError as error:
-            source.problems.append(str(error))
     builder.finish()
     if not builder.known:
         raise CaseError(f"there is no owner `{owner}` in the record of that time")
@@ -170,6 +167,8 @@ class _Builder:
             self._order_ids,
         )
         manifest = run.manifest
+        if self.case.runs and self.case.runs[-1]["run"] == manifest.run_id:
+            return
         self.case.runs.append(
             {
                 "run": manifest.run_id,

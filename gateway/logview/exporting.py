@@ -14,10 +14,9 @@ from typing import Any, Final, Literal, Protocol, Self, TextIO, TypeAlias
 
 import msgspec
 
-from gateway.journal import JournalError
 from gateway.journal.manifest import ordergate_version
 from gateway.logview.masking import Mask
-from gateway.logview.query import NamesAsked, Progress, Query, Scan
+from gateway.logview.query import NamesAsked, Progress, Query, scans
 from gateway.logview.rows import Rows
 from gateway.logview.sources import Source, runs_within
 from gateway.logview.tables import TABLES, Row, Table
@@ -142,8 +141,8 @@ def write_tables(
 ) -> None:
     """Read the record once and hand the rows of each table on, batch by batch.
 
-    A run that can't be read to its end is a problem of the source, and the next one is read. Names
-    that no run knows are told to the source at the end.
+    What can't be read is a problem of the source, and the rest is read. Names that no run knows are
+    told to the source at the end.
     """
     rows = Rows(tables, mask)
     asked = NamesAsked(query)
@@ -156,9 +155,8 @@ def write_tables(
 
     done = 0
     for run in runs_within(source, query.from_ns, query.to_ns):
-        try:
-            # Orders are told from their beginning, also those placed before the time asked for.
-            scan = Scan(run, query, whole=True)
+        # Orders are told from their beginning, also those placed before the time asked for.
+        for scan in scans(source, run, query, whole=True):
             rows.begin(source, run, scan)
             matched = False
             for record, subject in scan:
@@ -170,8 +168,6 @@ def write_tables(
                 if progress is not None:
                     progress(done)
             asked.learn(scan, matched)
-        except JournalError as error:
-            source.problems.append(str(error))
     rows.finish()
     flush(1)
     source.unknown += asked.unknown()

@@ -12,10 +12,11 @@ from typing import Final, NamedTuple, TypeAlias
 import msgspec
 
 from gateway.journal import JournalError, Record, Run, read_run
-from gateway.logview.beginnings import beginning
+from gateway.logview.beginnings import beginning, following
 from gateway.logview.rendering import EVENT_NAMES, Names
 from gateway.logview.sources import Source, runs_within
 from gateway.logview.subjects import DEFINITIONS, Subject, Subjects
+from gateway.snapshots import Snapshot
 from rules import values
 from rules.decisions import VERDICT_NAMES, Decision
 from rules.events import CommandResult, Event, RefusedAggregate, RefusedRequest, Request
@@ -240,16 +241,22 @@ class Scan:
     """All records of one run, each with what it is about when a query asks for it.
 
     The run is read from its beginning, for the names, to the last record that can match; unless
-    it is to be read `whole`, from a snapshot before the time asked for, where there is one.
-    `start` is the snapshot that was begun with. Raises JournalError when that can't be read.
+    it is to be read `whole`, from a snapshot before the time asked for, where there is one. `start`
+    is the snapshot that is begun with; one that is given is taken. Reading ends where the record
+    can't be read, and `error` says why. Raises JournalError when the beginning can't be read.
     """
 
-    def __init__(self, run: Run, query: Query, whole: bool = False) -> None:
+    def __init__(
+        self, run: Run, query: Query, whole: bool = False, start: Snapshot | None = None
+    ) -> None:
         self.run = run
         self.subjects = Subjects()
-        self.start = beginning(run, 0 if whole else query.from_ns)
+        self.start = start or beginning(run, 0 if whole else query.from_ns)
         if self.start is not None:
             self.subjects.prime(self.start)
+        self.seq = self.start.seq if self.start is not None else 0
+        """The last record that was read, or that the snapshot is of."""
+        self.error: JournalError | None = None
         self._query = query
         self._matcher = Matcher(query, self.subjects)
 
@@ -260,14 +267,20 @@ class Scan:
     def __iter__(self) -> Iterator[tuple[Record, Subject | None]]:
         """Yield (record, subject), None for a subject where the record is not asked for.
 
-        When a record is given out it has been followed. Raises JournalError.
+        When a record is given out it has been followed.
         """
+        try:
+            yield from self._records()
+        except JournalError as error:
+            self.error = error
+
+    def _records(self) -> Iterator[tuple[Record, Subject | None]]:
         to_ns = self._query.to_ns
         match, follow = self._matcher.match, self.subjects.follow
-        first = self.start.seq + 1 if self.start is not None else 1
-        for record in read_run(self.run.path, first):
+        for record in read_run(self.run.path, self.seq + 1):
             if to_ns and record.now_ns >= to_ns:
                 return
+            self.seq = record.seq
             if type(record.event) in DEFINITIONS:
                 # A definition is among the first that its name finds.
                 follow(record)
@@ -279,18 +292,41 @@ class Scan:
                 yield record, subject
 
 
+def scans(source: Source, run: Run, query: Query, whole: bool = False) -> Iterator[Scan]:
+    """Yield what there is to read of a run: one scan, and one more after each damaged part.
+
+    After damage the run is read on from the next snapshot. What can't be read is a problem of the
+    source. Each scan is to be read to its end before the next is asked for.
+    """
+    start: Snapshot | None = None
+    while True:
+        seq = start.seq if start is not None else 0
+        try:
+            scan = Scan(run, query, whole, start)
+            yield scan
+            if scan.error is None:
+                return
+            error, seq = scan.error, max(scan.seq, seq)
+        except JournalError as unreadable:
+            error = unreadable
+        start = following(run, seq)
+        onward = f"; it is read on from record {start.seq + 1}" if start is not None else ""
+        source.problems.append(f"{error}{onward}")
+        if start is None:
+            return
+
+
 def search(source: Source, query: Query, progress: Progress | None = None) -> Iterator[Found]:
     """Yield the records of all runs that match, run after run.
 
-    A run that can't be read to its end is a problem of the source, and the next one is read. Names
-    that no run knows are told to the source at the end.
+    What can't be read is a problem of the source, and the rest is read. Names that no run knows
+    are told to the source at the end.
     """
     done = 0
     asked = NamesAsked(query)
     for run in runs_within(source, query.from_ns, query.to_ns):
-        matched = False
-        try:
-            scan = Scan(run, query)
+        for scan in scans(source, run, query):
+            matched = False
             names = Names(scan.subjects.directory)
             for record, subject in scan:
                 done += 1
@@ -302,6 +338,4 @@ def search(source: Source, query: Query, progress: Progress | None = None) -> It
                     if query.seq:
                         return
             asked.learn(scan, matched)
-        except JournalError as error:
-            source.problems.append(str(error))
     source.unknown += asked.unknown()

@@ -13,6 +13,7 @@ import msgspec
 from gateway.decision_id import DecisionIds
 from gateway.journal import JournalError, Manifest, Run, find_run, read_run
 from gateway.journal.manifest import MANIFEST_NAME, read_manifest, run_directories
+from gateway.journal.repair import QUARANTINE_NAME
 from gateway.journal.segment import segment_numbers
 from gateway.journal.tombstone import deleted_text, read_tombstone
 
@@ -22,11 +23,12 @@ _SEQ_DIGITS_MAX: Final = 18
 
 
 def data_directory(path: Path) -> Path:
-    """Return the data directory that `path` is, or that the run in `path` is in."""
+    """Return the data directory that `path` is, or that the run in `path` is or was in."""
     if (path / MANIFEST_NAME).is_file():
         resolved = path.resolve()
         if resolved in run_directories(resolved.parent):
-            return resolved.parent
+            beside = resolved.parent
+            return beside.parent if beside.name == QUARANTINE_NAME else beside
     return path
 
 
