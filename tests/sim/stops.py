@@ -271,12 +271,16 @@ class StopModel:
             young = {order.order_id for order in there if self._young(order, now_ns)}
         if taken := young.intersection(decision.cancels):
             yield f"orders {taken} are too young to be cancelled"
-        held = young if clause.policy == "DEFER" else set()
+        holds = clause.policy == "DEFER"
+        held = young if holds else set()
+        if isinstance(event, CancelAll):
+            # What is being cancelled already is passed over.
+            held = held - {order.order_id for order in there if order.cancelling}
         if held != set(decision.deferred):
             yield f"cancels of {decision.deferred} are held, {held} are too young"
-        alone = bool(held) and len(held) == len(there)
+        alone = holds and bool(young) and len(young) == len(there)
         if alone is not (decision.verdict == DEFERRED):
-            yield f"verdict {decision.verdict} where {held} of {len(there)} orders are held"
+            yield f"verdict {decision.verdict} where {young} of {len(there)} orders are too young"
 
     def due(self, event: BulkCancel, decision: Decision, now_ns: int) -> Iterator[str]:
         """Yield what is wrong with the cancels that a client asked for earlier."""
