@@ -9,8 +9,8 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import Final
 
@@ -25,6 +25,9 @@ PER_ADDRESS: Final = 60
 DEPTH: Final = 20
 """Requests sent before their answers are read."""
 HELD_OPEN: Final = 300
+"""Connections over REST, where the gate closes what is too much: more than it is configured for."""
+HELD_OPEN_GRPC: Final = 150
+"""As HELD_OPEN, over gRPC, where it closes what comes last: fewer."""
 KEY: Final = "A" * 64
 PING: Final = message("GET", "/api/v3/ping", {})
 HEAVY: Final = message("GET", "/api/v3/depth?symbol=BTCUSDT&limit=5000", {})
@@ -158,8 +161,10 @@ class Strangers:
     async def calls(self, told: Counter[str]) -> None:
         """Make calls without a key, with a wrong signature, of no method, and of nonsense."""
         forged = ((KEY_HEADER, KEY), (SIGNATURE_HEADER, "0" * 64))
-        async with grpc.aio.insecure_channel(self._grpc_target) as channel:
-            while not self.over():
+        async with self._channel() as channel:
+            for _ in range(PER_ADDRESS):
+                if self.over():
+                    break
                 for name, metadata in (("Place", ()), ("Cancel", forged), ("Nothing", ())):
                     call = channel.unary_unary(f"/{SERVICE}/{name}")
                     made = call(b"\xff\xff", metadata=metadata, timeout=10.0)
@@ -167,7 +172,7 @@ class Strangers:
 
     async def sessions(self, told: Counter[str]) -> None:
         """Open sessions and never log on."""
-        async with grpc.aio.insecure_channel(self._grpc_target) as channel:
+        async with self._channel() as channel:
             opened = [channel.stream_stream(SESSION_PATH)() for _ in range(100)]
             told["opened"] += len(opened)
             while not self.over():
@@ -179,7 +184,7 @@ class Strangers:
         """Open connections that never begin to speak HTTP/2, or speak nonsense."""
         host, _, port = self._grpc_target.rpartition(":")
         held = []
-        for number in range(HELD_OPEN):
+        for number in range(HELD_OPEN_GRPC):
             async with asyncio.timeout(10.0):
                 local = (self.address(), 0)
                 _, writer = await asyncio.open_connection(host, int(port), local_addr=local)
@@ -192,6 +197,32 @@ class Strangers:
             await asyncio.sleep(0.005)
         for writer in held:
             writer.close()
+
+    @asynccontextmanager
+    async def _channel(self) -> AsyncIterator[grpc.aio.Channel]:
+        """Yield a channel that comes from an address of its own, by way of a forwarder."""
+        local = self.address()
+        server = await asyncio.start_server(
+            lambda reader, writer: self._forward(reader, writer, local), "127.0.0.1", 0
+        )
+        port = server.sockets[0].getsockname()[1]
+        async with server, grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            yield channel
+
+    async def _forward(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, local: str
+    ) -> None:
+        host, _, port = self._grpc_target.rpartition(":")
+        with suppress(OSError):
+            onward = await asyncio.open_connection(host, int(port), local_addr=(local, 0))
+            await asyncio.gather(_copy(reader, onward[1]), _copy(onward[0], writer))
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await reader.read(65_536):
+            writer.write(data)
+    writer.close()
 
 
 def _long_body() -> bytes:

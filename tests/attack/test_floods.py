@@ -17,7 +17,7 @@ from gateway.refusals import RECORDED_ALL, RECORDED_ALL_LOW
 from rules.events import Cancel, Place, Query, RecordSpace, Request
 from rules.values import AUTH_OK, NS_PER_SECOND, SPACE_AMPLE, SPACE_LOW, SPACE_SCARCE
 from tests.attack.small_gate import set_room
-from tests.attack.trader import ADDRESS, Trader
+from tests.attack.trader import ADDRESS, ADDRESS_GRPC, Trader
 from tests.attack.venue import write_config
 from tests.fuzz.accounting import Accounting
 from tests.fuzz.gate_process import ROOT, GateProcess, running_gate
@@ -83,9 +83,12 @@ def assert_client_unharmed(gate: GateProcess, trader: Trader) -> None:
     assert trader.answered == trader.sent
     assert trader.weight == 0, "orders and cancels weigh nothing when they are accepted"
     accounting = Accounting(gate)
-    own = list(accounting.of_requests(ADDRESS))
+    numbers = {accounting.numbers[ADDRESS], accounting.numbers[ADDRESS_GRPC]}
+    requests: list[Any] = [record.event for record in accounting.requests.values()]
+    own = [event for event in requests if event.ip in numbers]
     assert len(own) == trader.sent
-    assert {type(record.event) for record in own} <= {Place, Cancel}
+    assert {event.auth for event in own} == {AUTH_OK}
+    assert {type(event) for event in own} <= {Place, Cancel}
     print(
         f"client: {trader.sent} requests, slowest {max(trader.latencies_ms):.0f} ms, "
         f"median {sorted(trader.latencies_ms)[len(trader.latencies_ms) // 2]:.1f} ms"
@@ -97,7 +100,7 @@ def test_a_flood_stops_nobody_from_trading(tmp_path: Path) -> None:
     """Whatever strangers send from wherever, a client with a key is served as without them."""
     config = write_config(tmp_path, SEGMENT_BYTES)
     with running_gate(tmp_path, command=("-m", "gateway", "serve", "-c", str(config))) as gate:
-        trader = Trader(gate.rest_port)
+        trader = Trader(gate)
         trader.place_and_cancel()
         with flood(gate, SECONDS) as process:
             began, early_kib = time.monotonic(), 0
@@ -131,9 +134,9 @@ def test_little_room_sheds_queries_then_orders_and_never_cancels(tmp_path: Path)
     config = write_config(tmp_path, SEGMENT_BYTES, low_bytes)
     command = ("-m", "tests.attack.small_gate", str(config), str(room))
     with running_gate(tmp_path, command=command) as gate:
-        trader = Trader(gate.rest_port)
+        trader = Trader(gate)
         resting = [trader.place() for _ in range(2)]
-        set_room(room, low_bytes + 3 * SEGMENT_BYTES)
+        set_room(room, used_bytes(gate) + low_bytes + SEGMENT_BYTES)
         with flood(gate, SECONDS_LOW + 60) as process:
             until_space(gate, "LOW", trader)
             before = used_bytes(gate)

@@ -58,16 +58,27 @@ class Call(NamedTuple):
     metadata: Metadata
 
 
-def _signature(payload: bytes) -> str:
-    return hmac.new(SECRET.encode(), payload, hashlib.sha256).hexdigest()
+def _signature(payload: bytes, secret: str = SECRET) -> str:
+    return hmac.new(secret.encode(), payload, hashlib.sha256).hexdigest()
 
 
-def call(method: str, raw: bytes, timestamp: str = "", recv_window: str = "") -> Call:
+def call(
+    method: str,
+    raw: bytes,
+    timestamp: str = "",
+    recv_window: str = "",
+    key: str = KEY,
+    secret: str = SECRET,
+) -> Call:
     """Return a call that is signed as it should be."""
     path = f"/{SERVICE}/{method}"
     timestamp = timestamp or str(time.time_ns() // 1_000)
-    signature = _signature(call_payload(path, timestamp, recv_window, raw))
-    metadata = ((KEY_HEADER, KEY), (TIMESTAMP_HEADER, timestamp), (SIGNATURE_HEADER, signature))
+    signature = _signature(call_payload(path, timestamp, recv_window, raw), secret)
+    metadata: Metadata = (
+        (KEY_HEADER, key),
+        (TIMESTAMP_HEADER, timestamp),
+        (SIGNATURE_HEADER, signature),
+    )
     if recv_window:
         metadata += ((RECV_WINDOW_HEADER, recv_window),)
     return Call(path, raw, metadata)
