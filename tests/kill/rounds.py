@@ -22,6 +22,8 @@ GATE, ENGINE, BOTH, STARTING = "gate killed", "engine killed", "both killed", "k
 FROZEN, GATE_AT_FROZEN = "engine frozen", "gate killed at a frozen engine"
 LOAD_SECONDS: Final = (0.2, 0.9)
 """Least and longest time between the first request and the kill."""
+LONG_LOAD_SECONDS: Final = (1.5, 3.0)
+"""The same in every third round, so that snapshots are made by then."""
 OUTAGE_SECONDS: Final = (0.0, 1.2)
 """How long an engine that was killed is away, while its gate goes on."""
 FREEZE_SECONDS: Final = (0.0, 1.5)
@@ -102,11 +104,14 @@ class Rounds:
         await self._arrive(gate)
         load = Load(gate, self._chance, self._life)
         load.begin()
-        await asyncio.sleep(self._chance.uniform(*LOAD_SECONDS))
+        seconds = LONG_LOAD_SECONDS if number % 3 == 1 else LOAD_SECONDS
+        await asyncio.sleep(self._chance.uniform(*seconds))
         death = self._deaths[(self._seed + number) % len(self._deaths)]
         await self._kill(death, gate)
         await load.end()
         self.counts[death] += 1
+        if not gate.alive():
+            self.counts["deaths after a snapshot"] += bool(list(gate.run.glob("[0-9]*.snapshot")))
         self.counts["rounds"] += 1
         self.course.follow()
         self._audit.answers(load.seen)
@@ -190,7 +195,8 @@ class Rounds:
         for run in runs(self._folder / "data"):
             result = verify_run(run.path)
             self.course.check(result.exit_code == 0, f"{run.path.name}: {result}")
-            self.counts["bytes"] += sum(path.stat().st_size for path in run.path.glob("*.seg"))
+            self.counts["bytes"] += sum(path.stat().st_size for path in run.path.glob("*.seg*"))
+            self.counts["compressed segments"] += len(list(run.path.glob("*.seg.zst")))
             self.counts["snapshots"] += len(list(run.path.glob("[0-9]*.snapshot")))
         self.counts["records"] = self.course.records
         self.counts["commands settled by the next life"] = self.course.settled_later

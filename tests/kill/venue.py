@@ -10,7 +10,7 @@ BTC_SYMBOL: Final = "BTCUSDT"
 ETH_SYMBOL: Final = "ETHUSDT"
 SYMBOLS: Final = (BTC_SYMBOL, ETH_SYMBOL)
 PRICES: Final = {BTC_SYMBOL: 60_000, ETH_SYMBOL: 3_000}
-SEGMENT_BYTES: Final = 1 << 16
+SEGMENT_BYTES: Final = 1 << 14
 """Small, so that segments close and snapshots are made within a round."""
 ACCOUNTS: Final = {"ann": "house", "ben": "house", "cat": "cat", "dan": "dan", "eve": "eve"}
 """Owner by account: two accounts have the same, so self-trades are prevented between them."""
@@ -113,6 +113,7 @@ def _lines(folder: Path, durability: str, engine: str) -> list[str]:
         f"segment_bytes = {SEGMENT_BYTES}",
         f'durability = "{durability}"',
         "reserve_bytes = 1048576",
+        "compress = true",
         # A disk that is busy with everything else must not end the run.
         'stall = "30s"',
     ]
