@@ -114,6 +114,7 @@ def _judge(world: World, recording: SimRecording) -> None:
     world.turns.clear()
     world.sessions.clear()
     world.asked.clear()
+    world.embedded_faults._forced.clear()
     world.recording = None
     world.link = None
 
@@ -168,8 +169,8 @@ def _start(world: World) -> None:
     if core.record_fault:
         raise JournalError(core.record_fault)
     world.settle()
-    if not world.swarm.faults:
-        world.check_kills()
+    world.check_kills()
+    world.check_agreed()
     world.coverage["recovery" if before.replica is not None else "beginning"] += 1
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Final
 from unittest import mock
 
 import gateway.engine.remote
@@ -259,7 +259,7 @@ class World:
 
     def check_at_rest(self) -> None:
         """Hold what must be true once everything has been answered."""
-        referee, book = self.referee, self.core.book
+        referee = self.referee
         for asked in self.asked:
             referee.check(len(asked.outcomes) == 1, f"{asked.event} was never answered")
         referee.check(self.core.outbox.unanswered == 0, "commands stay unanswered")
@@ -268,7 +268,7 @@ class World:
         referee.check(not held, f"orders {held} are old enough, and their cancels are held yet")
         self.check()
         if not self.lossy:
-            self._check_engine(book)
+            self.check_agreed(traded="foreign_order" in self.swarm.acts)
 
     def check_kills(self) -> None:
         """Hold that nothing of a KILLED scope is open once the engine has said all it has to."""
@@ -277,8 +277,12 @@ class World:
         left = [order for order in orders if not self.lossy or order in resting]
         self.referee.check(not left, f"orders {left} of KILLED scopes are open")
 
-    def _check_engine(self, book: Any) -> None:
-        """Hold the book against the engine's own: nothing was lost on the way for good."""
+    def check_agreed(self, *, traded: bool = False) -> None:
+        """Hold the book against the engine's own: nothing was lost on the way for good.
+
+        What other channels have `traded` moves balances that the gate is told of when it starts.
+        """
+        book = self.core.book
         there = {
             order.order_id: (order.price_e8, order.quantity_e8, order.filled_e8)
             for order in self.exchange.open_orders()
@@ -289,8 +293,7 @@ class World:
             for order in book.orders.values()
         }
         self.referee.check(mine == there, f"the book has {mine}, the engine {there}")
-        if "foreign_order" not in self.swarm.acts:
-            # What is traded elsewhere moves balances that the gate is told of at its next start.
+        if not traded:
             held = {place: balance.total_e8 for place, balance in book.balances.items()}
             told = self._holdings()
             places = sorted(held.keys() | told.keys())
