@@ -118,7 +118,8 @@ class AccountConfig(Section, frozen=True, kw_only=True):
     market_maker: bool = False
     """Has a market making agreement."""
     high_frequency: bool = False
-    """Uses a high-frequency technique."""
+    """Says of itself that it uses a high-frequency technique; no rule goes by it, `owner_class`
+    counts messages."""
     funds: dict[str, DecimalText] = {}
     """Amounts to deposit by asset, as decimal text, when the account is first opened."""
 

@@ -9,6 +9,7 @@ from gateway.flows.course import Course
 from gateway.flows.reader import ROW_AMEND, ROW_CANCEL, ROW_NEW, ROW_REDUCE, Flow, FlowRow
 from rules.decisions import ACCEPTED, DEFERRED, REFUSED, Decision
 from rules.ratio_counts import WEIGHT_CANCEL, WEIGHT_MODIFY, WEIGHT_NEW, RatioCounts, ratio_e8
+from rules.units import decimal_text
 from rules.values import E8
 
 
@@ -21,6 +22,8 @@ class Verdicts:
         self.refused = 0
         self.refused_by_rule: dict[str, int] = {}
         self.shadowed_by_rule: dict[str, int] = {}
+        self.charged_e8: dict[str, int] = {}
+        """Amounts of charges by tariff."""
 
     def add(self, decision: Decision) -> None:
         """Count one decision; a rule counts once, however many of its limits were broken."""
@@ -30,6 +33,9 @@ class Verdicts:
             self.deferred += 1
         elif decision.verdict == REFUSED:
             self.refused += 1
+        for charge in decision.charges:
+            charged_e8 = self.charged_e8.get(charge.tariff, 0)
+            self.charged_e8[charge.tariff] = charged_e8 + charge.amount_e8
         for breaches, by_rule in (
             (decision.breaches, self.refused_by_rule),
             (decision.shadows, self.shadowed_by_rule),
@@ -45,6 +51,10 @@ class Verdicts:
             "refused_messages": self.refused,
             "refused": dict(sorted(self.refused_by_rule.items())),
             "shadowed": dict(sorted(self.shadowed_by_rule.items())),
+            "charged": {
+                tariff: decimal_text(amount_e8)
+                for tariff, amount_e8 in sorted(self.charged_e8.items())
+            },
         }
 
 

@@ -81,6 +81,7 @@ class RestingTime(Rule):
 
     def __init__(self, rulebook: Rulebook) -> None:
         clause = rulebook.clauses.resting_time
+        self._shadow = clause.mode == "shadow"
         self._algo_only = clause.algo_only
         self._exempt_reducing = clause.exempt_reducing
         self._exempt_auction = clause.exempt_auction
@@ -95,7 +96,23 @@ class RestingTime(Rule):
         }
 
     def check(self, event: Any, book: Book, now_ns: int) -> Verdict | None:
-        """Return the policy's verdict when the order meant is too young, else None."""
+        """Return the policy's verdict when the order meant is too young, else None.
+
+        In shadow, where nothing is held or charged, it is a breach that says what would have been.
+        """
+        verdict = self._policy_verdict(event, book, now_ns)
+        if self._shadow and isinstance(verdict, Defer | Charge):
+            order = self._meant(event, book, now_ns, verdict)
+            if order is None:
+                return None
+            minimum_ns = self.minimum_ns(order, book)
+            if isinstance(verdict, Defer):
+                return self._breach(order, minimum_ns, book, now_ns, "deferred")
+            return self._breach(order, minimum_ns, book, now_ns, "charged")
+        return verdict
+
+    def _policy_verdict(self, event: Any, book: Book, now_ns: int) -> Verdict | None:
+        """Return what the policy says, whether it is enforced or not."""
         key = book.keys.get(event.key)
         if key is None:
             return None
@@ -167,7 +184,8 @@ class RestingTime(Rule):
         age_ns = book.matchable_age_ns(order, now_ns) if order.live_ns else 0
         if isinstance(verdict, Breach):
             reason = Reason.MINIMUM_RESTING_TIME
-            return (Explanation(self.name, False, reason, verdict.limit, verdict.observed),)
+            shown = verdict.limit, verdict.observed, verdict.detail
+            return (Explanation(self.name, False, reason, *shown),)
         if isinstance(verdict, Defer):
             minimum_ns = self._asked_ns(order, verdict, book, now_ns)
             detail = "deferred"
@@ -192,7 +210,9 @@ class RestingTime(Rule):
         """Return the age that a verdict asks of an order."""
         return verdict.until_ns - now_ns + book.matchable_age_ns(order, now_ns)
 
-    def _breach(self, order: OpenOrder, minimum_ns: int, book: Book, now_ns: int) -> Breach:
+    def _breach(
+        self, order: OpenOrder, minimum_ns: int, book: Book, now_ns: int, detail: str = ""
+    ) -> Breach:
         age_ns = book.matchable_age_ns(order, now_ns)
         return Breach(
             self.name,
@@ -202,6 +222,7 @@ class RestingTime(Rule):
             now_ns + minimum_ns - age_ns,
             SCOPE_ORDER,
             order.order_id,
+            detail=detail,
         )
 
     def _meant(

@@ -139,6 +139,21 @@ def test_published_figures_with_eu_conduct(name: str) -> None:
     assert set(figures["refused"]).isdisjoint(figures["shadow_rules"])
 
 
+def test_other_models_of_resting_time(tmp_path: Path) -> None:
+    """An early cancel is deferred, or charged by the shipped curve: 0.015 after 250 ms."""
+    flow = flow_of(
+        tmp_path,
+        f"{SECOND},new,a,buy,10,2,,ABC",
+        f"{SECOND + 250 * MS},cancel,a,buy,10,2,,ABC",
+    )
+    held = {"rules": {"resting_time": {"policy": "DEFER"}}}
+    figures = figures_of(flow, rulebook=conduct(held))
+    assert (figures["deferred"], figures["accepted"], figures["charged"]) == (1, 1, {})
+    figures = figures_of(flow, rulebook=load_rulebook("priced-cancels"))
+    assert (figures["deferred"], figures["accepted"]) == (0, 2)
+    assert figures["charged"] == {"age-priced-cancels": "0.015"}
+
+
 @pytest.mark.parametrize(("age_ns", "refused"), [(500 * MS - 1, 1), (500 * MS, 0)])
 def test_resting_time_at_its_boundary(tmp_path: Path, age_ns: int, refused: int) -> None:
     """The recorded time is the clock, to the nanosecond."""

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from rules.book import Book, OpenOrder
 from rules.conduct.resting_time import RestingTime
-from rules.decisions import Breach, Charge, Defer
+from rules.decisions import ACCEPTED, Breach, Charge, Defer
+from rules.reasons import Reason
 from rules.rulebook import RulebookError, parse_rulebook
 from rules.values import (
     FLAG_ALGO,
@@ -20,6 +21,8 @@ from rules.values import (
     SYMBOL_HALT,
 )
 from tests.rules.conduct.conftest import ACCOUNT, MAKER_ACCOUNT, NOW_NS, OTHER_SYMBOL, OWNER, SYMBOL
+from tests.rules.desk import Desk
+from tests.rules.order_world import cancel
 
 AddOrder = Callable[..., OpenOrder]
 
@@ -212,3 +215,32 @@ def test_cases_that_can_not_be_used(text: str, fault: str) -> None:
     """Each is told, with what is wrong."""
     with pytest.raises((RulebookError, ValueError), match=fault):
         rule(text)
+
+
+@pytest.mark.parametrize("policy", ["REJECT", "DEFER", "CHARGE"])
+def test_in_shadow_every_policy_leaves_a_trace(policy: str) -> None:
+    """The cancel passes at once and free of charge, and the record says what would have been."""
+    tariff = {
+        "description": "falls from 2 at once to nothing at half a second",
+        "source": "the test",
+        "currency": "USDT",
+        "age_curve": {"points": [{"age": "0s", "fee": "2"}, {"age": "500ms", "fee": "0"}]},
+    }
+    clause = {"mode": "shadow", "policy": policy, "tariff": "aged", "minimum": "500ms"}
+    desk = Desk({"resting_time": clause, "cancel_fees": {"mode": "enforce"}}, {"aged": tariff})
+    orders = [desk.rest() for _ in range(2)]
+    detail = {"REJECT": "", "DEFER": "deferred", "CHARGE": "charged"}[policy]
+    decision = desk.send(cancel(order_id=orders[0].order_id))
+    assert (decision.verdict, decision.deferred, decision.charges) == (ACCEPTED, (), ())
+    (shadow,) = decision.shadows
+    assert (shadow.reason, shadow.limit, shadow.observed, shadow.detail) == (
+        Reason.MINIMUM_RESTING_TIME,
+        500 * NS_PER_MS,
+        0,
+        detail,
+    )
+    (look,) = desk.pipeline.rules[0].explain(
+        cancel(order_id=orders[1].order_id), desk.book, desk.now_ns
+    )
+    assert (look.passed, look.detail) == (False, detail)
+    assert len(desk.book.deferred) == 0
