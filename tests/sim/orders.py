@@ -66,6 +66,10 @@ class ModelOrder:
         self.unknown = False
         self.cancelling = False
         self.open = True
+        self.amended_by = 0
+        """The latest amend that was answered."""
+        self.blurred = False
+        """Answers to amends came in another order than the amends: its terms are not known."""
         self.amending: dict[int, tuple[int, int]] = {}
         """(quantity, price) of amends on their way, by command."""
 
@@ -78,6 +82,8 @@ class ModelOrder:
 
     def bounds_e8(self) -> list[int]:
         """Return the prices it must not execute worse than."""
+        if self.blurred:
+            return []
         prices = [self.price_e8, *(price_e8 for _, price_e8 in self.amending.values())]
         worst_e8 = max(prices) if self.side == BUY else min(prices)
         return [bound_e8 for bound_e8 in (worst_e8, self.cap_e8) if bound_e8]
@@ -277,6 +283,8 @@ class OrderModel:
                 self._fill(order, fill)
             return
         quantity_e8, price_e8 = order.amending.pop(event.command_id)
+        order.blurred = order.blurred or event.command_id < order.amended_by
+        order.amended_by = event.command_id
         if event.accepted:
             if price_e8 != order.price_e8 or quantity_e8 > order.quantity_e8:
                 order.live_ns, order.halted_ns = now_ns, halted_ns
