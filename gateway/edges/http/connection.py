@@ -216,7 +216,8 @@ class Connection(asyncio.Protocol):
             stages.written()
 
     def _more_to_come(self) -> bool:
-        return bool(self._unanswered or self._arrived or self._reader.state == BODY)
+        waiting = self._unanswered or self._arrived or self._pieces is not None
+        return bool(waiting or self._reader.state == BODY)
 
     # --- Going on, or not ---------------------------------------------------------------------
 
@@ -227,15 +228,15 @@ class Connection(asyncio.Protocol):
         if self._reading:
             if self._full or self._has_enough():
                 self._pause()
-        elif len(self._arrived) <= few and not self._full and not self._draining:
+        elif len(self._arrived) <= few and not self._full:
             self._go_on()
         if self._full:
             return  # the time to take answers runs already
+        if self._draining and not self._more_to_come():
+            self._end(False)
+            return
         if reader.state == IDLE:
-            if self._draining and not self._more_to_come():
-                self._end(False)
-            else:
-                edge.wheel.set(self, edge.idle_ticks)
+            edge.wheel.set(self, edge.idle_ticks)
             return
         waiting = self._unanswered or self._arrived
         if reader.state == BODY and not waiting and reader.wants_continue():
@@ -254,10 +255,11 @@ class Connection(asyncio.Protocol):
         self._transport.pause_reading()
 
     def _go_on(self) -> None:
-        """Look at more of what has arrived, or read more."""
+        """Look at more of what has arrived, or read more, in the end only what ends a body."""
         edge = self._edge
         self._look(edge.limits.waiting_requests)
-        if self._pieces is None and not self._has_enough():
+        wanted = not self._draining or self._reader.state == BODY
+        if wanted and self._pieces is None and not self._has_enough():
             self._reading = True
             self._transport.resume_reading()
         if self._arrived and not self._turn_planned:

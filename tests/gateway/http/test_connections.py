@@ -405,3 +405,27 @@ def test_answers_have_a_date() -> None:
             assert len(re.findall(form, answer)) == 1
 
     run(scenario())
+
+
+def test_a_close_answers_all_that_has_arrived() -> None:
+    """Also what was not looked at yet when it began; half a request at the end is left."""
+
+    async def scenario() -> None:
+        closing: list[asyncio.Task[None]] = []
+
+        def close_at_the_first() -> None:
+            if not closing:
+                closing.append(asyncio.get_running_loop().create_task(edge.close()))
+
+        core = WatchedCore(close_at_the_first)
+        for ending in (b"", NEXT[:-2]):
+            closing.clear()
+            core.events.clear()
+            async with serving(core) as (_, port, edge), client(port) as one:
+                one.send(NEXT * 1_000 + ending)
+                answers = await one.answers()
+                assert len(answers) == len(core.requests) == 1_000
+                assert b"\r\nConnection: close\r\n" in answers[-1].head
+                await closing[0]
+
+    run(scenario())
