@@ -73,6 +73,23 @@ def test_a_kill_takes_a_held_cancel_along() -> None:
     assert len(world.recorder.events(BulkCancel)) == 1
 
 
+def test_a_kill_catches_a_due_cancel_that_failed() -> None:
+    """A cancel under way is passed over by the kill; when it has failed, the kill cancels."""
+    faults = Faults(1)
+    world = world_of(faults)
+    order_id = world.place().decision.order_id
+    world.ask(world.cancel_event(order_id))
+    faults.force(Fault.LOSE_COMMAND)
+    world.wait(MINIMUM_NS)
+    world.ask(SetState(SCOPE_ACCOUNT, ALICE, STATE_KILLED, "", ""))
+    assert order_id in world.core.book.orders
+    world.wait(DEADLINE_NS)
+    assert order_id not in world.core.book.orders
+    last = world.recorder.events(BulkCancel)[-1]
+    assert isinstance(last, BulkCancel)
+    assert (last.scope, last.subject, last.cause) == (SCOPE_ORDER, order_id, CAUSE_KILL)
+
+
 def test_a_due_cancel_without_an_answer_is_tried_again() -> None:
     """The deadline passes, a second later the cancel is sent anew."""
     faults = Faults(1)
