@@ -29,7 +29,7 @@ def run(tmp_path: Path) -> Path:
         writer.append(seq, START_NS + seq, Define(1, seq, f"name-{seq}"), NOTED_DECISION)
     writer.close()
     manifest = read_manifest(directory)
-    manifest.status, manifest.segments = "running", []
+    manifest.status, manifest.ended_ns, manifest.segments = "running", 0, []
     write_manifest(directory, manifest)
     return directory
 
