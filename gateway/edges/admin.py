@@ -5,6 +5,7 @@ owner can read. A request that says it comes from a web page of another origin i
 or not. `/healthz` and `/metrics` need no token. Nothing here is limited or banned.
 """
 
+import asyncio
 import hmac
 import logging
 import os
@@ -28,6 +29,8 @@ from rules.values import NS_PER_SECOND
 TOKEN_FILE: Final = "admin.token"  # noqa: S105 (a file name)
 URL_FILE: Final = "admin.url"
 ADVANCE_SECONDS_MAX: Final = 366 * 24 * 3_600
+CONNECTIONS_MAX: Final = 64
+"""Most connections at a time; a further one is closed at once."""
 _BODY_MAX: Final = 65_536
 _JSON: Final = "application/json"
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -54,6 +57,14 @@ def make_token(directory: Path) -> str:
         fresh.unlink(missing_ok=True)
         raise
     return token
+
+
+class _OneTooMany(asyncio.Protocol):
+    """Closes a connection unheard."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Close it."""
+        transport.abort()  # type: ignore[attr-defined]
 
 
 class AdminEdge:
@@ -90,6 +101,7 @@ class AdminEdge:
         self._origins = set(origins)
         self._url_file = home / URL_FILE if home is not None else None
         self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> int:
         """Listen, and return the port (a free one for port 0); raises OSError when it is taken."""
@@ -97,8 +109,15 @@ class AdminEdge:
         application.router.add_routes(self._routes())
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=5.0)
         await self._runner.setup()
-        await web.TCPSite(self._runner, host, port).start()
-        bound: int = self._runner.addresses[0][1]
+        serve = self._runner.server
+        assert serve is not None
+
+        def connection() -> asyncio.Protocol:
+            return serve() if len(serve.connections) < CONNECTIONS_MAX else _OneTooMany()
+
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(connection, host, port)
+        bound: int = self._server.sockets[0].getsockname()[1]
         for name in ("127.0.0.1", "localhost", "[::1]"):
             self._origins.add(f"http://{name}:{bound}")
         if self._url_file is not None:
@@ -110,6 +129,9 @@ class AdminEdge:
         if self._runner is not None:
             if self._url_file is not None:
                 self._url_file.unlink(missing_ok=True)
+            if self._server is not None:
+                self._server.close()
+                self._server = None
             await self._runner.cleanup()
             self._runner = None
 
