@@ -85,6 +85,9 @@ class ModelOrder:
         if self.blurred:
             return []
         prices = [self.price_e8, *(price_e8 for _, price_e8 in self.amending.values())]
+        if not self.price_e8:
+            # A market order, whatever an amend that is on its way asks for.
+            prices = [0]
         worst_e8 = max(prices) if self.side == BUY else min(prices)
         return [bound_e8 for bound_e8 in (worst_e8, self.cap_e8) if bound_e8]
 

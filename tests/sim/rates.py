@@ -100,6 +100,8 @@ class RateModel:
                 for length, _ in limits
             }
         )
+        self.blind = False
+        """Nothing is judged: what was used under an earlier rulebook is not known."""
         self.blurred: set[int] = set()
         """Addresses whose refusals were answered and are not counted by what is recorded."""
         self._owed: dict[int, tuple[int, int, int]] = {}
@@ -117,7 +119,7 @@ class RateModel:
 
     def judge(self, event: Event, decision: Decision, now_ns: int) -> Iterator[str]:
         """Yield what is wrong with a decision on a request."""
-        if not isinstance(event, Request) or event.ip in self.blurred:
+        if not isinstance(event, Request) or self.blind or event.ip in self.blurred:
             return
         told = decision.breaches[0].reason if decision.breaches else None
         expected = self._access(event, now_ns)

@@ -95,6 +95,7 @@ class Referee:
         self._rulebook = rulebook
         self._deadline_ns = deadline_ns
         self._now_ns = 0
+        self._blind = False
         self._first_seq = 1
         """The first record of the present life."""
         self._released_seq = 0
@@ -161,6 +162,13 @@ class Referee:
         self.check(not self._released_seq, f"record {self._released_seq} has left and is gone")
         self._forget()
 
+    def change_rulebook(self, rulebook: Rulebook) -> None:
+        """Judge by another rulebook from now on; what was used of its rate limits is not known."""
+        self._rulebook = rulebook
+        self._terms = TermsModel(rulebook)
+        self._blind = True
+        self._forget()
+
     def _forget(self) -> None:
         """Bring the models to the last record that counts."""
         self.decided = {seq: one for seq, one in self.decided.items() if seq <= self.kept_seq}
@@ -169,6 +177,7 @@ class Referee:
         self._order_ids.clear()
         rulebook = self._rulebook
         self.orders, self.rates = OrderModel(), RateModel(rulebook)
+        self.rates.blind = self._blind
         self.stops = StopModel(rulebook, self.orders)
         counted: dict[int, list[Outcome]] = {}
         for seq, refusals in self._aggregates.items():

@@ -95,6 +95,8 @@ class Swarm(NamedTuple):
     """Orders one slice of a bulk cancel takes."""
     segment_bytes: int
     rulebook: Rulebook
+    later: Rulebook | None
+    """What some planned restarts change the rulebook to."""
 
 
 def draw_swarm(random: Random) -> Swarm:
@@ -137,8 +139,32 @@ def draw_swarm(random: Random) -> Swarm:
         on_disk and random.random() < 0.7,
         random.choice((1, 2, 3, 256)),
         random.choice((4_096, 8_192, 65_536, 262_144)),
-        _rulebook(random),
+        *_rulebooks(random),
     )
+
+
+def _rulebooks(random: Random) -> tuple[Rulebook, Rulebook | None]:
+    """Return the rulebook to begin with, and another one or none."""
+    resting = _resting(random)
+    first = _rulebook(random, resting)
+    return first, _rulebook(random, resting) if random.random() < 0.3 else None
+
+
+def _mode(random: Random, enforced: float = 0.8) -> str:
+    return "enforce" if random.random() < enforced else random.choice(("shadow", "off"))
+
+
+def _resting(random: Random) -> dict[str, Any]:
+    """Return the minimum resting time; held cancels keep theirs when the rulebook changes."""
+    choice = random.choice
+    return {
+        "mode": _mode(random, 0.5),
+        "minimum": choice(("100ms", "500ms", "2s")),
+        "policy": choice(("REJECT", "REJECT", "DEFER")),
+        "symbols": choice(({}, {"ETHUSDT": "250ms"})),
+        "algo_only": random.random() < 0.3,
+        "exempt_reducing": random.random() < 0.5,
+    }
 
 
 def _some(random: Random, names: tuple[str, ...], share: float) -> dict[str, int]:
@@ -151,13 +177,12 @@ def _base() -> Rulebook:
     return load_rulebook("binance-spot-2026")
 
 
-def _rulebook(random: Random) -> Rulebook:
+def _rulebook(random: Random, resting: dict[str, Any]) -> Rulebook:
     """Return the default rulebook with limits small enough to be met all the time."""
     choice = random.choice
 
     def mode(enforced: float = 0.8) -> str:
-        drawn = random.random()
-        return "enforce" if drawn < enforced else choice(("shadow", "off"))
+        return _mode(random, enforced)
 
     def windows(*limits: tuple[str, tuple[int, ...]]) -> list[dict[str, Any]]:
         return [{"interval": interval, "limit": choice(few)} for interval, few in limits]
@@ -207,14 +232,7 @@ def _rulebook(random: Random) -> Rulebook:
             "among": choice(("open", "open", "window", "forever")),
             "window": "3s",
         },
-        "resting_time": {
-            "mode": mode(0.5),
-            "minimum": choice(("100ms", "500ms", "2s")),
-            "policy": choice(("REJECT", "REJECT", "DEFER")),
-            "symbols": choice(({}, {"ETHUSDT": "250ms"})),
-            "algo_only": random.random() < 0.3,
-            "exempt_reducing": random.random() < 0.5,
-        },
+        "resting_time": resting,
         "order_to_trade": {
             "mode": mode(0.3),
             "max_number": choice(("", "3")),

@@ -33,6 +33,7 @@ IMPORTANT = (
     *("snapshot damaged: flip", "snapshot damaged: cut", "snapshot damaged: remove"),
     *("disk disk_full", "disk short_write", "disk failing_sync", "disk stall"),
     *("record lost", "reserve lost", "engine lost its orders", "event SessionClosed"),
+    *("rulebook changed", "event RulebookChanged", "answer DEFERRED"),
 )
 """What the seeds must have met, so that the simulator does not grow blind."""
 

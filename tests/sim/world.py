@@ -21,6 +21,7 @@ from gateway.journal import manifest as journal_manifest
 from gateway.outcome import Outcome
 from gateway.stub.exchange import MatchingExchange
 from rules.events import Event, Report
+from rules.rulebook import Rulebook
 from rules.values import NS_PER_MS, NS_PER_SECOND
 from tests.sim import lives
 from tests.sim.engines import WatchedEngine, WatchedLink
@@ -113,8 +114,16 @@ class World:
     def restart(self) -> None:
         """End the gate well and start it again after a while."""
         lives.end(self)
+        if self.swarm.later is not None and self.random.random() < 0.5:
+            self._change_rulebook(self.swarm.later)
         self._pause()
         lives.begin(self)
+
+    def _change_rulebook(self, rulebook: Rulebook) -> None:
+        """Have the next gate start with another rulebook."""
+        self.coverage["rulebook changed"] += 1
+        self.swarm = self.swarm._replace(rulebook=rulebook, later=self.swarm.rulebook)
+        self.referee.change_rulebook(rulebook)
 
     def crash(self) -> None:
         """Have the gate die and start it again after a while."""
