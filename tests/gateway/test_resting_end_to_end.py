@@ -11,8 +11,16 @@ from gateway.clock import ManualClock
 from gateway.fees.record_counts import RecordCounts
 from gateway.journal import find_run, read_run, runs
 from gateway.replay import replay
-from rules.events import BulkCancel, SetState
-from rules.values import CAUSE_CLIENT, NS_PER_MS, SCOPE_ACCOUNT, STATE_ACTIVE, STATE_KILLED
+from rules.events import BulkCancel, OwnerClassChanged, SetState
+from rules.values import (
+    CAUSE_CLIENT,
+    NS_PER_MS,
+    OWNER_HIGH_FREQUENCY,
+    OWNER_ORDINARY,
+    SCOPE_ACCOUNT,
+    STATE_ACTIVE,
+    STATE_KILLED,
+)
 from tests.gateway.gate_world import Client, Told, config
 from tests.gateway.test_conduct_end_to_end import next_day
 from tests.scenarios.world import StillClock
@@ -194,3 +202,57 @@ def test_a_charge_is_told_posted_and_stated(tmp_path: Path) -> None:
     (line,) = counts.statement().lines
     assert (line.owner, line.tariff, line.amount) == ("alice", "age-priced-cancels", "0.015")
     assert line.posted == "0.015"
+
+
+CLASSES = """
+extends = "bench"
+
+[rules.owner_class]
+one_instrument = "4"
+all_instruments = "100"
+trading_day = "1s"
+kept_days = 1
+
+[rules.resting_time]
+mode = "enforce"
+minimum = "0s"
+cases = [{ classes = ["high_frequency"], minimum = "1s" }]
+"""
+
+
+def test_a_class_is_shown_recorded_and_kept(tmp_path: Path) -> None:
+    """Four messages make it; the key sees it and its messages, and it outlasts a restart."""
+
+    async def shown(client: Client) -> tuple[str, int]:
+        told = (await client.ask("GET", "/ordergate/v1/conduct")).body["ownerClass"]
+        limits = (await client.ask("GET", "/ordergate/v1/limits")).body["limits"]
+        used = [one["used"] for one in limits if one["rule"] == "owner_class"]
+        return told, max(map(int, used))
+
+    async def story() -> None:
+        async with gate_of(tmp_path, CLASSES) as gate:
+            alice, bob = Client(gate), Client(gate, "bob")
+            assert (await cancel(alice, await alice.place())).status == 200
+            await alice.place(50_001)
+            assert await shown(alice) == ("ordinary", 3)
+            last = await alice.place(50_002)
+            assert await shown(alice) == ("high_frequency", 4)
+            assert (await cancel(alice, last)).body["code"] == -1004
+            assert (await cancel(bob, await bob.place())).status == 200
+        async with gate_of(tmp_path, CLASSES) as gate:
+            alice = Client(gate)
+            assert (await shown(alice))[0] == "high_frequency"
+            assert (await cancel(alice, await alice.place(50_003))).body["code"] == -1004
+            next_day(gate)
+            next_day(gate)
+            assert (await shown(alice))[0] == "ordinary"
+
+    asyncio.run(story())
+    changes = [
+        (record.event.owner_class, record.event.messages)
+        for run in runs(tmp_path / "data")
+        for record in read_run(run.path)
+        if isinstance(record.event, OwnerClassChanged)
+    ]
+    assert changes == [(OWNER_HIGH_FREQUENCY, 4), (OWNER_ORDINARY, 0)]
+    assert all(replay(run).difference is None for run in runs(tmp_path / "data"))
