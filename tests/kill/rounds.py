@@ -62,6 +62,8 @@ class Rounds:
         self._gate: GateProcess | None = None
         self._engine: EngineProcess | None = None
         self._port = 0
+        self._epoch = 0
+        """The epoch of an engine that is alive and has orders to keep; 0 when there is none."""
         self._deaths = (GATE, ENGINE, GATE_AT_FROZEN, BOTH, FROZEN) if engine else (GATE,)
         self._said = 0
 
@@ -102,6 +104,9 @@ class Rounds:
         """Go through one round: a start or what is left of the last round, load, death."""
         gate = await self._up()
         await self._arrive(gate)
+        epoch = self.course.orders.epoch
+        same = self._epoch in (0, epoch)
+        self.course.check(same, f"epoch {epoch} follows {self._epoch}, whose engine is alive")
         load = Load(gate, self._chance, self._life)
         load.begin()
         seconds = LONG_LOAD_SECONDS if number % 3 == 1 else LOAD_SECONDS
@@ -116,6 +121,7 @@ class Rounds:
         self.course.follow()
         self._audit.answers(load.seen)
         self._audit.acts(load.acts)
+        self._epoch = 0 if death in (ENGINE, BOTH) else self.course.orders.epoch
         self.course.forget()
         self._listen()
 
