@@ -35,7 +35,7 @@ class SafeRecord:
         self.places: dict[int, tuple[Path, int, int]] = {}
         """Segment, begin and end of each record."""
         self.vouched: dict[Path, int] = {}
-        """Bytes of each segment that a later mark or a seal vouches for."""
+        """Bytes of each segment that a later mark vouches for."""
         self._directory = directory
         self._contents = contents
         self._number = 1
@@ -68,7 +68,6 @@ class SafeRecord:
             return True
         kind = msgspec.msgpack.decode(fields[1], type=int)
         if kind == _SEAL:
-            self.vouched[path] = begin
             self._number += 1
             self._offset = 0
         elif kind == _SYNC_MARK:
