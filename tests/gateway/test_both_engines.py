@@ -34,6 +34,9 @@ what a busy machine adds."""
 WORLD = Scenario(
     name="both engines",
     accounts={"alice": Account(), "bob": Account(market_maker=True, tier="market_maker")},
+    # A new engine has no quotes: the last trade is what the first orders are measured from, however
+    # long the engine takes to start.
+    changes={"rules": {"price_collar": {"last_max_age": "1h"}}},
     steps=(),
 )
 
