@@ -149,9 +149,10 @@ class Gate:
         if isinstance(self.engine, RemoteEngine):
             self.core.listeners += (self.engine.on_record,)
         self.core.outbox.later = asyncio.get_running_loop().call_soon
+        # Before the engine is there, so that the kills it begins with find what was not cancelled.
+        settle_what_was_lost(self.core, self.engine, before)
         self.engine.start(self.core.submit, self.views.market)
         self._closers.append(self._close_engine)
-        settle_what_was_lost(self.core, self.engine, before)
         populate(self.core, self.engine, self.keystore, config)
         self.ladder_acts.catch_up()
         next_order_id = await self._wait_for_engine()

@@ -14,14 +14,16 @@ from gateway.config import Config, EngineConfig
 from gateway.engine.server import EngineServer
 from gateway.engine.venue import Venue
 from gateway.journal import find_run, latest_run, read_run, start_run
+from gateway.journal.frame import Record, decode_payload
 from gateway.journal.lost_note import note_paths, write_lost_note
+from gateway.journal.reader import SegmentReader
 from gateway.recovery import recover
 from gateway.replay import replay
 from gateway.rulebooks import load_rulebook
 from gateway.wire.ordergate.v1 import engine_pb2 as wire
 from rules.decisions import NOTED_DECISION
-from rules.events import BalanceAdjusted, OrderEnded, Place, RunBegan
-from rules.values import DEFINE_ASSET, ENGINE_LOST, NS_PER_SECOND
+from rules.events import BalanceAdjusted, BulkCancel, OrderEnded, Place, RunBegan, SetState
+from rules.values import DEFINE_ASSET, ENGINE_LOST, NS_PER_SECOND, SCOPE_VENUE, STATE_KILLED
 from tests.gateway.gate_world import Client, config, running
 
 Act = Callable[[Gate], Awaitable[None]]
@@ -255,6 +257,34 @@ def test_word_of_a_time_without_a_record(tmp_path: Path, place: int) -> None:
     write_lost_note(note_paths(journal.directory, reserves)[place], 1, "both disks are broken")
     assert recover(data).unrecorded == "both disks are broken"
     journal.close()
+
+
+def test_a_kill_that_died_in_the_middle(tmp_path: Path) -> None:
+    """A cancel that was recorded and never carried out is found by the kill that is taken up."""
+    copied = tmp_path / "copied"
+
+    async def first() -> None:
+        async with running(config(tmp_path / "data")) as gate:
+            await Client(gate).place()
+            gate.core.submit(SetState(SCOPE_VENUE, 0, STATE_KILLED, "news", "an operator"))
+            assert gate.core.book.orders == {}
+            shutil.copytree(tmp_path / "data", copied)
+
+    async def second() -> None:
+        async with running(config(copied)) as gate:
+            assert gate.core.book.orders == {}
+            assert list(gate.engine.exchange.open_orders()) == []  # type: ignore[union-attr]
+
+    asyncio.run(first())
+    segment = next(copied.glob("*/000001.seg"))
+    reader = SegmentReader(segment)
+    for _, payload in reader.frames():
+        content = decode_payload(payload)
+        if isinstance(content, Record) and isinstance(content.event, BulkCancel):
+            break
+    written = segment.read_bytes()
+    segment.write_bytes(written[: reader.offset] + bytes(len(written) - reader.offset))
+    asyncio.run(second())
 
 
 def _events(data: Path) -> list[object]:

@@ -159,8 +159,8 @@ def _start(world: World) -> None:
     world.referee.compare(core.book)
     if isinstance(engine, WatchedLink):
         core.listeners += (engine.on_record,)
-    engine.start(core.submit, Nobody())
     settle_what_was_lost(core, engine, before)
+    engine.start(core.submit, Nobody())
     if before.replica is None:
         for event in definitions(world.clock.now_ns()):
             core.submit(event)
