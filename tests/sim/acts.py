@@ -49,6 +49,7 @@ from tests.sim.participants import (
     OWNERS,
     PRICE_E8,
     STEP_E8,
+    SYMBOL_NAMES,
     SYMBOLS,
     TICK_E8,
 )
@@ -112,6 +113,16 @@ def _stop(world: World, kind: str) -> None:
         )
     )
     subject, state = random.choice(subjects), STATE_KILLED
+    there = list(world.referee.orders.open.values())
+    if there and scope != SCOPE_VENUE and random.random() < 0.8:
+        # Mostly a scope in which there is something to stop.
+        order = random.choice(there)
+        subject = {
+            SCOPE_SYMBOL: order.symbol,
+            SCOPE_OWNER: order.owner,
+            SCOPE_ACCOUNT: order.account,
+            SCOPE_KEY: order.key,
+        }[scope]
     if kind == "stop":
         state = random.choice((STATE_SLOW, STATE_REDUCE_ONLY, STATE_CANCEL_ONLY))
     elif kind == "release":
@@ -119,7 +130,7 @@ def _stop(world: World, kind: str) -> None:
         stopped = [place for place, now in world.referee.stops.states.items() if now]
         if stopped:
             scope, subject = random.choice(stopped)
-    if state == STATE_KILLED and world.swarm.crashes and random.random() < 0.3:
+    if state == STATE_KILLED and world.swarm.crashes and random.random() < 0.5:
         # In the middle of what a kill does, where most can go wrong.
         world.fuse.arm(random.randint(1, 12))
     world.ask(SetState(scope, subject, state, "simulated", "operator"))
@@ -200,9 +211,12 @@ def _to_resting_age(world: World) -> None:
     resting = [order for order in world.referee.orders.open.values() if order.live_ns]
     if not resting:
         return
-    order = random.choice(resting)
-    age_ns = duration_ns(world.swarm.rulebook.clauses.resting_time.minimum)
-    due_ns = order.live_ns + age_ns + random.choice((-1, 0, 0, 1))
+    order, stops = random.choice(resting), world.referee.stops
+    resting_time = world.swarm.rulebook.clauses.resting_time
+    name = SYMBOL_NAMES[order.symbol]
+    age_ns = duration_ns(resting_time.symbols.get(name, resting_time.minimum))
+    halted_ns = stops.halted_ns(order.symbol, world.clock.now_ns()) - order.halted_ns
+    due_ns = order.live_ns + age_ns + halted_ns + random.choice((-1, 0, 0, 0, 1))
     world.pass_ns(max(due_ns - world.clock.now_ns(), 0))
     world.ask(cancel_of(world, order))
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 DEADLINE_NS: Final = 900 * NS_PER_MS
 _STARTS_MAX: Final = 20
 """Starts that may die or fail one after another."""
+_KILL_TRIES: Final = 3
 _ENGINE_SECONDS: Final = 600.0
 """Of real time, which must not matter."""
 
@@ -170,6 +171,11 @@ def _start(world: World) -> None:
     if core.record_fault:
         raise JournalError(core.record_fault)
     world.settle()
+    for _ in range(_KILL_TRIES):
+        if world.referee.killed_orders():
+            # What a kill could not cancel it tries again after a while.
+            world.pass_ns(DEADLINE_NS)
+            world.settle()
     world.check_kills()
     world.check_agreed()
     world.coverage["recovery" if before.replica is not None else "beginning"] += 1

@@ -200,7 +200,8 @@ class StopModel:
             young = self._too_young(event, meant, now_ns)
             found = Reason.MINIMUM_RESTING_TIME in reasons
             if young is not found:
-                yield f"order {'too young' if young else 'old enough'}, refused for it: {found}"
+                told = "too young" if young else "old enough"
+                yield f"resting age: the order is {told}, refused for it: {found}"
             if decision.verdict != REFUSED:
                 yield from self._held(event, meant, decision, now_ns)
 
@@ -277,7 +278,7 @@ class StopModel:
             # What is being cancelled already is passed over.
             held = held - {order.order_id for order in there if order.cancelling}
         if held != set(decision.deferred):
-            yield f"cancels of {decision.deferred} are held, {held} are too young"
+            yield f"resting age: cancels of {decision.deferred} are held, should be {held}"
         alone = holds and bool(young) and len(young) == len(there)
         if alone is not (decision.verdict == DEFERRED):
             yield f"verdict {decision.verdict} where {young} of {len(there)} orders are too young"

@@ -126,7 +126,7 @@ def draw_swarm(random: Random) -> Swarm:
             "request": random.choice((20, 40, 60)),
             "engine": random.choice((5, 20, 40)),
             "time": random.choice((4, 12, 30)),
-            "act": random.choice((0, 2, 6)) if acts else 0,
+            "act": random.choice((0, 2, 6, 15)) if acts else 0,
             "fault": random.choice((1, 4, 10)) if faults else 0,
             "sync": random.choice((10, 40)) if on_disk else 0,
             "disk": random.choice((0.3, 3)) if disk_faults else 0,

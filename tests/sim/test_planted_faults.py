@@ -43,7 +43,7 @@ SEEDS = 40
             "verdict",
             "if age_ns >= terms.minimum_ns:",
             "if age_ns > terms.minimum_ns:",
-            "old enough",
+            "resting age",
             id="rule: a nanosecond more to rest",
         ),
         pytest.param(
@@ -78,6 +78,14 @@ SEEDS = 40
             "pass",
             "left, the record is",
             id="journal: the name of a segment is not on the disk",
+        ),
+        pytest.param(
+            Core,
+            "take_over",
+            "self.outbox.take_over(first_seq)",
+            "pass",
+            "of KILLED scopes are open",
+            id="recovery: kills are not taken up",
         ),
         pytest.param(
             Settlement,
