@@ -189,6 +189,9 @@ class PriceCollarClause(Clause, frozen=True, kw_only=True):
     """Older best prices are no reference; the previous close is next, then none."""
     previous_close: bool = True
     """Whether the instrument's previous close may serve before the first trade of the run."""
+    stale_last: bool = False
+    """Whether the last trade serves, however old, when nothing younger does. Without it a market whose
+    book has emptied stays shut: no order can be the first."""
 
 
 class PriceCollarPeriodClause(Clause, frozen=True, kw_only=True):

@@ -29,7 +29,8 @@ REFERENCE_NONE: Final = 0
 REFERENCE_LAST: Final = 1
 REFERENCE_MID: Final = 2
 REFERENCE_PREVIOUS_CLOSE: Final = 3
-REFERENCE_NAMES: Final = ("none", "last", "mid", "previous close")
+REFERENCE_STALE_LAST: Final = 4
+REFERENCE_NAMES: Final = ("none", "last", "mid", "previous close", "stale last")
 
 UNBOUNDED: Final = -1
 """Amount of a reservation that has no bound."""
@@ -56,6 +57,7 @@ class Valuation:
         "previous_close",
         "protection_e8",
         "quote_max_age_ns",
+        "stale_last",
     )
 
     def __init__(self, clauses: RuleClauses) -> None:
@@ -65,6 +67,7 @@ class Valuation:
         self.last_max_age_ns = duration_ns(collar.last_max_age)
         self.quote_max_age_ns = duration_ns(collar.quote_max_age)
         self.previous_close = collar.previous_close
+        self.stale_last = collar.stale_last
         protection = clauses.market_protection
         if protection.mode == "enforce":
             self.protection_e8 = decimal_e8(protection.distance)
@@ -80,7 +83,8 @@ class Valuation:
         """Return (price in 1e-8, kind of reference); (0, REFERENCE_NONE) when there is none.
 
         Waterfall: the last trade if young enough, the mid of best bid and offer (rounded down to
-        1e-8) if young enough, the previous close before the first trade.
+        1e-8) if young enough, the previous close before the first trade, the last trade at any age;
+        the latter two where the collar's clause allows them.
         """
         if facts.last_e8 and now_ns - facts.last_ns <= self.last_max_age_ns:
             return facts.last_e8, REFERENCE_LAST
@@ -88,6 +92,8 @@ class Valuation:
             return (facts.bid_e8 + facts.ask_e8) // 2, REFERENCE_MID
         if self.previous_close and facts.previous_close_e8 and not facts.last_e8:
             return facts.previous_close_e8, REFERENCE_PREVIOUS_CLOSE
+        if self.stale_last and facts.last_e8:
+            return facts.last_e8, REFERENCE_STALE_LAST
         return 0, REFERENCE_NONE
 
     def basis_e8(

@@ -9,6 +9,7 @@ from rules.valuation import (
     REFERENCE_MID,
     REFERENCE_NONE,
     REFERENCE_PREVIOUS_CLOSE,
+    REFERENCE_STALE_LAST,
     UNBOUNDED,
     Valuation,
 )
@@ -79,6 +80,20 @@ def test_previous_close_serves_only_before_the_first_trade() -> None:
     without = World(make_rulebook({"price_collar": {"previous_close": False}}))
     without.facts.previous_close_e8 = e8(80)
     assert reference(without) == (0, REFERENCE_NONE)
+
+
+def test_an_old_last_price_serves_where_nothing_younger_does() -> None:
+    """Only where the clause allows it, and behind everything else."""
+    world = World(make_rulebook({"price_collar": {"stale_last": True}}))
+    assert reference(world) == (0, REFERENCE_NONE)
+    world.facts.previous_close_e8 = e8(80)
+    assert reference(world) == (e8(80), REFERENCE_PREVIOUS_CLOSE)
+    world.trade(e8(100), age_ns=5 * SECOND + 1)
+    assert reference(world) == (e8(100), REFERENCE_STALE_LAST)
+    world.quote(e8(90), e8(92))
+    assert reference(world) == (e8(91), REFERENCE_MID)
+    world.trade(e8(100), age_ns=5 * SECOND)
+    assert reference(world) == (e8(100), REFERENCE_LAST)
 
 
 def _modes(protection: str, collar: str, balance: str) -> dict[str, Any]:
