@@ -95,9 +95,9 @@ class InstrumentConfig(Section, frozen=True, kw_only=True):
     name: str
     """The symbol, such as BTCUSDT."""
     base: str
-    """The asset that is traded, such as BTC."""
+    """The asset that is traded, such as BTC. It can't change once the record knows the symbol."""
     quote: str
-    """The asset it is paid in, such as USDT."""
+    """The asset it is paid in, such as USDT. It can't change once the record knows the symbol."""
     previous_close: DecimalText = "0"
     """The price to start from, as decimal text; 0: none."""
     maker_commission: DecimalText = "0.001"

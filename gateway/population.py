@@ -15,6 +15,7 @@ from gateway.config import (
     OwnerGroupConfig,
 )
 from gateway.core import Core
+from gateway.directory import Directory
 from gateway.engine.port import EnginePort
 from rules.events import DefineAccount, DefineKey, DefineSymbol, LinkOwners
 from rules.units import decimal_e8
@@ -40,9 +41,12 @@ def populate(core: Core, engine: EnginePort, keystore: KeyStore, config: Config)
     """Define what the configuration names and fund accounts that are opened for the first time.
 
     What is known already keeps its number; a changed definition is defined anew. Raises ValueError
-    when a key names an account that is nowhere defined, KeyStoreError on unusable key material.
+    when a known instrument is given other assets, before anything is defined, and when a key names
+    an account that is nowhere defined; KeyStoreError on unusable key material.
     """
     directory = core.directory
+    for instrument in config.instruments:
+        _check_assets(directory, instrument)
     numbers = count(max(directory.symbols_by_number, default=0) + 1)
     for instrument in config.instruments:
         _instrument(core, instrument, numbers)
@@ -54,6 +58,27 @@ def populate(core: Core, engine: EnginePort, keystore: KeyStore, config: Config)
     keystore.put_many(NewKey(key.name, key.kind, key.secret.encode()) for key in config.keys)
     for key in config.keys:
         _key(core, key, numbers)
+
+
+def _check_assets(directory: Directory, instrument: InstrumentConfig) -> None:
+    """Raise ValueError when a known instrument is to have other assets than it has.
+
+    Orders, reservations and balances of the record are in the assets it has.
+    """
+    known = directory.symbols.get(instrument.name)
+    if known is None:
+        return
+    for field, number, wanted in (
+        ("base", known.base_asset, instrument.base),
+        ("quote", known.quote_asset, instrument.quote),
+    ):
+        name = directory.asset_name(number)
+        if name != wanted:
+            raise ValueError(
+                f"{field} of instrument `{instrument.name}` is `{wanted}` in the configuration and "
+                f"`{name}` in the record; it can't change: give `{name}`, or the instrument "
+                "another name, or another data directory"
+            )
 
 
 def _instrument(core: Core, instrument: InstrumentConfig, numbers: Iterator[int]) -> None:

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from gateway.auth.keystore import KeyStore, KeyStoreError
@@ -114,6 +115,22 @@ def test_what_has_changed_keeps_its_number(populated: Populated) -> None:
     assert (symbol.symbol, symbol.state) == (2, SYMBOL_HALT)
     assert (account.account, account.tier, account.flags) == (3, "", 0)
     assert (key.key, key.permissions, key.addresses) == (3, PERMIT_READ, ())
+
+
+@pytest.mark.parametrize(
+    ("field", "known", "wanted"), [("base", "ETH", "BTC"), ("quote", "USDT", "BUSD")]
+)
+def test_the_assets_of_an_instrument_do_not_change(
+    populated: Populated, field: str, known: str, wanted: str
+) -> None:
+    """A known instrument with another base or quote is refused before anything is defined."""
+    populated.put(instruments=(ETH,))
+    new = InstrumentConfig(name="SOLUSDT", base="SOL", quote="USDT")
+    seq = populated.world.core.seq
+    said = f"{field} of instrument `ETHUSDT` is `{wanted}` .* `{known}` in the record"
+    with pytest.raises(ValueError, match=said):
+        populated.put(instruments=(new, msgspec.structs.replace(ETH, **{field: wanted})))
+    assert populated.world.core.seq == seq
 
 
 def test_what_an_operator_ended_stays_ended(populated: Populated) -> None:
