@@ -36,11 +36,11 @@ def verify(
         typer.Option(help="PEM file closed segments must be signed by; may be repeated."),
     ] = None,
     require_signatures: Annotated[
-        bool, typer.Option("--require-signatures", help="A closed segment without one is corrupt.")
+        bool, typer.Option("--require-signatures", help="A closed segment without one ends with 1.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check every byte of the record: exit 0 clean, 1 corrupt, 2 unreadable."""
+    """Check every byte of the record: exit 0 clean, 1 corrupt or not signed so, 2 unreadable."""
     keys = _public_keys(public_key or [])
     if require_signatures and not keys:
         fail("--require-signatures needs a --public-key to check them with")
@@ -99,8 +99,9 @@ def print_verification(result: Verification) -> None:
             f"ordergate record repair {result.run} --data {Path(result.path).parent}"
         )
     for finding in result.findings:
+        place = "" if finding.kind == "signature" else f" at byte {finding.offset}"
         errors.print(
-            f"{finding.kind}: {finding.file} at byte {finding.offset}: {finding.message}",
+            f"{finding.kind}: {finding.file}{place}: {finding.message}",
             markup=False,
             soft_wrap=True,
         )
@@ -112,16 +113,16 @@ def print_verification(result: Verification) -> None:
 
 def _instructions(result: Verification) -> list[str]:
     """Return what to do about what was found."""
-    if result.exit_code == EXIT_UNREADABLE:
-        return ["unreadable: check that the path, its rights, its key and this version are right"]
-    if not result.findings:
-        return []
     lines = [
         f"{path} is not needed: remove it. A start takes an earlier one and the records after it."
         for path in result.spare_snapshots
     ]
+    lines += _about_signatures(result)
     if result.record_exit_code == EXIT_CLEAN:
         return lines
+    if result.record_exit_code == EXIT_UNREADABLE:
+        what = "unreadable: check that the path, its rights, its key and this version are right"
+        return [*lines, what]
     data = Path(result.path).parent
     lines += [
         "corrupt: the gate does not start on this run. What to do:",
@@ -138,6 +139,29 @@ def _instructions(result: Verification) -> list[str]:
             "If power failed or the operating system crashed while the run went on: with `process` "
             "durability nothing was promised about that. Bytes the disk never got are missing, and "
             "what was answered to clients may be among them; `disk` durability keeps it."
+        )
+    return lines
+
+
+def _about_signatures(result: Verification) -> list[str]:
+    """Return what to do about signatures that are missing or wrong."""
+    found = result.signature_findings
+    if not found:
+        return []
+    lines = ["signature: this is about who vouches for the record, not about its bytes."]
+    if result.record_exit_code == EXIT_CLEAN:
+        lines = [f"{lines[0]} No record is damaged, and the gate starts on this run."]
+    unsigned = set(result.unsigned)
+    if any(finding.file in unsigned for finding in found):
+        lines.append(
+            "  not signed: sign what is closed, "
+            f"ordergate record sign --key PRIVATE.pem --data {Path(result.path).parent}; if it was "
+            "signed before, its signature was taken away: compare it with a copy kept elsewhere"
+        )
+    if any(finding.file not in unsigned for finding in found):
+        lines.append(
+            "  signed otherwise: is this the right public key? If it is, the segment or its "
+            "signature was changed after it was signed: compare both with a copy kept elsewhere"
         )
     return lines
 

@@ -12,7 +12,8 @@ EXIT_CLEAN: Final = 0
 EXIT_CORRUPT: Final = 1
 EXIT_UNREADABLE: Final = 2
 
-Kind: TypeAlias = Literal["corrupt", "unreadable"]
+Kind: TypeAlias = Literal["corrupt", "unreadable", "signature"]
+"""`signature`: one is missing or wrong, which says nothing against the bytes of the record."""
 Progress: TypeAlias = Callable[[int], None]
 """Called with the number of bytes checked so far."""
 
@@ -64,13 +65,23 @@ class Verification(msgspec.Struct, kw_only=True):
 
     @property
     def exit_code(self) -> int:
-        """0 clean, 1 corrupt, 2 unreadable."""
+        """0 clean, 1 corrupt or not signed as asked, 2 unreadable."""
         return _exit_code(self.findings)
 
     @property
     def record_exit_code(self) -> int:
-        """As `exit_code`, snapshots left out that were made on the way: a start can do without."""
-        return _exit_code([found for found in self.findings if not _is_spare(found)])
+        """As `exit_code`, of what a start stands on.
+
+        Snapshots made on the way and signatures are left out: a start can do without the first,
+        and does not look at the second.
+        """
+        needed = [found for found in self.findings if not _is_spare(found)]
+        return _exit_code([found for found in needed if found.kind != "signature"])
+
+    @property
+    def signature_findings(self) -> list[Finding]:
+        """Signatures that are missing or wrong."""
+        return [found for found in self.findings if found.kind == "signature"]
 
     @property
     def spare_snapshots(self) -> list[str]:
@@ -85,6 +96,6 @@ def _is_spare(finding: Finding) -> bool:
 
 def _exit_code(findings: list[Finding]) -> int:
     kinds = {finding.kind for finding in findings}
-    if "corrupt" in kinds:
+    if kinds & {"corrupt", "signature"}:
         return EXIT_CORRUPT
     return EXIT_UNREADABLE if kinds else EXIT_CLEAN

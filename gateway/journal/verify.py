@@ -77,7 +77,7 @@ def verify_run(
     except (JournalError, OSError) as error:
         result.findings.append(Finding("unreadable", str(path / MANIFEST_NAME), 0, str(error)))
     for file in result.unsigned if require_signatures else ():
-        result.findings.append(Finding("corrupt", file, 0, "the closed segment is not signed"))
+        result.findings.append(Finding("signature", file, 0, "the closed segment is not signed"))
     return result
 
 
@@ -180,7 +180,7 @@ class _RunCheck:
         try:
             stored.append((signature_path(file), read_signature(file)))
         except JournalUnreadableError as error:
-            self._report("corrupt", signature_path(file), str(error))
+            self._report("signature", signature_path(file), str(error))
         listed = self.manifest.sealed(entry.number)
         if listed is not None:
             stored.append((self.path / MANIFEST_NAME, entry_signature(listed)))
@@ -201,7 +201,7 @@ class _RunCheck:
                 self.manifest.run_id, entry, previous_digest, signature, self.public_keys
             )
             if problem:
-                self._report("corrupt", path, f"segment {entry.number}: {problem}")
+                self._report("signature", path, f"segment {entry.number}: {problem}")
 
     def _report(self, kind: Kind, path: Path, message: str) -> None:
         self.result.findings.append(Finding(kind, str(path), 0, message))

@@ -133,6 +133,46 @@ def test_sign_and_verify(data: Path, tmp_path: Path) -> None:
     assert invoke("log", "verify", "--data", data, "--public-key", key).exit_code == 2
 
 
+def test_signatures_are_not_damage(data: Path, tmp_path: Path) -> None:
+    """A missing signature, and one of another key, end with 1 and advice of their own."""
+    for name in ("right", "wrong"):
+        assert invoke("record", "key", "seal", tmp_path / name).exit_code == 0
+    strict = ("log", "verify", "--data", data, "--require-signatures", "--public-key")
+    unsigned = invoke(*strict, tmp_path / "right.pub")
+    assert unsigned.exit_code == 1
+    assert "not signed: sign what is closed" in unsigned.stderr
+    assert "right public key?" not in unsigned.stderr
+    record(data, "sign", "--key", tmp_path / "right")
+    assert invoke(*strict, tmp_path / "right.pub").exit_code == 0
+    other = invoke(*strict, tmp_path / "wrong.pub")
+    assert other.exit_code == 1
+    assert "is this the right public key?" in other.stderr
+    assert "record sign" not in other.stderr
+    for result in (unsigned, other):
+        assert "the gate starts on this run" in result.stderr
+        assert "quarantine" not in result.stderr
+        assert "corrupt" not in result.stderr
+    [found] = verify(data, "--public-key", tmp_path / "wrong.pub", code=1)[-1:]
+    assert {finding["kind"] for finding in found["findings"]} == {"signature"}
+    newest = runs(data)[-1]
+    assert invoke("record", "quarantine", newest, "--data", data, "--reason", "x").exit_code == 2
+
+
+def test_damage_and_a_missing_signature(data: Path, tmp_path: Path) -> None:
+    """Damage keeps its own advice beside that on signatures, which then promises no start."""
+    assert invoke("record", "key", "seal", tmp_path / "key").exit_code == 0
+    path = data / runs(data)[2] / "000002.seg"
+    content = bytearray(path.read_bytes())
+    content[300] ^= 1
+    path.write_bytes(content)
+    key = ("--public-key", tmp_path / "key.pub", "--require-signatures")
+    result = invoke("log", "verify", "--data", data, *key)
+    assert result.exit_code == 1
+    assert "record sign" in result.stderr
+    assert "record quarantine" in result.stderr
+    assert "the gate starts" not in result.stderr
+
+
 def test_repair(data: Path) -> None:
     """A torn end is cut and counted, and what was left open is closed; only without a gate."""
     run = data / runs(data)[1]
