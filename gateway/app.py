@@ -54,7 +54,7 @@ from gateway.rulebooks import load_rulebook
 from gateway.snapshots import Snapshot, write_start
 from gateway.stages import Stages
 from gateway.stub.market import DemoMarket
-from gateway.takeover import make_engine, reconcile, settle_what_was_lost, take_over
+from gateway.takeover import begin_engine, make_engine, reconcile, settle_what_was_lost, take_over
 from gateway.telemetry import Telemetry
 from gateway.views import Views
 from gateway.views.before import ViewsBefore
@@ -128,6 +128,8 @@ class Gate:
         self.clock: Clock = self._given_clock or _clock(config)
         seen = ViewsBefore()
         before = recover(data, seen.begin, seen.on_record)
+        if not config.engine.address:
+            begin_engine(before, self.rulebook)
         await self._wait_for_clock(before.last_ns)
         start = self._open_stores(data, before)
         self._make_core(before)

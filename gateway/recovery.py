@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 from gateway.engine.redrive import Redrive
-from gateway.journal import JournalError, Record, Run, read_run
+from gateway.journal import JournalCorruptError, JournalError, Record, Run, read_run
+from gateway.journal.foundation import manifest_digest, start_digest
 from gateway.journal.lost_note import note_paths, read_lost_note
 from gateway.journal.manifest import EMBEDDED, MANIFEST_NAME, read_manifest, run_directories
 from gateway.journal.reader import last_seq
 from gateway.journal.repair import cut_torn_tail, highest_quarantined_seq
 from gateway.journal.reserve import find_reserve, reserve_root
 from gateway.journal.segment import segment_numbers
-from gateway.journal.snapshot_file import snapshot_seqs
+from gateway.journal.snapshot_file import START_SNAPSHOT, snapshot_seqs
 from gateway.journal.tombstone import deleted_beginning
 from gateway.replica import Replica, manifest_rulebook
 from gateway.snapshots import nearest
@@ -76,10 +77,13 @@ def recover(
         run = Run(path, read_manifest(path))
         _cut(run)
         clean = clean and run.manifest.status == "ended"
-        if not _served(run):
+        began = _began(run)
+        if began is None and not snapshot_seqs(run.path):
             # It got no further than its own start; numbers it has used stay used.
             highest_seq = max(highest_seq, last_seq(path))
             continue
+        _hold_to(run, began)
+        _miss_reserve(run, data)
         replica, replayed = follow(run, begin, on_record)
         last_ns = max(last_ns, replica.now_ns)
         highest_seq = max(highest_seq, replica.seq)
@@ -171,12 +175,40 @@ def _proven_seq(run: Run) -> int:
     return last_seq(run.path)
 
 
-def _served(run: Run) -> bool:
-    """Tell whether a run got as far as serving: it is in the first records, or in a snapshot."""
-    if snapshot_seqs(run.path):
-        return True
-    first_seq = run.manifest.first_seq
-    return any(isinstance(record.event, RunBegan) for record in read_run(run.path, first_seq))
+def _began(run: Run) -> RunBegan | None:
+    """Return the record in which a run says that it serves, None when it never did or it is deleted."""
+    if deleted_beginning(run.path) is not None:
+        return None
+    for record in read_run(run.path, run.manifest.first_seq):
+        if isinstance(record.event, RunBegan):
+            return record.event
+    return None
+
+
+def _hold_to(run: Run, began: RunBegan | None) -> None:
+    """Raise JournalCorruptError when manifest or first snapshot are not those a run began with."""
+    if began is None:
+        return
+    if began.manifest_digest not in ("", manifest_digest(run.manifest)):
+        message = "it is not the manifest the run began with; its record has another digest of it"
+        raise JournalCorruptError(run.path / MANIFEST_NAME, 0, message)
+    if began.start_digest not in ("", start_digest(run.path)):
+        message = "it is missing, or not the snapshot the run began with"
+        raise JournalCorruptError(run.path / START_SNAPSHOT, 0, message)
+
+
+def _miss_reserve(run: Run, data: Path) -> None:
+    """Warn when a run that did not end well had a reserve, and none is to be seen."""
+    named = run.manifest.reserve
+    if not named or run.manifest.status == "ended":
+        return
+    if not any(place.exists() for place in (Path(named), reserve_root(data) / run.path.name)):
+        _logger.critical(
+            "run %s did not end well and its reserve %s is missing: if the record was lost, what "
+            "came after it is not taken over; bring the reserve, or compare orders with the engine",
+            run.path.name,
+            named,
+        )
 
 
 def _unrecorded(run: Run, data: Path) -> str:

@@ -9,6 +9,7 @@ from gateway.core import Core
 from gateway.directory import Directory
 from gateway.engine.continued import rebuilt, resume_of
 from gateway.engine.embedded import EmbeddedEngine
+from gateway.engine.redrive import Redrive
 from gateway.engine.remote import RemoteEngine
 from gateway.recovery import Recovered
 from gateway.snapshots import Snapshot
@@ -38,9 +39,7 @@ def make_engine(
 
     address = config.engine.address
     if not address:
-        exchange, owed, lost = rebuilt(before.replica, rulebook, before.unrecorded)
-        if lost:
-            _logger.error("the engine begins anew, its orders end as lost: %s", lost)
+        exchange, owed, _ = rebuilt(before.replica, rulebook)
         return EmbeddedEngine(exchange, now_ns, lot_step_e8=lot_step_e8, owed=owed)
     return RemoteEngine(
         address,
@@ -53,6 +52,19 @@ def make_engine(
         lot_step_e8=lot_step_e8,
         resume=resume_of(before.replica),
     )
+
+
+def begin_engine(before: Recovered, rulebook: Rulebook) -> None:
+    """Give a run whose embedded engine has lost its orders the engine it begins with.
+
+    So the snapshot the run begins with has that engine, and the next start finds nothing lost.
+    """
+    if before.replica is None:
+        return
+    exchange, _, lost = rebuilt(before.replica, rulebook, before.unrecorded)
+    if lost:
+        _logger.error("the engine begins anew, its orders end as lost: %s", lost)
+        before.replica.engine = Redrive.anew(rulebook, exchange)
 
 
 def take_over(

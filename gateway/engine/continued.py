@@ -40,6 +40,8 @@ def rebuilt(
             exchange.define_symbol(definition, rulebook.filters(definition.name).step_e8 or 1)
         elif isinstance(definition, DefineAccount):
             exchange.define_account(definition)
+    for symbol, facts in book.symbols.items():
+        exchange.set_symbol_state(symbol, facts.state)
     _fund(exchange, book)
     if isinstance(redrive, Redrive):
         # Trades go on being numbered: no two of a venue have the same number.

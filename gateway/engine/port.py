@@ -7,11 +7,14 @@ the sink and enqueued there, never decided inside the call that caused them.
 """
 
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import msgspec
 
 from rules.events import DefineAccount, DefineSymbol, Event
+
+OPENING_BALANCE: Final = "opening balance"
+"""Note of the deposit an account begins with: made once, however often a start dies in between."""
 
 
 class PlaceCommand(msgspec.Struct, frozen=True, gc=False):

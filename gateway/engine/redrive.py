@@ -85,6 +85,13 @@ class Redrive:
             redrive._definitions.append((seq, msgspec.convert(definition, AnyEvent)))
         return redrive
 
+    @classmethod
+    def anew(cls, rulebook: Rulebook, exchange: MatchingExchange) -> "Redrive":
+        """Return one that follows from `exchange` on, which nothing is owed by."""
+        redrive = cls(rulebook)
+        redrive.exchange = exchange
+        return redrive
+
     def state(self) -> dict[str, Any]:
         """Return everything as plain values."""
         return {

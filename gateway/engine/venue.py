@@ -67,7 +67,6 @@ class Venue:
         if not resumed and self._used:
             exchange.restart()
             self._history = LinkHistory(self._history_max)
-            self._deposits.clear()
         elif not resumed and hello.epoch:
             # An engine of before has given trades numbers; the time makes others than all of them.
             exchange.number_trades_from(self._now_ns() // _NS_PER_MICROSECOND)
@@ -161,13 +160,12 @@ class Venue:
         return []
 
     def _deposit(self, deposit: wire.Deposit) -> list[wire.EngineItem]:
-        if deposit.deposit_id in self._deposits:
-            return []
+        known = deposit.deposit_id in self._deposits
         self._deposits.add(deposit.deposit_id)
         report = self.exchange.deposit(
             self.names.define_account(deposit.account),
             self.names.asset(deposit.asset),
-            deposit.amount_e8,
+            0 if known else deposit.amount_e8,
             deposit.note,
             self._now_ns(),
         )

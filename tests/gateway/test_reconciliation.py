@@ -294,3 +294,77 @@ def _events(data: Path) -> list[object]:
     records = list(read_run(run.path, run.manifest.first_seq))
     assert not [record for record in records[:1] if isinstance(record.event, Place)]
     return [msgspec.structs.replace(record.event) for record in records]
+
+
+# --- Starts that died -------------------------------------------------------------------------
+
+
+def test_an_opening_balance_is_booked_once(tmp_path: Path) -> None:
+    """However many starts die after the engine has booked it and before they serve."""
+
+    async def scenario() -> None:
+        venue = Venue(wall_ns)
+        server = EngineServer(venue)
+        address = f"127.0.0.1:{await server.start('127.0.0.1', 0)}"
+        configured = config(tmp_path / "data", engine=EngineConfig(address=address))
+        try:
+            for _ in range(2):
+                gate = Gate(configured)
+                died = DyingGate(gate)
+                with pytest.raises(DyingGate.Died):
+                    await died.start()
+                await gate.stop()
+            async with running(configured) as gate:
+                await until_told(gate, venue)
+                assert (await Client(gate).balance("BTC"))[0] == "1000.00000000"
+                assert holdings_at(gate) == holdings_of(venue)
+        finally:
+            await server.close()
+
+    asyncio.run(scenario())
+
+
+class DyingGate:
+    """A gate whose start ends when engine and gate agree, before anything says that it serves."""
+
+    class Died(BaseException):
+        """What ends it."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    async def start(self) -> None:
+        """Start as far as that."""
+        wait = self._gate._wait_for_engine
+
+        async def die() -> int:
+            await wait()
+            raise DyingGate.Died
+
+        self._gate._wait_for_engine = die  # type: ignore[method-assign]
+        await self._gate.start()
+
+
+def test_an_engine_that_begins_anew_does_so_once(tmp_path: Path) -> None:
+    """Orders of the run in which the embedded engine began anew are there after the next starts."""
+
+    async def life(address: str, place: int) -> list[int]:
+        configured = config(tmp_path / "data", engine=EngineConfig(address=address))
+        async with running(configured) as gate:
+            found = list(gate.core.book.orders)
+            if place:
+                assert (await Client(gate).place(place)).status == 200
+            return found
+
+    async def scenario() -> None:
+        server = EngineServer(Venue(wall_ns))
+        address = f"127.0.0.1:{await server.start('127.0.0.1', 0)}"
+        try:
+            assert await life(address, 59_000) == []
+        finally:
+            await server.close()
+        assert await life("", 59_100) == [], "the embedded engine has none of the process's orders"
+        assert await life("", 59_200) == [2]
+        assert await life("", 0) == [2, 3]
+
+    asyncio.run(scenario())
