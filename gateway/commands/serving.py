@@ -1,6 +1,7 @@
 """Running a gate until it is asked to stop: shared by `serve` and `demo`."""
 
 import asyncio
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -12,6 +13,7 @@ from gateway.app import Gate, StartError
 from gateway.commands.common import errors, fail
 from gateway.commands.stages import stages_table
 from gateway.config import Config
+from gateway.journal import JournalCorruptError, JournalUnreadableError
 from gateway.journal.disk import REAL_DISK, Disk
 from rules.rulebook import RulebookError
 
@@ -50,14 +52,29 @@ def ready_line(gate: Gate, keys: tuple[dict[str, str], ...] = ()) -> ReadyLine:
 def run_gate(config: Config, announce: Callable[[Gate], None], disk: Disk = REAL_DISK) -> int:
     """Run a gate until SIGINT or SIGTERM; return the exit code.
 
-    Its record is written to `disk`; a test gives one of its own. Whatever keeps it from starting is printed, one line a fault, and ends with exit code 2.
+    Its record is written to `disk`; a test gives one of its own. Whatever keeps it from starting is
+    printed, one line a fault, and ends with exit code 2; after damage the last line says what to
+    run for what to do.
     """
     try:
         return run_loop(_serve(config, announce, disk))
     except RulebookError as error:
         fail(*error.errors)
     except StartError as error:
-        fail(str(error))
+        fail(str(error), *_advice(error.__cause__, config))
+
+
+def _advice(cause: BaseException | None, config: Config) -> list[str]:
+    """Return what to run for what to do about a record the start can't go on from."""
+    data = config.record.data
+    if isinstance(cause, JournalCorruptError):
+        # A reserve's directory has its run's name.
+        which = f"--run {cause.path.parent.name}"
+    elif isinstance(cause, JournalUnreadableError):
+        which = "--all"
+    else:
+        return []
+    return [f"for what to do: ordergate log verify --data {shlex.quote(str(data))} {which}"]
 
 
 def run_loop(main: Coroutine[Any, Any, int]) -> int:

@@ -216,7 +216,7 @@ def test_bad_input(tmp_path: Path, words: tuple[str, ...], told: str) -> None:
 
 
 def test_a_corrupt_record(tmp_path: Path) -> None:
-    """A gate does not start on a damaged record, and says where the damage is."""
+    """A gate does not start on a damaged record, says where, and what to run about it."""
     words = ("demo", "--port", 0, "--json", "--data", tmp_path)
     with started(*words) as (process, ready, _):
         process.send_signal(signal.SIGTERM)
@@ -229,6 +229,13 @@ def test_a_corrupt_record(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "000001.seg at byte" in done.stderr
     assert "Traceback" not in done.stderr
+    advised = done.stderr.splitlines()[-1].partition("for what to do: ")[2]
+    assert advised == f"ordergate log verify --data {tmp_path} --run {ready['run']}"
+    verified = run(*advised.split()[1:])
+    assert verified.returncode == 1
+    assert "What to do:" in verified.stderr
+    (tmp_path / ready["run"] / "manifest.json").write_text("{")
+    assert run(*words).stderr.endswith(f"ordergate log verify --data {tmp_path} --all\n")
 
 
 def test_serve(tmp_path: Path) -> None:
