@@ -150,16 +150,22 @@ class BanLadder(Rule):
     def state(self) -> Any:
         """Return what is held against each address, as plain values."""
         return [
-            [ip, held.first_ns, held.refusals, held.until_ns, held.ban_length_ns]
+            [ip, held.first_ns, held.refusals, held.until_ns, held.ban_length_ns, held.due_ns]
             for ip, held in self._standings.items()
         ]
 
     def restore(self, state: Any) -> None:
-        """Put back what `state` returned."""
+        """Put back what `state` returned.
+
+        The time to look at an address comes back too: planned anew, the address could be forgotten
+        at another record than without the restart. Earlier versions did not store it.
+        """
         self._standings = {}
         self._due = []
-        for ip, first_ns, refusals, until_ns, ban_length_ns in state:
-            self._hold(ip, _Standing(first_ns, refusals, until_ns, ban_length_ns))
+        for ip, first_ns, refusals, until_ns, ban_length_ns, *planned in state:
+            standing = _Standing(first_ns, refusals, until_ns, ban_length_ns)
+            self._standings[ip] = standing
+            self._plan(ip, standing, planned[0] if planned else self._forgettable_ns(standing))
 
     def _until_ns(self, event: Any, now_ns: int) -> int:
         """Return the end of the ban `event` falls under, 0 when it falls under none."""
@@ -214,11 +220,11 @@ class BanLadder(Rule):
     def _hold(self, ip: int, standing: _Standing) -> None:
         self._standings[ip] = standing
         if not standing.due_ns:
-            self._plan(ip, standing)
+            self._plan(ip, standing, self._forgettable_ns(standing))
 
-    def _plan(self, ip: int, standing: _Standing) -> None:
-        standing.due_ns = self._forgettable_ns(standing)
-        heappush(self._due, (standing.due_ns, ip))
+    def _plan(self, ip: int, standing: _Standing, due_ns: int) -> None:
+        standing.due_ns = due_ns
+        heappush(self._due, (due_ns, ip))
 
     def _forget(self, now_ns: int) -> None:
         """Drop the addresses that nothing is held against any more."""
@@ -231,4 +237,4 @@ class BanLadder(Rule):
             if self._forgettable_ns(standing) <= now_ns:
                 del self._standings[ip]
             else:
-                self._plan(ip, standing)
+                self._plan(ip, standing, self._forgettable_ns(standing))

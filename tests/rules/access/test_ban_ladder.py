@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rules.access.ban_ladder import BanLadder
@@ -237,6 +237,39 @@ def test_an_address_that_goes_on_takes_no_more_memory() -> None:
     assert len(rule._due) == 1
 
 
+def test_a_restored_rule_forgets_when_the_other_does() -> None:
+    """An operator shortens a ban; its address goes at the same refusal, restored or not."""
+    rule, twin = ladder(), ladder()
+    provoke(rule, NOW_NS)
+    # The first look is when the refusals expire; it plans the next for when the ban is forgiven.
+    looked_ns = NOW_NS + NS_PER_MINUTE
+    provoke(rule, looked_ns, 1, OTHER_IP)
+    end_ns = looked_ns + NS_PER_SECOND
+    rule.apply(ClearBan(IP, end_ns, "tester"), accepted(), BOOK, looked_ns)
+    twin.restore(stored_and_restored(rule))
+    forgettable_ns = end_ns + 24 * NS_PER_HOUR
+    planned_ns = NOW_NS + FIRST_BAN_NS + 24 * NS_PER_HOUR
+    for now_ns in (forgettable_ns, planned_ns - 1, planned_ns):
+        for one in (rule, twin):
+            provoke(one, now_ns, 1, OTHER_IP)
+        assert twin.state() == rule.state()
+        held = [item[0] for item in twin.state()]
+        assert held == ([OTHER_IP] if now_ns == planned_ns else [IP, OTHER_IP])
+
+
+def test_a_state_without_the_time_to_look_is_read() -> None:
+    """Earlier versions stored none; the address is forgotten once it makes no difference."""
+    rule, twin = ladder(), ladder()
+    provoke(rule, NOW_NS)
+    twin.restore([item[:5] for item in stored_and_restored(rule)])
+    assert twin.banned_until(IP, NOW_NS) == NOW_NS + FIRST_BAN_NS
+    forgiven_ns = NOW_NS + FIRST_BAN_NS + 24 * NS_PER_HOUR
+    provoke(twin, forgiven_ns - 1, 1, OTHER_IP)
+    assert [item[0] for item in twin.state()] == [IP, OTHER_IP]
+    provoke(twin, forgiven_ns, 1, OTHER_IP)
+    assert [item[0] for item in twin.state()] == [OTHER_IP]
+
+
 def test_usage_shows_refusals_and_ban() -> None:
     """An address sees how close a ban is and when it ends; other scopes have none."""
     rule = ladder()
@@ -268,9 +301,13 @@ _moves = st.lists(
 )
 
 
-@given(_moves, st.integers(0, 60))
+_TWICE_REFUSED = [(IP, 0, Reason.RAW_REQUEST_LIMIT)] * 2
+
+
+@given(_moves, st.integers(0, 60), st.sampled_from(("1ns", "100ns")))
+@example([*_TWICE_REFUSED, (IP, 9, Reason.RAW_REQUEST_LIMIT)], 1, "1ns")
 def test_explanation_and_storing_hold(
-    moves: list[tuple[int, int, Reason | None]], stored_at: int
+    moves: list[tuple[int, int, Reason | None]], stored_at: int, forgiven_after: str
 ) -> None:
     """Explanations say what check says, and a restored rule goes on as if it had never stopped."""
     clause = {
@@ -278,7 +315,7 @@ def test_explanation_and_storing_hold(
         "within": "10ns",
         "first_ban": "5ns",
         "longest_ban": "20ns",
-        "forgiven_after": "100ns",
+        "forgiven_after": forgiven_after,
     }
     rule, twin = ladder(**clause), ladder(**clause)
     now_ns = NOW_NS
