@@ -11,7 +11,7 @@ looks makes sure that the order is old enough, and puts off what is not.
 from heapq import heapify, heappop, heappush
 from typing import Any, Final, NamedTuple
 
-from rules.values import INT63_MAX, NS_PER_SECOND
+from rules.values import INT63_MAX, NS_PER_SECOND, RESTRICT_NONE
 
 NEVER_NS: Final = INT63_MAX
 """A time that does not come by itself."""
@@ -60,10 +60,17 @@ class DeferredCancels:
         return self._held.get(order_id)
 
     def hold(self, cancel: HeldCancel, due_ns: int) -> None:
-        """Hold a cancel until it is looked at at `due_ns`; the first one for an order counts."""
-        if cancel.order_id not in self._held:
+        """Hold a cancel until it is looked at at `due_ns`; the first one for an order counts.
+
+        Where a later one is for another status of the order, or for any, the one held is for any:
+        whichever the order is in by then, one of the two means it.
+        """
+        held = self._held.get(cancel.order_id)
+        if held is None:
             self._held[cancel.order_id] = cancel
             self.put_off(cancel.order_id, due_ns)
+        elif held.restriction not in (RESTRICT_NONE, cancel.restriction):
+            self._held[cancel.order_id] = held._replace(restriction=RESTRICT_NONE)
 
     def drop(self, order_id: int) -> None:
         """Forget the cancel of an order, if one is held."""

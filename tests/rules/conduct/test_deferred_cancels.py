@@ -29,6 +29,7 @@ from rules.values import (
     MARKET,
     NS_PER_MS,
     NS_PER_SECOND,
+    RESTRICT_NONE,
     RESTRICT_ONLY_NEW,
     RESTRICT_ONLY_PARTIALLY_FILLED,
     SCOPE_ACCOUNT,
@@ -213,6 +214,22 @@ def test_a_restriction_holds_at_expiry(restriction: int, filled: bool, cancelled
     if not cancelled:
         assert len(desk.book.deferred) == 0
         assert desk.after(10 * NS_PER_SECOND) == []
+
+
+@pytest.mark.parametrize("later", [RESTRICT_NONE, RESTRICT_ONLY_PARTIALLY_FILLED])
+@pytest.mark.parametrize("filled", [False, True])
+def test_a_later_cancel_widens_the_one_that_is_held(later: int, filled: bool) -> None:
+    """Whatever status the order is in by then, one of the two cancels means it."""
+    desk = HoldingDesk()
+    order = desk.rest()
+    assert desk.ask(order, restriction=RESTRICT_ONLY_NEW).verdict == DEFERRED
+    if filled or later:
+        desk.trade(order, fill(order.price_e8, order.quantity_e8 // 2, maker=True))
+    assert desk.ask(order, restriction=later).verdict == DEFERRED
+    if filled and not later:
+        desk.trade(order, fill(order.price_e8, order.quantity_e8 // 4, maker=True))
+    (decision,) = desk.after(MINIMUM_NS)
+    assert decision.cancels == (order.order_id,)
 
 
 def test_the_engine_may_see_the_fill_first() -> None:
