@@ -24,7 +24,14 @@ from gateway.commands.log_options import (
 )
 from gateway.commands.log_recording import ActorOption
 from gateway.journal.manifest import DATA_DIRECTORY
-from gateway.logview.exporting import FORMATS, SUMMARY_NAME, ExportError, ExportSummary, export
+from gateway.logview.exporting import (
+    EXTRA_HINT,
+    FORMATS,
+    SUMMARY_NAME,
+    ExportError,
+    ExportSummary,
+    export,
+)
 from gateway.logview.masking import KEY_BYTES_MIN, PSEUDONYM, Mask, MaskError, mask_rules
 from gateway.logview.query import Query
 from gateway.logview.rendering import printable
@@ -129,7 +136,7 @@ def sql_command(
         # DuckDB and pyarrow are large and optional: only whoever asks in SQL loads them.
         from gateway.logview.sql import SqlError, answered
     except ImportError as error:
-        fail(f"SQL needs {error.name}, which is not installed; pip install 'ordergate[export]'")
+        fail(f"SQL needs {error.name}, which is not installed; {EXTRA_HINT}")
     chosen = mask_of(mask, mask_key)
     source = open_recorded(context, data, run_id, actor)
     try:

@@ -26,6 +26,8 @@ from rules.units import decimal_text
 Format: TypeAlias = Literal["parquet", "csv", "jsonl"]
 FORMATS: Final = ("parquet", "csv", "jsonl")
 SUMMARY_NAME: Final = "export.json"
+EXTRA_HINT: Final = "in a checkout of ordergate: pip install '.[export]'"
+"""How what Parquet and SQL need is installed: it is large, so it is an extra."""
 BATCH_ROWS: Final = 65_536
 """Rows of one table that are kept in memory; a row group of a Parquet file."""
 
@@ -99,12 +101,16 @@ def export(
 ) -> ExportSummary:
     """Write the tables of the records that match into a directory, and say what was written.
 
-    Files of an earlier export are replaced. Raises ExportError when a file can't be written.
+    Files of an earlier export are replaced, and a directory that was made for nothing is removed.
+    Raises ExportError when a file can't be written.
     """
+    if form == "parquet":
+        _parquet_writer()
     mask = mask or Mask()
     told = about(source, query, mask)
     paths = {name: directory / f"{name}.{form}" for name in tables}
     parts = {name: directory / f".{name}.{form}.part" for name in tables}
+    there = directory.exists()
     try:
         directory.mkdir(parents=True, exist_ok=True)
         (directory / SUMMARY_NAME).unlink(missing_ok=True)
@@ -128,6 +134,10 @@ def export(
         for part in parts.values():
             with suppress(OSError):
                 part.unlink()
+        if not there:
+            # Only an empty directory can be removed, so what was written stays.
+            with suppress(OSError):
+                directory.rmdir()
     return summary
 
 
@@ -201,15 +211,20 @@ def open_writer(path: Path, form: Format, table: Table, told: dict[str, Any]) ->
         return CsvWriter(path.open("w", encoding="utf-8", newline=""), table)
     if form == "jsonl":
         return JsonLinesWriter(path.open("w", encoding="utf-8"), table, told)
+    return _parquet_writer()(path, table, told)
+
+
+def _parquet_writer() -> Callable[[Path, Table, dict[str, Any]], Writer]:
+    """Return the writer of Parquet files; raises ExportError without pyarrow."""
     try:
         # pyarrow is large and optional: only whoever writes Parquet loads it.
         from gateway.logview.parquet import ParquetWriter
     except ImportError:
         raise ExportError(
-            "Parquet needs pyarrow, which is not installed; pip install 'ordergate[export]', or "
-            "write csv or jsonl"
+            f"Parquet needs pyarrow, which is not installed; {EXTRA_HINT}, or write --format csv "
+            "or jsonl"
         ) from None
-    return ParquetWriter(path, table, told)
+    return ParquetWriter
 
 
 class CsvWriter:

@@ -1,4 +1,4 @@
-"""The flat tables as Arrow batches and Parquet files. Needs pyarrow (`ordergate[export]`)."""
+"""The flat tables as Arrow batches and Parquet files. Needs pyarrow (the extra `export`)."""
 
 from collections.abc import Sequence
 from decimal import Decimal

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -189,6 +190,30 @@ def test_summary_says_what_was_exported(world: World, tmp_path: Path) -> None:
     (file,) = summary["files"]
     assert (file["table"], file["rows"]) == ("orders", 1)
     assert sorted(path.name for path in (tmp_path / "x").iterdir()) == [SUMMARY_NAME, "orders.csv"]
+
+
+def test_without_the_extra(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without pyarrow and DuckDB the message says how to install them, and nothing is made."""
+    output = tmp_path / "tables"
+    with monkeypatch.context() as patched:
+        patched.setitem(sys.modules, "gateway.logview.parquet", None)
+        parquet = invoke("export", "--data", world.data, "-o", output)
+        assert not output.exists()
+        as_csv = invoke("export", "--data", world.data, "-o", output, "--format", "csv")
+        patched.setitem(sys.modules, "gateway.logview.sql", None)
+        sql = invoke("sql", "SELECT 1", "--data", world.data)
+    assert (parquet.exit_code, as_csv.exit_code, sql.exit_code) == (2, 0, 2)
+    for result in (parquet, sql):
+        assert "pip install '.[export]'" in result.stderr
+
+
+def test_an_export_that_fails_leaves_no_directory(world: World, tmp_path: Path) -> None:
+    """A directory that was made for an export goes again; one that was there stays."""
+    (tmp_path / "kept").mkdir()
+    for name in ("made", "kept"):
+        with pytest.raises(KeyError):
+            exported(world, tmp_path / name, "csv", tables=("no such table",))
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
 def test_files_that_are_there_are_kept(world: World, tmp_path: Path) -> None:
