@@ -125,11 +125,11 @@ def reading(source: Source, quiet: bool = False) -> Iterator[Progress]:
 
 
 def finish(source: Source) -> None:
-    """Say what was deleted, what could not be read and which names nothing read knows.
+    """Say what was passed over or deleted, what could not be read and which names nothing knows.
 
     Ends with exit code 1 when something could not be read, else with 2 for a name nobody knows.
     """
-    for text in source.deleted:
+    for text in (*source.passed_over, *source.deleted):
         errors.print(text, markup=False, soft_wrap=True)
     for problem in source.problems:
         errors.print(f"ordergate: incomplete: {problem}", markup=False, soft_wrap=True)

@@ -13,6 +13,7 @@ from gateway.journal import JournalError, find_run
 from gateway.journal.manifest import DATA_DIRECTORY, run_directories
 from gateway.journal.seal import PublicKey, read_public_key
 from gateway.journal.segment import segment_numbers
+from gateway.journal.unserved import unserved
 from gateway.journal.verify import (
     EXIT_CLEAN,
     EXIT_CORRUPT,
@@ -62,8 +63,14 @@ def verify(
 
 
 def _chosen(data: Path, run_id: str, all_runs: bool) -> list[Path]:
-    """Return the directories to verify; ends the command where there is nothing of a run."""
-    found = run_directories(data)[0 if all_runs else -1 :]
+    """Return the directories to verify; ends the command where there is nothing of a run.
+
+    Without `all_runs` it is the last run that served, and after it starts that did not.
+    """
+    found = run_directories(data)
+    if not all_runs:
+        served = [number for number, path in enumerate(found) if not unserved(path)]
+        found = found[served[-1] if served else -1 :]
     try:
         if run_id and not (data / run_id).is_dir():
             find_run(data, run_id)
@@ -76,6 +83,9 @@ def _chosen(data: Path, run_id: str, all_runs: bool) -> list[Path]:
 
 def print_verification(result: Verification) -> None:
     """Print what was found of a run, and what to do about it."""
+    if result.passed_over:
+        _say(f"run {result.run} never served and is passed over: {result.passed_over}")
+        return
     _say(
         f"run {result.run} ({result.status}): {result.records} records "
         f"({result.first_seq} to {result.last_seq}) in {result.segments} segments "

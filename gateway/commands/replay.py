@@ -75,11 +75,11 @@ def _source(path: Path, all_runs: bool) -> Source:
 
 
 def _kept(source: Source) -> list[Run]:
-    """Return the runs of which something was kept; says what was deleted."""
+    """Return the runs of which something was kept; says what was passed over or deleted."""
     found = list(runs_within(source, 0, 0))
     for problem in source.problems:
         fail(problem)
-    for text in source.deleted:
+    for text in (*source.passed_over, *source.deleted):
         errors.print(text, markup=False, soft_wrap=True)
     if not found:
         fail(f"{source.data}: nothing of what was asked for is left")

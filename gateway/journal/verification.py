@@ -61,6 +61,8 @@ class Verification(msgspec.Struct, kw_only=True):
     """What was deleted, and when."""
     snapshots: int = 0
     """Snapshots that were checked."""
+    passed_over: str = ""
+    """Why there is nothing to check: the run never served. Empty for every other."""
     findings: list[Finding] = msgspec.field(default_factory=list)
 
     @property

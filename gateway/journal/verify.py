@@ -20,6 +20,7 @@ from gateway.journal.seal import (
 from gateway.journal.segment import segment_name, segment_numbers
 from gateway.journal.segment_check import Link, SegmentCheck
 from gateway.journal.tombstone import TOMBSTONE_NAME, Tombstone, deleted_text, read_tombstone
+from gateway.journal.unserved import unserved
 from gateway.journal.verification import (
     EXIT_CLEAN,
     EXIT_CORRUPT,
@@ -53,7 +54,8 @@ def verify_run(
 
     Each segment is checked to its first fault; the checks of the next one go on from its header.
     With public keys the signatures of closed segments are checked too. Where a reserve continues
-    the run, the run's own segments count to the reserve's first record.
+    the run, the run's own segments count to the reserve's first record. A run that never served
+    and can't be read is passed over.
     """
     result = Verification(
         run=path.name,
@@ -61,6 +63,9 @@ def verify_run(
         path=str(path),
         signatures_checked=bool(public_keys),
     )
+    result.passed_over = unserved(path)
+    if result.passed_over:
+        return result
     end_seq = INT63_MAX
     try:
         reserve = find_reserve(path)

@@ -57,6 +57,8 @@ class ExportSummary(msgspec.Struct, frozen=True, kw_only=True):
     """What of the record could not be read; the export is incomplete when there is any."""
     deleted: list[str] = msgspec.field(default_factory=list)
     """What of the record was deleted when its retention was over."""
+    passed_over: list[str] = msgspec.field(default_factory=list)
+    """Runs that never served and hold nothing that can be read."""
 
 
 class Writer(Protocol):
@@ -125,6 +127,7 @@ def export(
             files=exported,
             problems=list(source.problems),
             deleted=list(source.deleted),
+            passed_over=list(source.passed_over),
         )
         text = msgspec.json.format(msgspec.json.encode(summary), indent=2)
         (directory / SUMMARY_NAME).write_bytes(text + b"\n")

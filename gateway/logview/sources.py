@@ -11,11 +11,12 @@ from typing import Final
 import msgspec
 
 from gateway.decision_id import DecisionIds
-from gateway.journal import JournalError, Manifest, Run, find_run, read_run
+from gateway.journal import JournalError, JournalUnreadableError, Manifest, Run, find_run, read_run
 from gateway.journal.manifest import MANIFEST_NAME, read_manifest, run_directories
 from gateway.journal.repair import QUARANTINE_NAME
 from gateway.journal.segment import segment_numbers
 from gateway.journal.tombstone import deleted_text, read_tombstone
+from gateway.journal.unserved import unserved
 
 DECISION_KEY_NAME: Final = "decision.key"
 """The key of decision ids, in the data directory."""
@@ -37,7 +38,8 @@ class Source:
 
     `problems` gathers what could not be read; an answer from a source with problems is incomplete.
     `deleted` says what of the records asked for was deleted when its retention was over, `unknown`
-    which of the names asked for nothing that was read knows.
+    which of the names asked for nothing that was read knows. `passed_over` names the runs that
+    never served and have nothing that can be read; nothing is missing for them.
     """
 
     def __init__(self, data: Path, runs: tuple[Run, ...], problems: list[str]) -> None:
@@ -46,6 +48,7 @@ class Source:
         self.problems = problems
         self.deleted: list[str] = []
         self.unknown: list[str] = []
+        self.passed_over: list[str] = []
         self._ids: dict[str, DecisionIds | None] = {}
         self._manifests = {run.manifest.run_id: run.manifest for run in runs}
 
@@ -135,6 +138,7 @@ class Source:
         """Return a source of one of the runs."""
         narrowed = Source(self.data, (run,), self.problems)
         narrowed.deleted, narrowed.unknown = self.deleted, self.unknown
+        narrowed.passed_over = self.passed_over
         return narrowed
 
     def records_expected(self) -> int:
@@ -145,24 +149,36 @@ class Source:
 def source_of(path: Path, run_id: str = "") -> Source:
     """Return the runs meant by `path`: a run's directory, or a data directory's `run_id` or all.
 
-    A start that ended before it recorded anything is passed over; any other run that can't be
-    read is a problem of the source. Raises JournalError when there is nothing to read.
+    A run that never served and has nothing to read is passed over; any other that can't be read is
+    a problem of the source. Raises JournalError when there is nothing to read.
     """
     data = data_directory(path)
     if run_id or (path / MANIFEST_NAME).is_file():
+        if missing := unserved(path / run_id):
+            raise JournalUnreadableError(_never_served(path / run_id, missing))
         return Source(data, (find_run(path, run_id),), [])
     runs: list[Run] = []
     problems: list[str] = []
+    passed_over: list[str] = []
     for directory in run_directories(path):
+        if missing := unserved(directory):
+            passed_over.append(_never_served(directory, missing))
+            continue
         try:
             runs.append(Run(directory, read_manifest(directory)))
         except JournalError as error:
-            if (directory / MANIFEST_NAME).exists() or segment_numbers(directory):
-                problems.append(f"run {directory.name} can't be read: {error}")
+            problems.append(f"run {directory.name} can't be read: {error}")
     if not runs:
-        find_run(path)
-        raise JournalError(*problems)
-    return Source(data, tuple(runs), problems)
+        if not problems and not passed_over:
+            find_run(path)
+        raise JournalUnreadableError((problems or passed_over)[-1])
+    source = Source(data, tuple(runs), problems)
+    source.passed_over = passed_over
+    return source
+
+
+def _never_served(directory: Path, missing: str) -> str:
+    return f"run {directory.name} never served and is passed over: {missing}"
 
 
 def runs_within(source: Source, from_ns: int, to_ns: int) -> Iterator[Run]:

@@ -8,6 +8,7 @@ from gateway.journal import JournalDeletedError, JournalError, Run
 from gateway.journal.manifest import read_manifest, run_directories
 from gateway.journal.reader import RunReader
 from gateway.journal.segment import segment_numbers
+from gateway.journal.unserved import unserved
 from gateway.logview.query import Found
 from gateway.logview.rendering import Names
 from gateway.logview.sources import Source
@@ -82,6 +83,9 @@ class Follower:
             return None
         for path in run_directories(self._source.data):
             if _order(path) > _order(self._run.path) and segment_numbers(path):
+                if unserved(path):
+                    # A start under way, or one that ended there.
+                    continue
                 try:
                     return Run(path, read_manifest(path))
                 except JournalError:
