@@ -18,7 +18,7 @@ mkdir -p "$target/wheel"
 ORDERGATE_COMPILE=1 ORDERGATE_COMPILE_LEVEL=${ORDERGATE_COMPILE_LEVEL:-1} \
     "$python" -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir "$target/wheel" .
 "$python" -m pip --disable-pip-version-check install --quiet --no-deps --target "$target/tree" "$target"/wheel/*.whl
-cp -R tests pyproject.toml "$target/tree/"
+cp -R tests tools pyproject.toml "$target/tree/"
 
 cd "$target/tree"
 export ORDERGATE_COMPILED=always
