@@ -1,5 +1,6 @@
 """What the commands speak to the admin port with."""
 
+import shlex
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -20,9 +21,22 @@ AdminOption: TypeAlias = Annotated[
     str, typer.Option("--admin", help="URL of the gate's admin port.", envvar="ORDERGATE_ADMIN")
 ]
 TokenFileOption: TypeAlias = Annotated[
-    Path, typer.Option("--token-file", help="File with the gate's admin token.")
+    Path,
+    typer.Option(
+        "--token-file", help="File with the gate's admin token.", envvar="ORDERGATE_TOKEN_FILE"
+    ),
 ]
 _AnswerT = TypeVar("_AnswerT")
+
+
+def settings_for(url: str, token_file: Path) -> list[str]:
+    """Return the shell lines that lead operators' commands to a gate; none for the defaults."""
+    lines = []
+    if url and url != DEFAULT_URL:
+        lines.append(f"export ORDERGATE_ADMIN={shlex.quote(url)}")
+    if url and token_file.absolute() != DEFAULT_TOKEN_FILE.absolute():
+        lines.append(f"export ORDERGATE_TOKEN_FILE={shlex.quote(str(token_file))}")
+    return lines
 
 
 class AdminError(Exception):

@@ -4,9 +4,11 @@ import shutil
 import sys
 from pathlib import Path
 
+from gateway.admin.client import settings_for
 from gateway.app import Gate
 from gateway.commands.serving import ReadyLine
 from gateway.demo_keys import DEMO_KEYS
+from gateway.edges.admin import TOKEN_FILE
 
 _SIGNED = """\
 KEY={key}
@@ -24,6 +26,11 @@ _REFUSED = (
     "og POST /api/v3/order "
     "'symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.001&price=60000.001'"
 )
+_OPERATORS = """
+Operators' commands (limits, kill, status and others) find this gate after
+
+  {settings}
+"""
 
 
 def own_command() -> str:
@@ -38,6 +45,8 @@ def welcome(line: ReadyLine, gate: Gate) -> str:
     """Return the demo's greeting."""
     key = DEMO_KEYS[0]
     data = gate.config.record.data
+    settings = settings_for(line.admin, data / TOKEN_FILE)
+    operators = _OPERATORS.format(settings="\n  ".join(settings)) if settings else ""
     signed = _SIGNED.format(key=key.name, secret=key.secret, rest=line.rest)
     return f"""\
 ordergate demo: a venue on this machine. Ctrl-C stops it.
@@ -63,7 +72,7 @@ An order that is refused (its price is between two ticks):
 Why was it refused? Take the answer's X-OrderGate-Decision:
 
   {own_command()} log explain ID --data {data}
-
+{operators}
 Any Binance client works with the base URL {line.rest}; demo keys:
 {chr(10).join(f"  {key.account}  key {key.name}{chr(10)}              secret {key.secret}" for key in DEMO_KEYS)}
 """

@@ -7,10 +7,12 @@ from typing import Annotated
 import msgspec
 import typer
 
+from gateway.admin.client import settings_for
 from gateway.app import Gate
-from gateway.commands.common import fail
+from gateway.commands.common import errors, fail
 from gateway.commands.serving import ready_line, run_gate
 from gateway.config_file import ConfigError, load_config
+from gateway.edges.admin import TOKEN_FILE
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +32,8 @@ def serve(
 ) -> None:
     """Run the gate from a configuration file until Ctrl-C.
 
-    Prints one JSON line with its addresses once it is ready. `ordergate check FILE` tells what is
+    Prints one JSON line with its addresses once it is ready, and before it on standard error what
+    operators' commands need when port or data directory are not the default. `ordergate check FILE` tells what is
     wrong with a configuration without starting anything.
     """
     try:
@@ -42,7 +45,10 @@ def serve(
         loaded = msgspec.structs.replace(loaded, telemetry=traced)
 
     def announce(gate: Gate) -> None:
-        sys.stdout.write(msgspec.json.encode(ready_line(gate)).decode() + "\n")
+        line = ready_line(gate)
+        for setting in settings_for(line.admin, gate.config.record.data / TOKEN_FILE):
+            errors.print(f"for operators' commands: {setting}", markup=False, soft_wrap=True)
+        sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
         sys.stdout.flush()
 
     raise typer.Exit(run_gate(loaded, announce))

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from gateway.admin.client import DEFAULT_TOKEN_FILE, DEFAULT_URL, settings_for
 from gateway.commands.demo_text import own_command
 from gateway.journal import latest_run
 from gateway.journal.manifest import runs
@@ -100,6 +101,8 @@ def test_a_demo_from_start_to_end(tmp_path: Path) -> None:
         for value in (ready["rest"], ready["grpc"], ready["admin"], ready["run"], str(data)):
             assert value in text
         assert [key["account"] for key in ready["keys"]] == ["demo-alice", "demo-bob"]
+        assert f"export ORDERGATE_ADMIN={ready['admin']}" in text
+        assert f"export ORDERGATE_TOKEN_FILE={data / 'admin.token'}" in text
         assert all(key["name"] in text and key["secret"] in text for key in ready["keys"])
         if shutil.which("curl") and shutil.which("openssl"):
             pasted(text, data)
@@ -111,6 +114,25 @@ def test_a_demo_from_start_to_end(tmp_path: Path) -> None:
     assert found is not None
     assert found.manifest.status == "ended"
     assert verify_run(found.path).exit_code == 0
+
+
+def test_operators_reach_a_gate_that_is_elsewhere(tmp_path: Path) -> None:
+    """Commands find a gate by the variables its start prints, and need none for the defaults."""
+    with started("demo", "--port", 0, "--data", tmp_path / "data") as (_, _, printed):
+        words = [line.split() for line in printed if line.strip().startswith("export ")]
+        variables = dict(assignment.split("=", 1) for _, assignment in words)
+        done = subprocess.run(
+            command("status", "--json"),
+            cwd=ROOT,
+            env={**os.environ, **variables},
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    assert settings_for(DEFAULT_URL, DEFAULT_TOKEN_FILE) == []
+    assert settings_for("", tmp_path / "admin.token") == [], "a gate without an admin port"
 
 
 def pasted(text: str, data: Path) -> None:
@@ -262,6 +284,10 @@ previous_close = "60000"
         assert "grpc" not in ready
         process.send_signal(signal.SIGTERM)
         assert process.wait(SECONDS) == 0
+        assert process.stderr is not None
+        told = process.stderr.read()
+    assert f"export ORDERGATE_ADMIN={ready['admin']}\n" in told
+    assert f"export ORDERGATE_TOKEN_FILE={tmp_path / 'data' / 'admin.token'}\n" in told
     bad = tmp_path / "bad.toml"
     bad.write_text("clock = 'sundial'\n[listen]\nrest_port = 'x'\n")
     done = run("serve", "--config", bad)
