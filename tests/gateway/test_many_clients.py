@@ -20,6 +20,7 @@ from tests.fuzz.gate_process import running_gate
 CLIENTS: Final = 50
 SECONDS: Final = 60.0 if os.environ.get("ORDERGATE_SOAK") else 2.5
 KEPT_OPEN: Final = 4
+LOOKS = 8
 """Orders a client leaves open, so that there is something locked at the end."""
 ORDERS_IN_10_SECONDS: Final = 400
 RULEBOOK: Final = f"""
@@ -158,17 +159,31 @@ def expected_totals(account: str, trades: list[dict[str, Any]]) -> dict[str, Dec
     return totals
 
 
+async def looked_up(one: Client) -> tuple[dict[int, Any], list[Any], list[Any], Any]:
+    """Return orders, trades, open orders and account of one moment.
+
+    The market goes on meanwhile: an answer of before and one of after must say the same.
+    """
+
+    async def all_orders() -> dict[int, Any]:
+        found = await pages(one, "/api/v3/allOrders", "orderId", "orderId")
+        return {order["orderId"]: order for order in found}
+
+    for _ in range(LOOKS):
+        before = await all_orders()
+        trades = await pages(one, "/api/v3/myTrades", "fromId", "id")
+        _, open_orders = await one.ask("GET", "/api/v3/openOrders", symbol="BTCUSDT")
+        _, told = await one.ask("GET", "/api/v3/account")
+        if await all_orders() == before:
+            return before, trades, open_orders, told
+    raise AssertionError(f"the market changed the account's orders during each of {LOOKS} looks")
+
+
 async def assert_accounts_add_up(clients: list[Client], account: str) -> int:
     """Hold balances, open orders, trades and what clients were told against each other."""
     crowd = [client for client in clients if client.account == account]
     one = crowd[0]
-    orders = {
-        order["orderId"]: order
-        for order in await pages(one, "/api/v3/allOrders", "orderId", "orderId")
-    }
-    trades = await pages(one, "/api/v3/myTrades", "fromId", "id")
-    _, open_orders = await one.ask("GET", "/api/v3/openOrders", symbol="BTCUSDT")
-    _, told = await one.ask("GET", "/api/v3/account")
+    orders, trades, open_orders, told = await looked_up(one)
     balances = {entry["asset"]: entry for entry in told["balances"]}
 
     told_orders = {number: status for client in crowd for number, status in client.statuses.items()}
