@@ -107,7 +107,8 @@ class InstrumentConfig(Section, frozen=True, kw_only=True):
 
 
 class AccountConfig(Section, frozen=True, kw_only=True):
-    """An account; its owner and its funds."""
+    """An account; its owner and its funds. One that is taken out stays open as it is, with its keys:
+    what ends them is `ordergate keys revoke`, and `ordergate kill account` what stops it."""
 
     name: str
     """1 to 64 printable characters."""
@@ -136,7 +137,9 @@ class OwnerGroupConfig(Section, frozen=True, kw_only=True):
 
 
 class KeyConfig(Section, frozen=True, kw_only=True):
-    """An API key whose secret or public key is given in the configuration or in a bulk file."""
+    """An API key whose secret or public key is given in the configuration or in a bulk file. Taking
+    it out again revokes nothing: it stays in force until `ordergate keys revoke` ends it. A start
+    warns of such keys."""
 
     name: str
     """The key id clients send: 64 letters and digits."""
@@ -180,11 +183,11 @@ class Config(Section, frozen=True, kw_only=True):
     instruments: tuple[InstrumentConfig, ...] = ()
     """What is traded."""
     accounts: tuple[AccountConfig, ...] = ()
-    """Accounts, with their funds."""
+    """Accounts, with their funds. Taking one out closes nothing."""
     owner_groups: tuple[OwnerGroupConfig, ...] = ()
     """Owners who are judged together. Who is no longer listed leaves the group."""
     keys: tuple[KeyConfig, ...] = ()
-    """API keys."""
+    """API keys. Taking one out revokes nothing; `ordergate keys revoke` does."""
     bulk: tuple[Path, ...] = ()
     """Further files (TOML, or CSV with a header) of accounts and keys, relative to this one."""
     clock: Literal["system", "manual"] = "system"

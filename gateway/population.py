@@ -1,5 +1,6 @@
 """Instruments, accounts and keys of the configuration, made known through the core's door."""
 
+import logging
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import count
@@ -33,14 +34,18 @@ from rules.values import (
 
 ACTOR = "configuration"
 """Who links owners that the configuration names."""
+_logger = logging.getLogger(__name__)
 _PPM = 1_000_000
+_KEYS_NAMED = 5
+"""Keys that a warning names; of more it says how many."""
 _PERMISSIONS = {name: bit for bit, name in PERMISSION_NAMES.items()}
 
 
 def populate(core: Core, engine: EnginePort, keystore: KeyStore, config: Config) -> None:
     """Define what the configuration names and fund accounts that are opened for the first time.
 
-    What is known already keeps its number; a changed definition is defined anew. Raises ValueError
+    What is known already keeps its number; a changed definition is defined anew. What is no longer
+    named stays as it is, and a warning names such keys. Raises ValueError
     when a known instrument is given other assets, before anything is defined, and when a key names
     an account that is nowhere defined; KeyStoreError on unusable key material.
     """
@@ -58,6 +63,7 @@ def populate(core: Core, engine: EnginePort, keystore: KeyStore, config: Config)
     keystore.put_many(NewKey(key.name, key.kind, key.secret.encode()) for key in config.keys)
     for key in config.keys:
         _key(core, key, numbers)
+    _warn_of_left_keys(directory, keystore, config)
 
 
 def _check_assets(directory: Directory, instrument: InstrumentConfig) -> None:
@@ -169,6 +175,21 @@ def _key(core: Core, key: KeyConfig, numbers: Iterator[int]) -> None:
     )
     if definition != known:
         core.submit(definition)
+
+
+def _warn_of_left_keys(directory: Directory, keystore: KeyStore, config: Config) -> None:
+    """Warn of keys that are in force and that the configuration once named and no longer does."""
+    names = keystore.configured().difference(key.name for key in config.keys)
+    left = sorted(name for name in names if name in directory.keys and directory.keys[name].enabled)
+    if left:
+        more = f" and {len(left) - _KEYS_NAMED} more" if len(left) > _KEYS_NAMED else ""
+        _logger.warning(
+            "keys no longer in the configuration are still in force (%d), since taking one out "
+            "revokes nothing; `ordergate keys revoke KEY` ends one: %s%s",
+            len(left),
+            ", ".join(left[:_KEYS_NAMED]),
+            more,
+        )
 
 
 def _utc_ns(text: str) -> int:

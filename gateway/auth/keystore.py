@@ -31,6 +31,11 @@ CREATE TABLE IF NOT EXISTS keys (
     sealed BLOB NOT NULL
 ) WITHOUT ROWID
 """
+_CONFIGURED_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS configured (
+    name TEXT PRIMARY KEY
+) WITHOUT ROWID
+"""
 
 
 class KeyStoreError(ValueError):
@@ -97,11 +102,11 @@ class KeyStore:
         return count
 
     def put(self, key: NewKey) -> None:
-        """Store one key, replacing the material it may have had."""
+        """Store one key of a configuration, replacing the material it may have had."""
         self.put_many((key,))
 
     def put_many(self, keys: Iterable[NewKey]) -> None:
-        """Store keys all together or, when one is unusable, none; replace what they had.
+        """Store keys of a configuration, all or, when one is unusable, none; replace what they had.
 
         Raises KeyStoreError naming the first unusable one.
         """
@@ -109,11 +114,18 @@ class KeyStore:
             for key in keys:
                 self._database.execute("DELETE FROM keys WHERE name = ?", (key.name,))
                 self._insert(key)
+                self._database.execute("INSERT OR IGNORE INTO configured VALUES (?)", (key.name,))
+
+    def configured(self) -> set[str]:
+        """Return the ids of the keys there are that some configuration has given."""
+        rows = self._database.execute("SELECT name FROM configured JOIN keys USING (name)")
+        return {name for (name,) in rows}
 
     def revoke(self, name: str) -> bool:
         """Delete a key's material for good; False when there was none."""
         with self._database:
             deleted = self._database.execute("DELETE FROM keys WHERE name = ?", (name,))
+            self._database.execute("DELETE FROM configured WHERE name = ?", (name,))
         return deleted.rowcount > 0
 
     def find(self, name: str) -> KeyMaterial | None:
@@ -175,6 +187,7 @@ def _connect(path: str) -> sqlite3.Connection:
         database.execute("PRAGMA busy_timeout=2000")
         with database:
             database.execute(_SCHEMA)
+            database.execute(_CONFIGURED_SCHEMA)
     except sqlite3.Error:
         database.close()
         raise

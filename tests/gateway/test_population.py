@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.auth.keystore import KeyStore, KeyStoreError
+from gateway.auth.keystore import KeyStore, KeyStoreError, NewKey
 from gateway.config import AccountConfig, Config, InstrumentConfig, KeyConfig
 from gateway.population import populate
 from rules.events import BalanceAdjusted, DefineAccount, DefineKey, DefineSymbol, SetSymbolState
@@ -141,6 +141,44 @@ def test_what_an_operator_ended_stays_ended(populated: Populated) -> None:
     core.submit(DefineKey(*(getattr(known, name) for name in known.__struct_fields__[:-1]), False))
     assert populated.put(accounts=(CAROL,), keys=(KEY,)) == []
     assert not core.book.keys[known.key].enabled
+
+
+def test_keys_taken_out_of_the_configuration_are_warned_of(
+    populated: Populated, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They stay in force, and each start names them until they are revoked."""
+    populated.put(accounts=(CAROL,), keys=(KEY,))
+    # Made by an operator: no configuration ever named it.
+    populated.keystore.create(NewKey(name_of("made"), "hmac", b"a secret"))
+    assert caplog.text == ""
+    for _ in range(2):
+        caplog.clear()
+        assert populated.put() == []
+        assert "keys no longer in the configuration are still in force (1)" in caplog.text
+        assert caplog.text.rstrip().endswith(f"ends one: {KEY.name}")
+    core = populated.world.core
+    known = core.directory.keys[KEY.name]
+    assert core.book.keys[known.key].enabled
+    caplog.clear()
+    core.submit(DefineKey(*(getattr(known, name) for name in known.__struct_fields__[:-1]), False))
+    populated.put()
+    assert caplog.text == ""
+
+
+def test_a_warning_names_a_few_of_many_keys(
+    populated: Populated, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Five keys are named and the others counted."""
+    keys = tuple(
+        KeyConfig(name=name_of(f"k{number}"), account="alice", secret="s") for number in range(6)
+    )
+    populated.put(keys=keys)
+    populated.put(keys=keys[5:])
+    assert caplog.text.rstrip().endswith(name_of("k4"))
+    caplog.clear()
+    populated.put()
+    assert "in force (6)" in caplog.text
+    assert caplog.text.rstrip().endswith(f"{name_of('k4')} and 1 more")
 
 
 def test_unusable_keys(populated: Populated) -> None:

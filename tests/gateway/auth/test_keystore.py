@@ -97,6 +97,33 @@ def test_import_is_all_or_nothing(tmp_path: Path) -> None:
     store.close()
 
 
+def test_keys_of_a_configuration_are_known_apart(tmp_path: Path) -> None:
+    """Which keys a configuration gave is known to a store opened anew, until they are revoked."""
+    store = store_with_key(tmp_path / "keys.sqlite")
+    assert store.configured() == set()
+    store.put_many(NewKey(letter * 64, "hmac", SECRET) for letter in "bc")
+    store.close()
+    store = KeyStore(tmp_path / "keys.sqlite", SEALING)
+    assert store.configured() == {"b" * 64, "c" * 64}
+    store.revoke("b" * 64)
+    assert store.configured() == {"c" * 64}
+    store.close()
+
+
+def test_a_store_of_an_earlier_version(tmp_path: Path) -> None:
+    """A store made before it was kept which keys a configuration gave is taken as it is."""
+    path = tmp_path / "keys.sqlite"
+    store_with_key(path).close()
+    database = sqlite3.connect(path)
+    with database:
+        database.execute("DROP TABLE configured")
+    database.close()
+    store = KeyStore(path, SEALING)
+    assert store.find(NAME) == KeyMaterial("hmac", SECRET)
+    assert store.configured() == set()
+    store.close()
+
+
 def test_bulk_import_of_many(tmp_path: Path) -> None:
     """Thousands of keys go in together and come back."""
     store = KeyStore(tmp_path / "keys.sqlite", SEALING)
