@@ -81,11 +81,25 @@ def _chosen(data: Path, run_id: str, all_runs: bool) -> list[Path]:
     return [data / run_id] if run_id else found or [data]
 
 
-def print_verification(result: Verification) -> None:
-    """Print what was found of a run, and what to do about it."""
-    if result.passed_over:
-        _say(f"run {result.run} never served and is passed over: {result.passed_over}")
-        return
+def print_verification(result: Verification, counts: bool = True) -> None:
+    """Print what was found of a run, and what to do about it; without `counts` only what is wrong."""
+    if counts:
+        _print_counts(result)
+    for finding in result.findings:
+        place = "" if finding.kind == "signature" else f" at byte {finding.offset}"
+        errors.print(
+            f"{finding.kind}: {finding.file}{place}: {finding.message}",
+            markup=False,
+            soft_wrap=True,
+        )
+    for line in _instructions(result):
+        errors.print(line, markup=False, soft_wrap=True)
+    if counts and not result.findings:
+        console.print("clean")
+
+
+def _print_counts(result: Verification) -> None:
+    """Print what a run has, and its torn end."""
     _say(
         f"run {result.run} ({result.status}): {result.records} records "
         f"({result.first_seq} to {result.last_seq}) in {result.segments} segments "
@@ -108,17 +122,6 @@ def print_verification(result: Verification) -> None:
             "before it is affected. The next start cuts it and keeps a copy; to do it now: "
             f"ordergate record repair {result.run} --data {Path(result.path).parent}"
         )
-    for finding in result.findings:
-        place = "" if finding.kind == "signature" else f" at byte {finding.offset}"
-        errors.print(
-            f"{finding.kind}: {finding.file}{place}: {finding.message}",
-            markup=False,
-            soft_wrap=True,
-        )
-    for line in _instructions(result):
-        errors.print(line, markup=False, soft_wrap=True)
-    if not result.findings:
-        console.print("clean")
 
 
 def _instructions(result: Verification) -> list[str]:

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from gateway.clock import wall_ns
-from gateway.commands.common import console, fail, print_json
+from gateway.commands.common import console, errors, fail, print_json
 from gateway.commands.log_verify import print_verification
 from gateway.commands.record_options import (
     ActorOption,
@@ -17,12 +18,15 @@ from gateway.commands.record_options import (
     record_errors,
     without_a_gate,
 )
-from gateway.journal import Run, find_run
-from gateway.journal.manifest import DATA_DIRECTORY
+from gateway.journal import JournalCorruptError, Run, find_run
+from gateway.journal.manifest import DATA_DIRECTORY, runs
 from gateway.journal.repair import TornTail, close_abandoned, cut_torn_tail, quarantine_run
+from gateway.journal.segment import PREPARED_NAME, segment_numbers
 from gateway.journal.verify import EXIT_CLEAN, EXIT_CORRUPT, verify_run
 
-RunArgument = Annotated[str, typer.Argument(help="Run id; empty: the newest.")]
+RunArgument = Annotated[
+    str, typer.Argument(help="Run id; empty: the newest, and all that were left open.")
+]
 
 
 def add_to(record: typer.Typer) -> None:
@@ -36,42 +40,88 @@ def repair(
     data: DataOption = Path(DATA_DIRECTORY),
     as_json: JsonOption = False,
 ) -> None:
-    """Cut a torn end, keeping a copy, and close the last segment a killed gate left open.
+    """Cut torn ends, keeping a copy, and close the last segment of runs a killed gate left open.
 
-    No gate may run on the data directory. A damaged run is left as it is: exit 1.
+    The segment that was made ahead and not used is removed. No gate may run on the data directory.
+    A damaged run is left as it is: exit 1.
     """
     with record_errors(), without_a_gate(data_directory(data)):
-        run = find_run(data, run_id)
-        found = verify_run(run.path)
-        if found.record_exit_code != EXIT_CLEAN:
-            print_verification(found)
-            raise typer.Exit(found.record_exit_code)
-        cut = cut_torn_tail(run)
-        closed = close_abandoned(run)
+        newest = find_run(data, run_id)
+        chosen = [run for run in runs(data) if _left_open(run)] if not run_id else []
+        if newest.path not in [run.path for run in chosen]:
+            chosen.append(newest)
+        done, codes = [], {EXIT_CLEAN}
+        for run in chosen:
+            found = verify_run(run.path)
+            if found.record_exit_code != EXIT_CLEAN:
+                codes.add(found.record_exit_code)
+                # What is damaged goes to standard error; standard output stays JSON.
+                print_verification(found, counts=not as_json)
+                continue
+            try:
+                done.append(_repaired(run))
+            except JournalCorruptError as error:
+                codes.add(EXIT_CORRUPT)
+                errors.print(f"ordergate: corrupt: {error}", markup=False, soft_wrap=True)
     if as_json:
-        print_json(
-            {
-                "run": run.manifest.run_id,
-                "torn": None if cut is None else _torn(cut),
-                "closed": [entry.file for entry in closed],
-            }
-        )
-        return
-    if cut is not None:
-        console.print(
-            f"cut {cut.torn_bytes} bytes at byte {cut.offset} of {cut.segment}; a copy is in "
-            f"{', '.join(map(str, cut.kept))}",
-            markup=False,
-            soft_wrap=True,
-        )
-    for entry in closed:
-        console.print(
-            f"closed {run.path / entry.file} at record {entry.last_seq}",
-            markup=False,
-            soft_wrap=True,
-        )
-    if cut is None and not closed:
-        console.print("nothing to repair")
+        if done or not run_id:
+            print_json(done[0] if run_id else done)
+    else:
+        _print_repairs(done, whole=codes == {EXIT_CLEAN})
+    raise typer.Exit(EXIT_CORRUPT if EXIT_CORRUPT in codes else max(codes))
+
+
+def _left_open(run: Run) -> bool:
+    """Tell whether a writer that was killed has left something of a run to close or to remove."""
+    if (run.path / PREPARED_NAME).exists():
+        return True
+    return any(run.manifest.sealed(number) is None for number in segment_numbers(run.path))
+
+
+class _Repair(msgspec.Struct, frozen=True):
+    """What was done to a run."""
+
+    run: str
+    torn: dict[str, Any] | None
+    closed: list[str]
+    """Files of the segments that were closed."""
+    last_seq: int
+    """Last record of the closed ones, 0 when none was closed."""
+    removed: list[str]
+    """Files that were made ahead and never used."""
+
+
+def _repaired(run: Run) -> _Repair:
+    """Cut and close one run, which was verified. Raises as `close_abandoned`."""
+    ahead = run.path / PREPARED_NAME
+    removed = [ahead.name] if ahead.exists() else []
+    cut = cut_torn_tail(run)
+    closed = close_abandoned(run)
+    return _Repair(
+        run=run.manifest.run_id,
+        torn=None if cut is None else _torn(cut),
+        closed=[entry.file for entry in closed],
+        last_seq=closed[-1].last_seq if closed else 0,
+        removed=removed,
+    )
+
+
+def _print_repairs(done: list[_Repair], whole: bool) -> None:
+    lines = []
+    for repair in done:
+        if repair.torn is not None:
+            lines.append(
+                f"cut {repair.torn['bytes']} bytes at byte {repair.torn['offset']} of "
+                f"{repair.torn['segment']}; a copy is in {', '.join(repair.torn['kept'])}"
+            )
+        if repair.closed:
+            files = ", ".join(repair.closed)
+            lines.append(f"run {repair.run}: closed {files} at record {repair.last_seq}")
+        lines += [f"run {repair.run}: removed {file}, never used" for file in repair.removed]
+    if not lines and whole:
+        lines.append("nothing to repair")
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def _torn(cut: TornTail) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from gateway.__main__ import build
 from gateway.data_lock import DataLock
 from gateway.journal import JournalWriter, read_run
 from gateway.journal.encryption import KEY_FILE_VARIABLE, KEY_VARIABLE
-from gateway.journal.manifest import make_run_directory, new_manifest
+from gateway.journal.manifest import make_run_directory, new_manifest, read_manifest
+from gateway.journal.segment import segment_numbers
 from gateway.journal.upkeep import Upkeep, keep_up, main, upkeep_command
 from rules.decisions import NOTED_DECISION
 from rules.events import Define, RunBegan
@@ -188,9 +189,37 @@ def test_repair(data: Path) -> None:
     done = record(data, "repair", run.name)
     assert (done["torn"]["bytes"], done["torn"]["offset"]) == (8, len(content))
     assert done["closed"] == [path.name]
-    assert record(data, "repair", run.name) == {"run": run.name, "torn": None, "closed": []}
+    again = record(data, "repair", run.name)
+    assert (again["run"], again["torn"], again["closed"]) == (run.name, None, [])
     assert invoke("record", "repair", "--data", data).stdout == "nothing to repair\n"
     assert [run["torn_bytes"] for run in verify(data)] == [0, 0, 0]
+
+
+def test_repair_of_all_that_was_left_open(data: Path) -> None:
+    """Without a run's name every killed run is closed, and its last segment can be compressed."""
+    _, killed, third = runs(data)
+    (data / killed / "prepared.seg").write_bytes(bytes(1024))
+    opened = max((data / killed).glob("0*.seg")).name
+    [done, newest] = record(data, "repair")
+    assert (done["run"], done["closed"], done["removed"]) == (killed, [opened], ["prepared.seg"])
+    assert (newest["run"], newest["closed"], newest["removed"]) == (third, [], [])
+    assert not (data / killed / "prepared.seg").exists()
+    assert read_manifest(data / killed).status == "running"
+    record(data, "compress", "--keep-plain", 0)
+    assert list((data / killed).glob("*.seg")) == []
+    assert [run["records"] for run in verify(data)] == [21, 21, 21]
+    assert [run["run"] for run in record(data, "repair")] == [third]
+
+
+def test_repair_goes_on_after_a_damaged_run(data: Path) -> None:
+    """Damage in one run ends with 1 and keeps no other run from being repaired."""
+    _, killed, newest = runs(data)
+    path = data / newest / "000001.seg"
+    content = bytearray(path.read_bytes())
+    content[300] ^= 1
+    path.write_bytes(content)
+    assert [run["run"] for run in record(data, "repair", code=1)] == [killed]
+    assert all(read_manifest(data / killed).sealed(n) for n in segment_numbers(data / killed))
 
 
 def test_damage_prints_what_to_do(data: Path) -> None:
