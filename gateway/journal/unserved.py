@@ -49,7 +49,7 @@ def _missing(directory: Path) -> str:
         return ""
     if any(isinstance(record.event, RunBegan) for record in read_run(directory)):
         return ""
-    return f"it lacks the snapshot it was to go on from run {manifest.previous} with"
+    return f"it lacks the snapshot of run {manifest.previous}, which it was to continue"
 
 
 def _shows_service(directory: Path) -> bool:
