@@ -21,7 +21,7 @@ from gateway.commands.log_options import (
     reading,
 )
 from gateway.commands.log_recording import ActorOption
-from gateway.journal import JournalError
+from gateway.journal import JournalCorruptError, JournalError
 from gateway.journal.manifest import DATA_DIRECTORY, MANIFEST_NAME
 from gateway.logview.query import Found, Query, search
 from gateway.logview.rendering import EVENT_NAMES, LINE_HEAD, record_line, record_tree
@@ -50,7 +50,7 @@ def tail(
     """Show the last records of the newest run, and with -f those that are added.
 
     With a data directory -f goes on into the next run, until Ctrl-C; with the directory of a run,
-    or --run, it ends with that run.
+    or --run, it ends with that run. Of a damaged run what is before the damage is shown: exit 1.
     """
     source = open_recorded(context, data, run_id, actor)
     printer = _Printer(source, as_json)
@@ -72,6 +72,9 @@ def tail(
                 _note(f"the run {run.manifest.run_id} has ended")
                 break
             time.sleep(_POLL_SECONDS)
+    except JournalCorruptError as error:
+        if str(error) not in source.problems:
+            source.problems.append(str(error))
     except JournalError as error:
         fail(str(error))
     except KeyboardInterrupt:

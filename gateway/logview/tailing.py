@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.journal import JournalDeletedError, JournalError, Run
+from gateway.journal import JournalCorruptError, JournalDeletedError, JournalError, Run
 from gateway.journal.manifest import read_manifest, run_directories
 from gateway.journal.reader import RunReader
 from gateway.journal.segment import segment_numbers
@@ -30,11 +30,7 @@ class Follower:
         self._onward = onward
         self._count = count
         run = source.runs[-1]
-        try:
-            start = nearest(run, max(0, _sealed_seq(run) - count))
-        except JournalDeletedError:
-            start = start_of(run)
-        self._open(run, start)
+        self._open(run, _start_before(run, _sealed_seq(run) - count))
 
     @property
     def run(self) -> Run:
@@ -42,17 +38,38 @@ class Follower:
         return self._run
 
     def last(self) -> list[Found]:
-        """Return the last records there are now; raises JournalError."""
-        surely_earlier = _sealed_seq(self._run) - self._count
+        """Return the last records there are now, of a damaged run the last before the damage.
+
+        Damage is a problem of the source. Raises JournalError for what can't be read at all.
+        """
+        end_seq = _sealed_seq(self._run)
+        while True:
+            kept, damage = self._last_of(end_seq)
+            if damage is None or self._seq >= end_seq:
+                break
+            # The records wanted are earlier than the manifest lets expect: read again for them.
+            end_seq = self._seq
+            self._open(self._run, _start_before(self._run, end_seq - self._count))
+        if damage is not None:
+            self._problem(damage)
+        return kept
+
+    def _last_of(self, end_seq: int) -> tuple[list[Found], JournalCorruptError | None]:
+        """Return the last records where `end_seq` at least is expected, and what damage there is."""
+        surely_earlier = end_seq - self._count
         kept: deque[Found] = deque(maxlen=self._count)
-        for record in self._reader.records():
-            # What is surely not among the last is only followed, which is cheaper.
-            if record.seq <= surely_earlier:
-                self._subjects.follow(record)
-            else:
-                subject = self._subjects.observe(record)
-                kept.append(Found(record, subject, self._names, self._run))
-        return list(kept)
+        try:
+            for record in self._reader.records():
+                self._seq = record.seq
+                # What is surely not among the last is only followed, which is cheaper.
+                if record.seq <= surely_earlier:
+                    self._subjects.follow(record)
+                else:
+                    subject = self._subjects.observe(record)
+                    kept.append(Found(record, subject, self._names, self._run))
+        except JournalCorruptError as error:
+            return list(kept), error
+        return list(kept), None
 
     def more(self) -> Iterator[Found]:
         """Yield what was added since; goes on to the next run where there is one.
@@ -68,7 +85,7 @@ class Follower:
             except JournalError as error:
                 if following is None:
                     raise
-                self._source.problems.append(str(error))
+                self._problem(error)
             if following is None:
                 return
             self._open(following, start_of(following))
@@ -92,13 +109,27 @@ class Follower:
                     continue
         return None
 
+    def _problem(self, error: JournalError) -> None:
+        """Tell the source what can't be read, once."""
+        if str(error) not in self._source.problems:
+            self._source.problems.append(str(error))
+
     def _open(self, run: Run, start: Snapshot | None) -> None:
         self._run = run
-        self._reader = RunReader(run.path, start.seq + 1 if start is not None else 1)
-        self._subjects = Subjects()
+        self._seq = start.seq if start is not None else 0
+        self._reader: RunReader = RunReader(run.path, start.seq + 1 if start is not None else 1)
+        self._subjects: Subjects = Subjects()
         if start is not None:
             self._subjects.prime(start)
-        self._names = Names(self._subjects.directory)
+        self._names: Names = Names(self._subjects.directory)
+
+
+def _start_before(run: Run, seq: int) -> Snapshot | None:
+    """Return the state to begin with for the records after `seq`, None for the run's beginning."""
+    try:
+        return nearest(run, max(0, seq))
+    except JournalDeletedError:
+        return start_of(run)
 
 
 def _sealed_seq(run: Run) -> int:

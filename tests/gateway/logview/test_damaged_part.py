@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from gateway.commands import log
-from gateway.journal import Run, read_run
+from gateway.journal import JournalCorruptError, Run, read_run
 from gateway.journal.repair import quarantine_run
 from gateway.journal.seal import make_key_files
 from gateway.journal.snapshot_file import START_SNAPSHOT, snapshot_seqs
@@ -59,6 +59,35 @@ def test_query_goes_on_after_damage(damaged: tuple[Path, Run, dict[int, Any]]) -
     assert min(lost) >= entry.first_seq
     assert max(lost) < onward
     assert all(before[seq] == line for seq, line in found.items())
+
+
+@pytest.mark.parametrize("wanted", [0, 1, 5])
+@pytest.mark.parametrize("follow", [False, True])
+def test_tail_tells_what_is_before_damage(tmp_path: Path, wanted: int, follow: bool) -> None:
+    """The last records before the damage are shown, then where it is, and the exit code is 1."""
+    first, second = two_runs(tmp_path / "data")
+    for run in (first, second):
+        entry = run.manifest.segments[-1]
+        path = run.path / entry.file
+        flip(path)
+        seqs = readable(run.path)
+        options = ("--data", run.path, "-n", wanted, "--json", *(("-f",) if follow else ()))
+        result = invoke("tail", *options)
+        assert result.exit_code == 1, result.output
+        lines = [json.loads(line) for line in result.stdout.splitlines()]
+        assert [int(line["seq"]) for line in lines] == seqs[len(seqs) - wanted :]
+        assert f"ordergate: incomplete: {path} at byte" in result.stderr
+
+
+def readable(run: Path) -> list[int]:
+    """Return the numbers of the records before the damage."""
+    seqs = []
+    try:
+        for record in read_run(run):
+            seqs.append(record.seq)  # noqa: PERF401 (what came before the error counts)
+    except JournalCorruptError:
+        return seqs
+    pytest.fail("the run is not damaged")
 
 
 def test_export_and_case_go_on_after_damage(
