@@ -83,6 +83,10 @@ def _chosen(data: Path, run_id: str, all_runs: bool) -> list[Path]:
 
 def print_verification(result: Verification, counts: bool = True) -> None:
     """Print what was found of a run, and what to do about it; without `counts` only what is wrong."""
+    if result.passed_over:
+        if counts:
+            _say(f"run {result.run} never served and is passed over: {result.passed_over}")
+        return
     if counts:
         _print_counts(result)
     for finding in result.findings:
