@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.journal import Record, Run, read_run
+from gateway.journal import JournalCorruptError, Record, Run, read_run
 from gateway.journal.manifest import code_digest
 from gateway.logview.rendering import Names, record_tree
 from gateway.logview.subjects import Subjects
@@ -45,6 +45,8 @@ class ReplayReport(msgspec.Struct, frozen=True):
     """Records decided again, the differing one included."""
     requests: int
     difference: Difference | None
+    problem: str = ""
+    """The damage the records decided again end before; empty when that is the end of the run."""
 
 
 def same_decision(one: Decision, other: Decision) -> bool:
@@ -53,7 +55,7 @@ def same_decision(one: Decision, other: Decision) -> bool:
 
 
 def replay(run: Run, progress: Callable[[int], None] | None = None) -> ReplayReport:
-    """Decide a run again with its own rulebook, up to the first difference.
+    """Decide a run again with its own rulebook, up to the first difference or to damage.
 
     A run that continues another begins with the state it took over, and one whose beginning was
     deleted with the earliest snapshot that was kept. `progress` is called with the number of
@@ -65,16 +67,20 @@ def replay(run: Run, progress: Callable[[int], None] | None = None) -> ReplayRep
     decide, encode = replica.pipeline.apply, _encode
     records = requests = 0
     difference = None
-    for record in read_run(run.path, _first_seq(start)):
-        records += 1
-        event = record.event
-        requests += isinstance(event, Request)
-        decision = decide(event, record.now_ns, seq=record.seq)
-        if encode(decision) != encode(record.decision):
-            difference = _difference(run, start, record, decision)
-            break
-        if progress is not None:
-            progress(records)
+    problem = ""
+    try:
+        for record in read_run(run.path, _first_seq(start)):
+            records += 1
+            event = record.event
+            requests += isinstance(event, Request)
+            decision = decide(event, record.now_ns, seq=record.seq)
+            if encode(decision) != encode(record.decision):
+                difference = _difference(run, start, record, decision)
+                break
+            if progress is not None:
+                progress(records)
+    except JournalCorruptError as error:
+        problem = str(error)
     return ReplayReport(
         run=run.manifest.run_id,
         rulebook=rulebook.name,
@@ -84,6 +90,7 @@ def replay(run: Run, progress: Callable[[int], None] | None = None) -> ReplayRep
         records=records,
         requests=requests,
         difference=difference,
+        problem=problem,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.journal import Record, Run, read_run
+from gateway.journal import JournalCorruptError, Record, Run, read_run
 from gateway.logview.rendering import EVENT_NAMES, Names, because, summary
 from gateway.logview.subjects import Subject, Subjects
 from gateway.logview.times import time_text
@@ -78,6 +78,8 @@ class WhatIfReport(msgspec.Struct):
     """Changed decisions by account, most first."""
     symbols: dict[str, int] = msgspec.field(default_factory=dict)
     examples: list[Change] = msgspec.field(default_factory=list)
+    problems: list[str] = msgspec.field(default_factory=list)
+    """Damage in the runs: of each, only what is before it was decided again."""
 
 
 def what_if(
@@ -105,11 +107,16 @@ def what_if(
             subjects.prime(start)
         comparison.begin(run.manifest.run_id, subjects)
         decide = replica.pipeline.apply
-        for record in read_run(run.path, start.seq + 1 if start is not None else 1):
-            decision = decide(record.event, record.now_ns, seq=record.seq, course=record.decision)
-            comparison.take(record, decision)
-            if progress is not None:
-                progress(report.records)
+        try:
+            for record in read_run(run.path, start.seq + 1 if start is not None else 1):
+                decision = decide(
+                    record.event, record.now_ns, seq=record.seq, course=record.decision
+                )
+                comparison.take(record, decision)
+                if progress is not None:
+                    progress(report.records)
+        except JournalCorruptError as error:
+            report.problems.append(str(error))
     comparison.finish()
     return report
 

@@ -50,7 +50,7 @@ def replay_command(
 ) -> None:
     """Decide recorded runs again: exit 0 when every decision is the same, 1 at a difference.
 
-    With --rulebook, report which decisions another rulebook would have made otherwise.
+    Of a damaged run what is before the damage is decided again, and the exit code is 1. With --rulebook, report which decisions another rulebook would have made otherwise.
     """
     try:
         other = load_rulebook(rulebook) if rulebook else None
@@ -99,7 +99,16 @@ def _replay(sources: list[Source], as_json: bool) -> None:
     else:
         for report in reports:
             _print_replay(report)
+    _incomplete([report.problem for report in reports if report.problem])
     if any(report.difference is not None for report in reports):
+        raise typer.Exit(EXIT_DIFFERENCE)
+
+
+def _incomplete(problems: list[str]) -> None:
+    """Say what could not be read, and end with exit code 1 when there is such."""
+    for problem in problems:
+        errors.print(f"ordergate: incomplete: {problem}", markup=False, soft_wrap=True)
+    if problems:
         raise typer.Exit(EXIT_DIFFERENCE)
 
 
@@ -112,6 +121,7 @@ def _what_if(sources: list[Source], rulebook: Rulebook, as_json: bool) -> None:
         print_json(report)
     else:
         _print_what_if(report)
+    _incomplete(report.problems)
 
 
 def _print_replay(report: ReplayReport) -> None:

@@ -10,7 +10,15 @@ from typer.testing import CliRunner, Result
 
 from gateway.commands import log
 from gateway.commands import replay as replay_command
-from gateway.journal import JournalWriter, Record, Run, find_run, read_run, start_run
+from gateway.journal import (
+    JournalCorruptError,
+    JournalWriter,
+    Record,
+    Run,
+    find_run,
+    read_run,
+    start_run,
+)
 from gateway.logview.explaining import explain
 from gateway.replay import replay
 from gateway.what_if import what_if
@@ -299,6 +307,32 @@ def test_replay_command(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert json.loads(result.stdout)["difference"]["seq"] == refused.seq
     assert invoke("replay", tmp_path / "three").exit_code == 2
+
+
+def test_replay_of_a_damaged_run(tmp_path: Path) -> None:
+    """What is before the damage is decided again; then the place is told and the exit code is 1."""
+    run = synthetic_run(tmp_path / "data", 200)
+    path = run.path / run.manifest.segments[-1].file
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    readable = 0
+    try:
+        for _ in read_run(run.path):
+            readable += 1
+    except JournalCorruptError as error:
+        damage = str(error)
+    mild = tmp_path / "mild.toml"
+    mild.write_text(RULEBOOK_TEXT.replace("500ms", "100ms"))
+    for more in ((), ("--rulebook", mild)):
+        result = invoke("replay", run.path, *more)
+        assert result.exit_code == 1
+        assert f"ordergate: incomplete: {damage}\n" in result.stderr
+        report = json.loads(invoke("replay", run.path, "--json", *more).stdout)
+        assert report["records"] == readable > 0
+    same = invoke("replay", run.path).stdout
+    assert f"{readable} records decided again" in same
+    assert "every decision is the same" in same
 
 
 def test_what_if_command(tmp_path: Path) -> None:
