@@ -49,6 +49,7 @@ class RuleChange(msgspec.Struct):
     refused_before: int = 0
     """Decisions that named it as a breach and do not now."""
     shadows_now: int = 0
+    """Decisions it would have refused in shadow mode now, changed or not."""
     shadowed_before: int = 0
 
 

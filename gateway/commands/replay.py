@@ -179,6 +179,10 @@ def _print_what_if(report: WhatIfReport) -> None:
         f"reason, {report.other} otherwise"
     )
     if report.rules:
+        _line(
+            "by rule: of requests whose decision changed, how many it refuses now and not then, "
+            "and then and not now; shadows of all requests"
+        )
         table = Table("rule", "refuses now", "refused before", "shadows now", "shadowed before")
         for name, change in report.rules.items():
             row = (

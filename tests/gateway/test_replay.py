@@ -343,6 +343,7 @@ def test_what_if_command(tmp_path: Path) -> None:
     result = invoke("replay", run.path, "--rulebook", path)
     assert result.exit_code == 0, result.output
     assert "first order" in result.stdout
+    assert "by rule: of requests whose decision changed" in result.stdout
     assert "resting_time" in result.stdout
     report = json.loads(invoke("replay", run.path, "--rulebook", path, "--json").stdout)
     assert report["newly_accepted"] == report["changed"] > 0
