@@ -15,6 +15,7 @@ import msgspec
 from gateway.journal.archive import stored_forms
 from gateway.journal.durable import remove_durably
 from gateway.journal.errors import JournalDeletedError, JournalError, JournalUnreadableError
+from gateway.journal.frame import RecordHead, decode_head
 from gateway.journal.holds import HoldEvent, active_holds, read_holds
 from gateway.journal.locks import HOLDS_LOCK, UPKEEP_LOCK, locked
 from gateway.journal.manifest import (
@@ -25,11 +26,11 @@ from gateway.journal.manifest import (
     run_directories,
     runs,
 )
-from gateway.journal.reader import read_run
+from gateway.journal.reader import SegmentReader, read_run, segment_begun
 from gateway.journal.repair import close_abandoned
 from gateway.journal.reserve import find_reserve
 from gateway.journal.seal import read_signature, signature_path
-from gateway.journal.segment import segment_numbers
+from gateway.journal.segment import segment_name, segment_numbers
 from gateway.journal.snapshot_file import START_SNAPSHOT, read_snapshot_file, snapshot_seqs
 from gateway.journal.tombstone import Deletion, Tombstone, read_tombstone, write_tombstone
 from rules.events import Define, DefineAccount, RunBegan
@@ -193,13 +194,14 @@ class _Planner:
         held = next((hold for hold in self.holds if _holds(hold, run, last_ns)), None)
         if held is not None:
             return Kept(run=directory.name, because=f"{held.hold}: {held.reason}")
-        names = tuple(entry.file for entry in segments)
+        unlisted = [found for part in parts for found in _unlisted(part)] if whole else []
+        names = (*(entry.file for entry in segments), *(name for name, _ in unlisted))
         files = [file for part in parts for file in _doomed(part, whole, self.before_ns)]
         return Removal(
             run=directory.name,
             whole=whole,
             segments=names,
-            records=sum(entry.count for entry in segments),
+            records=sum(entry.count for entry in segments) + sum(count for _, count in unlisted),
             bytes=sum(file.stat().st_size for file in files),
             last_ns=last_ns if whole else max(entry.last_ns for entry in segments),
         )
@@ -262,6 +264,20 @@ def _deletable(run: Run, whole: bool, before_ns: int) -> list[SealedSegment]:
         return there
     needed_seq = _needed_seq(run)
     return [entry for entry in there if entry.last_ns < before_ns and entry.last_seq < needed_seq]
+
+
+def _unlisted(run: Run) -> list[tuple[str, int]]:
+    """Return the segments that a killed writer left out of the manifest, with their records.
+
+    They are closed, and so listed, before they go.
+    """
+    found = []
+    for number in segment_numbers(run.path):
+        path = run.path / segment_name(number)
+        if run.manifest.sealed(number) is None and segment_begun(path):
+            heads = (decode_head(payload) for _, payload in SegmentReader(path).frames())
+            found.append((path.name, sum(isinstance(head, RecordHead) for head in heads)))
+    return found
 
 
 def _needed_seq(run: Run) -> int:

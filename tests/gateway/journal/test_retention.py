@@ -80,6 +80,25 @@ def test_deleted_run_leaves_its_digests(tmp_path: Path) -> None:
     assert find_run(data).path == runs[2]
 
 
+def test_plan_counts_what_a_kill_left_unlisted(tmp_path: Path) -> None:
+    """The records and the open segment of a killed run are in the plan, as they are in its end."""
+    for records in (0, RECORDS):
+        data = tmp_path / f"with {records}"
+        _, killed, _ = make_data(data, (0, 1, 2), killed=(1,), records=records)
+        segments = sorted(path.name for path in killed.glob("0*.seg"))
+        assert len(read_manifest(killed).segments) < len(segments)
+        plan = plan_retention(data, "30d", NOW_NS)
+        removals = {removal.run: removal for removal in plan.removals}
+        assert {removal.records for removal in removals.values()} == {records + 3}
+        assert sorted(removals[killed.name].segments) == segments
+        applied = apply_retention(data, "30d", NOW_NS, "test")
+        assert applied.removals == plan.removals
+        tombstone = read_tombstone(killed)
+        assert tombstone is not None
+        (deletion,) = tombstone.deletions
+        assert sum(entry.count for entry in deletion.segments) == records + 3
+
+
 def test_forged_tombstone_is_found(tmp_path: Path) -> None:
     """A tombstone with other digests than the manifest, or another signature, is corrupt."""
     data = tmp_path / "data"
