@@ -35,6 +35,7 @@ STARTS_KILLED: Final = 0.3
 _SHOWN_MAX: Final = 5
 """Problems of one round that are shown."""
 _EXPECTED: Final = (
+    "for operators' commands: export ",
     "are on one file system",
     "nobody was told of them",
     "link to engine",
