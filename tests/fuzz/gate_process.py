@@ -115,7 +115,8 @@ class GateProcess:
         """Hold the gate to being alive, then stop it: not a word of complaint, a sound record."""
         assert self.alive()
         assert self.stop() == 0
-        assert self.errors() == ""
+        said = self.errors().splitlines()
+        assert [line for line in said if "for operators' commands: export " not in line] == []
         self.assert_record_holds()
 
     def sequence_number(self, decision_id: str) -> int:

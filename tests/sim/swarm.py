@@ -221,6 +221,7 @@ def _rulebook(random: Random, resting: dict[str, Any]) -> Rulebook:
             "mode": mode(),
             "aggressive": choice(("0.03", "0.10")),
             "passive": choice(("0.10", "0.80")),
+            "stale_last": False,
             "last_max_age": choice(("2s", "1h", "1h", "1h")),
             "quote_max_age": choice(("2s", "1h", "1h", "1h")),
         },
