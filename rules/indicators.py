@@ -4,10 +4,12 @@ An excess slows the owner in the symbol for a time; from a number of excesses wi
 only cancels pass for that time. A share exactly at the maximum is an excess, as the venue words it.
 """
 
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
+
+from mypy_extensions import mypyc_attr
 
 from rules.book import AccountFacts, Book, OpenOrder
-from rules.decisions import Breach, Explanation, Usage
+from rules.decisions import ACCEPTED, Breach, Decision, Explanation, Usage
 from rules.events import Amend, CommandResult, Event, Place, Replace
 from rules.explanations import first_breach, look
 from rules.ratio_clauses import IndicatorClause
@@ -21,6 +23,8 @@ from rules.ratio_levels import (
 )
 from rules.reasons import Reason
 from rules.recent import Recent
+from rules.rule import LIMIT, Rule
+from rules.rulebook import Rulebook
 from rules.units import decimal_e8, duration_ns, interval_label
 from rules.values import (
     ACCOUNT_MARKET_MAKER,
@@ -275,6 +279,63 @@ class Indicator:
             for pair, number, part, whole in state["counts"]
         }
         self._measures.restore(state["measures"])
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class IndicatorRule(Rule):
+    """Base of the rules that are one indicator: they judge alike, and differ in what they count.
+
+    A subclass sets `name`, `applies` (what it counts, besides `JUDGED`) and `source`, has an
+    `IndicatorClause` for its clause, and counts in `count`.
+    """
+
+    stage: ClassVar[int] = LIMIT
+    reasons: ClassVar[tuple[Reason, ...]] = (Reason.TRADING_INDICATOR,)
+    wants: ClassVar[tuple[type[Event], ...]] = JUDGED
+    discloses: ClassVar[bool] = True
+
+    def __init__(self, rulebook: Rulebook) -> None:
+        self.indicator = Indicator(self.name, getattr(rulebook.clauses, self.name))
+
+    def check(self, event: Any, book: Book, now_ns: int) -> Breach | None:
+        """Refuse a new order or modification while a measure holds."""
+        return self.indicator.check(event, book, now_ns)
+
+    def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
+        """Return the maximum and the share in 1e-8."""
+        return self.indicator.explain(event, book, now_ns)
+
+    def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
+        """Note what passed while slowed, and count what the engine reports."""
+        if type(event) not in JUDGED:
+            self.count(event, book, now_ns)
+        elif decision.verdict == ACCEPTED:
+            self.indicator.passed(event, book, now_ns)
+
+    def count(self, event: Any, book: Book, now_ns: int) -> None:
+        """Count an event of `applies` that is no message of a client."""
+
+    def standings(
+        self, owner: int, symbol: int, account: AccountFacts | None, now_ns: int
+    ) -> tuple[RatioStanding, ...]:
+        """Return how an owner stands in a symbol."""
+        return (self.indicator.standing(owner, symbol, account, now_ns),)
+
+    def pairs(self) -> list[tuple[int, int]]:
+        """Return owner and symbol of everybody counted in the running window."""
+        return self.indicator.pairs()
+
+    def usage(self, scope: int, subject: int, book: Book, now_ns: int) -> tuple[Usage, ...]:
+        """Return the share of an owner and symbol in 1e-8."""
+        return self.indicator.usage(scope, subject, now_ns)
+
+    def state(self) -> Any:
+        """Return the counts of the running window and the measures."""
+        return self.indicator.state()
+
+    def restore(self, state: Any) -> None:
+        """Put back what `state` returned."""
+        self.indicator.restore(state)
 
 
 def placed(result: CommandResult, book: Book) -> OpenOrder | None:

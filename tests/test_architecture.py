@@ -12,7 +12,9 @@ from typing import Final
 
 import pytest
 
+from rules.indicators import IndicatorRule
 from rules.registry import RULES
+from rules.rule import Rule
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 FILE_LINES_MAX: Final = 450
@@ -263,6 +265,16 @@ def test_structs_live_where_they_are_not_compiled() -> None:
 
 # --- Rules and their tests ------------------------------------------------------------------------
 
+BASES_OF_RULES: Final = {"Rule": Rule, "IndicatorRule": IndicatorRule}
+"""What a rule derives from, by name: the base of all, and those of rules that are alike."""
+
+
+def test_bases_of_rules_are_rules() -> None:
+    """A base of several rules derives from the base of all, and is no rule itself."""
+    for name, base in BASES_OF_RULES.items():
+        assert (base.__name__, issubclass(base, Rule), base.name) == (name, True, "")
+        assert base not in RULES
+
 
 @pytest.mark.parametrize("kind", RULES, ids=lambda kind: kind.name)
 def test_a_rule_is_one_file_with_one_test_file(kind: type) -> None:
@@ -270,7 +282,9 @@ def test_a_rule_is_one_file_with_one_test_file(kind: type) -> None:
     path = ROOT / (kind.__module__.replace(".", "/") + ".py")
     assert path.stem == kind.name
     classes = [node for node in tree(path).body if isinstance(node, ast.ClassDef)]
-    rules = [node for node in classes if any(ast.unparse(base) == "Rule" for base in node.bases)]
+    rules = [
+        node for node in classes if any(ast.unparse(base) in BASES_OF_RULES for base in node.bases)
+    ]
     assert [node.name for node in rules] == [kind.__name__]
     folder = path.parent.relative_to(ROOT)
     tests = sorted(ROOT.glob(f"tests/**/test_{kind.name}.py"))
