@@ -101,7 +101,7 @@ class InstrumentConfig(Section, frozen=True, kw_only=True):
     previous_close: DecimalText = "0"
     """The price to start from, as decimal text; 0: none."""
     maker_commission: DecimalText = "0.001"
-    """Share of what is received, in whole millionths."""
+    """Share of what is received, in whole millionths; a change holds for fills from then on."""
     taker_commission: DecimalText = "0.001"
     """As maker_commission, of the order that takes."""
 

@@ -55,6 +55,7 @@ def populate(core: Core, engine: EnginePort, keystore: KeyStore, config: Config)
     numbers = count(max(directory.symbols_by_number, default=0) + 1)
     for instrument in config.instruments:
         _instrument(core, instrument, numbers)
+    _lot_steps(core)
     numbers = count(max(directory.accounts_by_number, default=0) + 1)
     for account in config.accounts:
         _account(core, engine, account, numbers)
@@ -100,9 +101,22 @@ def _instrument(core: Core, instrument: InstrumentConfig, numbers: Iterator[int]
         decimal_e8(instrument.previous_close),
         decimal_e8(instrument.maker_commission) * _PPM // E8,
         decimal_e8(instrument.taker_commission) * _PPM // E8,
+        core.rulebook.filters(instrument.name).step_e8 or 1,
     )
     if known is None or definition != msgspec.structs.replace(known, state=definition.state):
         core.submit(definition)
+
+
+def _lot_steps(core: Core) -> None:
+    """Define those instruments anew whose lot step the rulebook has changed.
+
+    The configuration need not name them: they are those of the record, which rules go on with.
+    """
+    for known in tuple(core.directory.symbols.values()):
+        lot_step_e8 = core.rulebook.filters(known.name).step_e8 or 1
+        if known.lot_step_e8 != lot_step_e8:
+            state = core.book.symbols[known.symbol].state
+            core.submit(msgspec.structs.replace(known, state=state, lot_step_e8=lot_step_e8))
 
 
 def _account(

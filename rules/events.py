@@ -521,6 +521,12 @@ class DefineSymbol(Event, frozen=True, array_like=True, gc=False, tag="DS"):
     maker_commission_ppm: int = 0
     """Commission in millionths of what is received."""
     taker_commission_ppm: int = 0
+    lot_step_e8: int = 0
+    """What the engine rounds the quantity of an order given by its quote amount down to.
+
+    0, in records of versions that did not state it: the step of the run's rulebook where the
+    engine hears of the instrument for the first time, else the engine's instrument stays as it is.
+    """
 
 
 class DefineAccount(Event, frozen=True, array_like=True, gc=False, tag="DA"):

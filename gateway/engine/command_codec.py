@@ -137,6 +137,7 @@ def read_symbol(names: EngineNames, message: wire.SymbolDefinition) -> DefineSym
         message.previous_close_e8,
         message.maker_commission_ppm,
         message.taker_commission_ppm,
+        message.lot_step_e8,
     )
 
 

@@ -68,7 +68,7 @@ class EmbeddedEngine:
         self._connect()
 
     def define_symbol(self, symbol: DefineSymbol) -> None:
-        """Make an instrument known; an instrument the engine has already is left as it is."""
+        """Make an instrument known, or change its commissions and lot step from here on."""
         self.exchange.define_symbol(symbol, self._lot_step_e8(symbol.name))
 
     def define_account(self, account: DefineAccount) -> None:

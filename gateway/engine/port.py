@@ -113,7 +113,7 @@ class EnginePort(Protocol):
         """Begin a session: reports go to `sink`, public market data to `market_data`."""
 
     def define_symbol(self, symbol: DefineSymbol) -> None:
-        """Make an instrument known; an instrument the engine has already is left as it is."""
+        """Make an instrument known, or change its commissions and lot step from here on."""
 
     def define_account(self, account: DefineAccount) -> None:
         """Make an account known."""

@@ -175,8 +175,8 @@ class RemoteEngine:
             self._tell(wire.GateItem(acknowledge=acknowledgement))
 
     def define_symbol(self, symbol: DefineSymbol) -> None:
-        """Make an instrument known; an instrument the engine has already is left as it is."""
-        lot_step_e8 = self._lot_step_e8(symbol.name)
+        """Make an instrument known, or change its commissions and lot step from here on."""
+        lot_step_e8 = symbol.lot_step_e8 or self._lot_step_e8(symbol.name)
         self._define("symbol", symbol.name, symbol_message(self._names, symbol, lot_step_e8))
 
     def define_account(self, account: DefineAccount) -> None:

@@ -141,8 +141,7 @@ class Venue:
         kind = item.WhichOneof("item")
         exchange, names = self.exchange, self.names
         if kind == "define_symbol":
-            lot_step_e8 = item.define_symbol.lot_step_e8 or 1
-            exchange.define_symbol(read_symbol(names, item.define_symbol), lot_step_e8)
+            exchange.define_symbol(read_symbol(names, item.define_symbol))
         elif kind == "define_account":
             exchange.define_account(read_account(names, item.define_account))
         elif kind == "deposit":

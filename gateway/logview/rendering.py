@@ -23,6 +23,7 @@ from rules.endpoints import Endpoint
 from rules.events import AnyEvent, DefineSymbol, Event, RecordRead, RunBegan, SetState
 from rules.units import decimal_text
 
+_E8_PER_PPM: Final = values.E8 // 1_000_000
 _CAPITAL: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -222,7 +223,7 @@ def summary(event: Event, names: Names) -> str:
     """Return what happened as a short text: side, quantity, price and ids, as far as it has them."""
     parts = []
     if isinstance(event, DefineSymbol):
-        return f"{event.name} is number {event.symbol}"
+        return _instrument(event)
     if isinstance(event, RecordRead):
         return f"{event.actor}: {event.query}"
     if isinstance(event, RunBegan):
@@ -251,6 +252,18 @@ def summary(event: Event, names: Names) -> str:
     if state := getattr(event, "state", 0):
         parts.append(str(_coded(event, "state", state)))
     return " ".join(parts)
+
+
+def _instrument(event: DefineSymbol) -> str:
+    """Return an instrument's name, number and terms: shares as decimal text."""
+    maker, taker = (
+        decimal_text(ppm * _E8_PER_PPM)
+        for ppm in (event.maker_commission_ppm, event.taker_commission_ppm)
+    )
+    text = f"{event.name} is number {event.symbol}, commissions {maker} maker, {taker} taker"
+    if event.lot_step_e8:
+        text += f", lot step {decimal_text(event.lot_step_e8)}"
+    return text
 
 
 def because(decision: Decision) -> str:

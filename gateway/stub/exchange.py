@@ -77,11 +77,14 @@ class MatchingExchange:
     # --- Definitions ----------------------------------------------------------------------
 
     def define_symbol(self, definition: DefineSymbol, lot_step_e8: int = 1) -> None:
-        """Make an instrument known; one that is known already is left as it is.
+        """Make an instrument known, or change one: commissions and lot step of later fills.
 
         `lot_step_e8` is what the quantity of an order given by its quote amount is rounded down
-        to. Raises ValueError on a commission or a step that can't be.
+        to where the definition does not say. A definition that does not say changes nothing of an
+        instrument that is known. Orders, state and prices stay. Raises ValueError on a commission
+        or a step that can't be.
         """
+        lot_step_e8 = definition.lot_step_e8 or lot_step_e8
         for ppm in (definition.maker_commission_ppm, definition.taker_commission_ppm):
             if not 0 <= ppm <= COMMISSION_MAX_PPM:
                 raise ValueError(
@@ -89,8 +92,13 @@ class MatchingExchange:
                 )
         if lot_step_e8 < 1:
             raise ValueError(f"lot step {lot_step_e8} of {definition.name} is not 1 or more")
-        if definition.symbol not in self._books:
+        book = self._books.get(definition.symbol)
+        if book is None:
             self._books[definition.symbol] = SymbolBook(definition, lot_step_e8)
+        elif definition.lot_step_e8:
+            book.maker_commission_ppm = definition.maker_commission_ppm
+            book.taker_commission_ppm = definition.taker_commission_ppm
+            book.lot_step_e8 = lot_step_e8
 
     def define_account(self, definition: DefineAccount) -> None:
         """Make an account and its owner known, or change its owner."""

@@ -15,6 +15,7 @@ from gateway.outcome import Outcome, Reply
 from rules.book import Book, OpenOrder, SymbolFacts
 from rules.endpoints import Endpoint
 from rules.events import Cancel, DefineAccount, DefineKey, DefineSymbol, Event, Place
+from rules.rulebook import Rulebook
 from rules.values import (
     ACCOUNT_DEMO,
     ACCOUNT_MARKET_MAKER,
@@ -86,6 +87,7 @@ class MarketCore(Protocol):
     """What the participants need of the core."""
 
     book: Book
+    rulebook: Rulebook
 
     def now_ns(self) -> int:
         """Return the core's time."""
@@ -199,6 +201,7 @@ class DemoMarket:
                 settings.price_e8,
                 COMMISSION_PPM,
                 COMMISSION_PPM,
+                self._core.rulebook.filters(settings.name).step_e8 or 1,
             )
             self._core.submit(definition)
         self._engine.define_symbol(definition)

@@ -68,8 +68,10 @@ class Populated:
 
 @pytest.fixture
 def populated(tmp_path: Path) -> Any:
-    """A core with alice, bob and BTCUSDT."""
+    """A core with alice, bob and BTCUSDT, whose definition of an earlier version is made whole."""
     made = Populated(tmp_path)
+    (whole,) = made.put()
+    assert (whole.name, whole.lot_step_e8) == ("BTCUSDT", 1_000)
     yield made
     made.keystore.close()
 

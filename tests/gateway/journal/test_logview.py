@@ -236,6 +236,7 @@ def test_trees_of_other_events(run: Path) -> None:
         "previous_close": "0",
         "maker_commission_ppm": 0,
         "taker_commission_ppm": 0,
+        "lot_step": "0",
     }
     account, key = tree_of(run, 6)["input"], tree_of(run, 8)["input"]
     assert isinstance(account, dict)

@@ -9,6 +9,7 @@ from collections import deque
 from gateway.directory import Directory
 from gateway.engine.embedded import EmbeddedEngine
 from gateway.engine.port import CancelCommand, PlaceCommand
+from gateway.rulebooks import load_rulebook
 from gateway.stub.exchange import MatchingExchange
 from rules.book import AccountFacts, Balance, Book, KeyFacts, OpenOrder, SymbolFacts
 from rules.clauses import InstrumentClause
@@ -46,6 +47,7 @@ class StraightCore:
     def __init__(self) -> None:
         self.clock_ns = 1_700_000_000 * NS_PER_SECOND
         self.book = Book()
+        self.rulebook = load_rulebook()
         self.engine = EmbeddedEngine(MatchingExchange(), self.now_ns)
         self.directory = Directory(self.submit)
         self.requests = []

@@ -26,6 +26,7 @@ from rules.values import (
     NEW,
     PARTIALLY_FILLED,
     SELL,
+    SYMBOL_HALT,
     SYMBOL_TRADING,
 )
 from tests.gateway.stub.venue import ALICE, BASE, BOB, CAROL, FUNDS, QUOTE, SYMBOL, Venue, fills
@@ -142,7 +143,7 @@ def test_restart_loses_the_orders_and_keeps_the_money():
 
 
 def test_definitions():
-    """A known instrument is left as it is; commissions and steps out of range are refused."""
+    """What does not say a lot step leaves a known instrument; what can't be is refused."""
     venue = Venue()
     venue.buy(ALICE, 100, 1)
     venue.exchange.define_symbol(DefineSymbol(SYMBOL, "OTHER", 5, 6, SYMBOL_TRADING, 0))
@@ -152,6 +153,31 @@ def test_definitions():
         with pytest.raises(ValueError, match="ETHUSDT"):
             venue.exchange.define_symbol(definition, step_e8)
     assert venue.exchange.symbols == (SYMBOL,)
+
+
+def test_an_instrument_defined_again():
+    """Commissions and lot step hold from here on; orders, funds held, state and assets stay."""
+    venue = Venue(maker_ppm=1_000, taker_ppm=2_000)
+    venue.buy(ALICE, 100, 3)
+    venue.sell(BOB, 100, 1)
+    held = venue.balance(ALICE, QUOTE)
+    before = dict(venue.exchange.ledger.commissions)
+    assert before == {BASE: E8 // 1_000, QUOTE: 100 * E8 // 500}
+    venue.exchange.set_symbol_state(SYMBOL, SYMBOL_HALT)
+    again = DefineSymbol(SYMBOL, "OTHER", 5, 6, SYMBOL_TRADING, 0, 10_000, 20_000, E8 // 2)
+    venue.exchange.define_symbol(again)
+    assert venue.sell(BOB, 100, 1).reason == Reason.ENGINE_SYMBOL_CLOSED
+    venue.exchange.set_symbol_state(SYMBOL, SYMBOL_TRADING)
+    assert (venue.depth(), venue.balance(ALICE, QUOTE)) == ([[(100, 2)], []], held)
+    venue.sell(BOB, 100, 1)
+    assert venue.exchange.ledger.commissions == {
+        BASE: before[BASE] + E8 // 100,
+        QUOTE: before[QUOTE] + 100 * E8 // 50,
+    }
+    # Of 70 a whole 0.7 was bought with the step the venue begins with; half lots are 0.5.
+    venue.sell(BOB, 100, 2)
+    bought = venue.buy(CAROL, 0, 0, quote_quantity_e8=70 * E8)
+    assert fills(bought)[0][:2] == (100, 0.5)
 
 
 def test_depth_counts_changes_and_orders_levels():
