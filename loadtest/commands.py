@@ -6,8 +6,8 @@ import typer
 
 from loadtest import options
 from loadtest.assertions import parse_assertion, parse_bound
-from loadtest.clients import Target, parse_target
 from loadtest.compare import compare, read_side, unlike
+from loadtest.control import RECV_WINDOW_MS
 from loadtest.course import Course, measure
 from loadtest.keys import read_keys, write_keys
 from loadtest.page import page
@@ -18,11 +18,11 @@ from loadtest.results import load as load_results
 from loadtest.session import (
     Plan,
     arrivals_of,
-    is_loopback,
     loopback_sources,
     run_in_loop,
 )
 from loadtest.steps import Steps
+from loadtest.target import Target, is_loopback, parse_target
 from loadtest.terminal import (
     EXIT_DIFFERENCE,
     fail,
@@ -39,7 +39,6 @@ from loadtest.units import (
     parse_number,
     parse_rate,
 )
-from loadtest.workload import RECV_WINDOW_MS
 
 load = typer.Typer(
     help="Load tests: open loop, honest latencies.",

@@ -14,8 +14,8 @@ import aiohttp
 import msgspec
 
 from loadtest.keys import write_keys
+from loadtest.signing import Key
 from loadtest.units import LoadTestError
-from loadtest.workload import Key
 
 ACCOUNTS_MAX: Final = 100_000
 FUNDS: Final = "USDT=10000000;BTC=100;ETH=1000"

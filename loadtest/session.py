@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import ipaddress
 import os
 import time
 from collections.abc import Callable
@@ -10,41 +9,30 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
-import aiohttp
 import msgspec
-from yarl import URL
 
 from loadtest import schedule
 from loadtest.assertions import Assertion
-from loadtest.clients import RestSenders, Target
-from loadtest.market import (
-    BOOK_TICKER_PATH,
-    EXCHANGE_INFO_PATH,
-    TIME_PATH,
-    Market,
-    read_markets,
-)
 from loadtest.profile import Profile
+from loadtest.protocols import protocol_of
+from loadtest.protocols.senders import Rendered, Ways
 from loadtest.recorder import measured
 from loadtest.results import Run
 from loadtest.samples import Samples
+from loadtest.signing import Key
+from loadtest.target import Target
 from loadtest.units import (
     NS_PER_MS,
     NS_PER_SECOND,
-    NS_PER_US,
     LoadTestError,
     duration_text,
     parse_duration_ns,
     parse_number,
     parse_rate,
 )
-from loadtest.workload import RECV_WINDOW_MS, Key, Workload
+from loadtest.workload import Workload
 
-OPEN_ORDERS_PATH: Final = "/api/v3/openOrders"
-_RENDER_NS: Final = 60 * NS_PER_US
-"""Allowed for rendering one request; a run that takes longer to render starts later."""
 _RENDER_LEAD_NS: Final = 200 * NS_PER_MS
-_CONTROL_SECONDS: Final = 10.0
 
 
 class Arrivals(NamedTuple):
@@ -103,16 +91,6 @@ class Plan(NamedTuple):
     spin: bool
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine; a name counts only if it is `localhost`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def loopback_sources(count: int) -> tuple[str, ...]:
     """Return so many addresses of this machine; none for 0. Raises LoadTestError."""
     if not 0 <= count <= 250:
@@ -126,22 +104,19 @@ class Session:
     def __init__(self, plan: Plan, progress: Callable[[Samples, int], None] | None = None) -> None:
         self._plan = plan
         self._progress = progress
-        self._http: aiohttp.ClientSession | None = None
+        self._protocol = protocol_of(plan.target, plan.keys)
+        self._control = self._protocol.control()
         self.first_server_ms = 0
         self.symbols: tuple[str, ...] = ()
         self.decision_ids: list[str] = []
         """Of every answer of every run, warm-ups included; empty for answers without one."""
 
     async def __aenter__(self) -> Self:
-        self._http = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=_CONTROL_SECONDS),
-            connector=aiohttp.TCPConnector(limit=4),
-        )
+        await self._control.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._http is not None:
-            await self._http.close()
+        await self._control.__aexit__()
 
     async def run(self, rate: Fraction, number: int) -> Run:
         """Make one run; `number` varies the seed from run to run. Raises LoadTestError."""
@@ -149,36 +124,43 @@ class Session:
         length_ns = plan.warmup_ns + plan.duration_ns
         seed = plan.seed + number
         times = plan.arrivals.times(rate, length_ns, seed)
-        markets = await self._markets()
-        server_minus_stopwatch_ns = await self._server_minus_stopwatch_ns()
-        start_ns = time.perf_counter_ns() + len(times) * _RENDER_NS + _RENDER_LEAD_NS
+        markets = await self._control.markets(plan.symbols)
+        self.symbols = tuple(market.symbol for market in markets)
+        server_minus_stopwatch_ns = await self._control.server_minus_stopwatch_ns()
+        start_ns = (
+            time.perf_counter_ns() + len(times) * self._protocol.render_ns() + _RENDER_LEAD_NS
+        )
         if plan.arrivals.align:
             since_ns = (start_ns + server_minus_stopwatch_ns) % plan.arrivals.period_ns
             start_ns += -since_ns % plan.arrivals.period_ns
         epoch_ns = start_ns + server_minus_stopwatch_ns
         tag = f"l{epoch_ns // NS_PER_MS:x}{os.getpid() & 0xFFFF:x}"
-        workload = Workload(plan.profile, markets, plan.keys, seed, epoch_ns, tag)
-        wires = [plan.target.rendered(request) for request in workload.render(times)]
+        self.first_server_ms = self.first_server_ms or epoch_ns // NS_PER_MS
+        workload = Workload(plan.profile, markets, plan.keys, seed, tag)
+        rendered = self._protocol.rendered(workload.plan(times), epoch_ns)
         samples = Samples(times)
         if plan.arrivals.kind == "flow":
             rate = Fraction(len(times) * NS_PER_SECOND, length_ns)
-        run = await self._send(samples, wires, start_ns, float(rate))
+        ways = Ways(
+            plan.connections, plan.timeout_ns, plan.sources, plan.spin, server_minus_stopwatch_ns
+        )
+        run = await self._send(samples, rendered, ways, start_ns, float(rate))
         self.decision_ids += [name for name in samples.decision_ids if name is not None]
         return msgspec.structs.replace(run, faults=self._faults(run))
 
-    async def _send(self, samples: Samples, wires: list[bytes], start_ns: int, rate: float) -> Run:
+    async def _send(
+        self, samples: Samples, rendered: Rendered, ways: Ways, start_ns: int, rate: float
+    ) -> Run:
         """Send everything and return the figures."""
         plan = self._plan
-        senders = RestSenders(
-            plan.target, plan.connections, plan.timeout_ns, plan.sources, spin=plan.spin
-        )
+        senders = self._protocol.senders(ways)
         # A full collection over a run's requests would stop the tester for milliseconds.
         gc.collect()
         gc.freeze()
         try:
             await senders.connect()
             cpu_ns, wall_ns = time.process_time_ns(), time.perf_counter_ns()
-            await senders.run(samples, wires, start_ns, self._progress)
+            await senders.run(samples, rendered, start_ns, self._progress)
             cpu_ns, wall_ns = time.process_time_ns() - cpu_ns, time.perf_counter_ns() - wall_ns
         finally:
             await senders.close()
@@ -205,55 +187,7 @@ class Session:
 
     async def cancel_all(self) -> None:
         """Cancel what the runs have left open; a venue without open orders may refuse that."""
-        offset_ns = await self._server_minus_stopwatch_ns()
-        for key in self._plan.keys:
-            for symbol in self.symbols:
-                now_ms = (time.perf_counter_ns() + offset_ns) // NS_PER_MS
-                query = key.signed(
-                    {
-                        "symbol": symbol,
-                        "recvWindow": str(RECV_WINDOW_MS),
-                        "timestamp": str(now_ms),
-                    }
-                )
-                await self._ask("DELETE", f"{OPEN_ORDERS_PATH}?{query}", key.name)
-
-    async def _markets(self) -> list[Market]:
-        info = await self._get(EXCHANGE_INFO_PATH)
-        markets = read_markets(info, await self._get(BOOK_TICKER_PATH), self._plan.symbols)
-        self.symbols = tuple(market.symbol for market in markets)
-        return markets
-
-    async def _server_minus_stopwatch_ns(self) -> int:
-        """Return what to add to the stopwatch to get the target's clock."""
-        before_ns = time.perf_counter_ns()
-        answer = await self._get(TIME_PATH)
-        after_ns = time.perf_counter_ns()
-        try:
-            server_ms = int(answer["serverTime"])
-        except (KeyError, TypeError, ValueError):
-            raise LoadTestError(f"{self._plan.target.url}{TIME_PATH} tells no time") from None
-        self.first_server_ms = self.first_server_ms or server_ms
-        return server_ms * NS_PER_MS - (before_ns + after_ns) // 2
-
-    async def _get(self, path: str) -> Any:
-        status, body = await self._ask("GET", path)
-        if status != 200:
-            raise LoadTestError(f"{self._plan.target.url}{path} answers {status}")
-        try:
-            return msgspec.json.decode(body)
-        except msgspec.DecodeError as error:
-            raise LoadTestError(f"{self._plan.target.url}{path} is no JSON: {error}") from None
-
-    async def _ask(self, method: str, path: str, key_name: str = "") -> tuple[int, bytes]:
-        assert self._http is not None
-        headers = {"X-MBX-APIKEY": key_name} if key_name else {}
-        url = URL(self._plan.target.url + path, encoded=True)
-        try:
-            async with self._http.request(method, url, headers=headers) as response:
-                return response.status, await response.read()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise LoadTestError(f"{self._plan.target.url}: no answer: {error!r}") from None
+        await self._control.cancel_all(self._plan.keys, self.symbols)
 
 
 def arrivals_of(

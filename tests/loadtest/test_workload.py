@@ -1,74 +1,56 @@
-"""What is sent: shares, prices, signatures, and cancels of orders that were placed."""
+"""What is sent: shares, prices, and cancels of orders that were placed."""
 
-import hashlib
-import hmac
 from collections import Counter
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.market import Market, read_markets
+from loadtest.market import read_markets
 from loadtest.profile import Profile, load_profile, shipped_profiles
 from loadtest.schedule import constant
+from loadtest.signing import Key
 from loadtest.units import NS_PER_MS, NS_PER_SECOND, LoadTestError
-from loadtest.workload import Key, Request, Workload
+from loadtest.workload import Intent, Placement, Workload
+from tests.loadtest.markets import MARKET
 
 KEYS = [Key("a" * 64, "secret-a"), Key("b" * 64, "secret-b")]
-MARKET = Market(
-    "BTCUSDT",
-    Decimal("0.01000000"),
-    Decimal("0.00001000"),
-    Decimal("0.00001000"),
-    Decimal(5),
-    Decimal("65018.23"),
-    Decimal("65021.62"),
-)
-EPOCH_NS = 1_795_230_673_000_000_000
 
 
-def rendered(profile: Profile, count: int = 2_000, seed: int = 1) -> list[Request]:
+def planned(profile: Profile, count: int = 2_000, seed: int = 1) -> list[Intent]:
     """Requests at 1,000 a second."""
     times = constant(Fraction(1_000), count * NS_PER_MS)
-    return Workload(profile, [MARKET], KEYS, seed, EPOCH_NS, "t").render(times)
+    return list(Workload(profile, [MARKET], KEYS, seed, "t").plan(times))
 
 
-def fields(request: Request) -> dict[str, str]:
-    """Return the parameters of a request."""
-    return dict(parse_qsl(request.target.partition("?")[2], strict_parsing=True))
-
-
-def test_signatures_and_times_are_right() -> None:
-    """Each request is signed with its key and carries the moment it is meant for."""
-    secrets = {key.name: key.secret for key in KEYS}
-    for number, request in enumerate(rendered(load_profile("mixed"), 500)):
-        query, _, signature = request.target.partition("?")[2].rpartition("&signature=")
-        expected = hmac.new(secrets[request.key_name].encode(), query.encode(), hashlib.sha256)
-        assert signature == expected.hexdigest()
-        assert int(fields(request)["timestamp"]) == EPOCH_NS // NS_PER_MS + number
+def test_requests_are_numbered_and_due_in_order() -> None:
+    """Each request knows its place and its moment; keys take turns."""
+    for number, intent in enumerate(planned(load_profile("place-only"), 500)):
+        assert intent.number == number
+        assert intent.at_ns == number * NS_PER_MS
+        assert intent.key == KEYS[number % 2]
 
 
 @pytest.mark.parametrize("name", shipped_profiles())
 def test_cancels_name_orders_that_are_old_enough(name: str) -> None:
     """A cancel is of an earlier order of the same key, once, after `cancel_after`."""
     profile = load_profile(name)
-    placed: dict[str, tuple[int, str]] = {}
-    requests = rendered(profile)
-    for number, request in enumerate(requests):
-        asked = fields(request)
-        if request.method == "POST":
-            placed[asked["newClientOrderId"]] = (number, request.key_name)
+    placed: dict[str, Placement] = {}
+    intents = planned(profile)
+    for intent in intents:
+        if isinstance(intent, Placement):
+            assert intent.client_order_id not in placed
+            placed[intent.client_order_id] = intent
         else:
-            when, key_name = placed.pop(asked["origClientOrderId"])
-            assert number - when >= profile.cancel_after_ns // NS_PER_MS
-            assert key_name == request.key_name
-    counts = Counter(request.method for request in requests[400:])
-    share = 100 * counts["POST"] / counts.total()
+            assert placed.pop(intent.placement.client_order_id) == intent.placement
+            assert intent.at_ns - intent.placement.at_ns >= profile.cancel_after_ns
+            assert not intent.placement.crosses
+    counts = Counter(type(intent) for intent in intents[400:])
+    share = 100 * counts[Placement] / counts.total()
     assert share == pytest.approx(profile.place_percent, abs=4)
 
 
@@ -78,24 +60,23 @@ def test_prices_are_on_the_grid_and_on_their_side(seed: int, cross: int, spread:
     profile = Profile(
         place_percent=100, cross_percent=cross, spread_bps_min=spread, spread_bps_max=5_000
     )
-    for request in rendered(profile, 20, seed):
-        asked = fields(request)
-        price, quantity = Decimal(asked["price"]), Decimal(asked["quantity"])
+    for order in planned(profile, 20, seed):
+        assert isinstance(order, Placement)
+        price, quantity = Decimal(order.price), Decimal(order.quantity)
         assert price % MARKET.tick == 0
         assert quantity % MARKET.step == 0
         assert price * quantity >= MARKET.notional_min
-        buys = asked["side"] == "BUY"
-        if asked["timeInForce"] == "IOC":
-            assert price >= MARKET.ask if buys else price <= MARKET.bid
+        if order.crosses:
+            assert price >= MARKET.ask if order.buys else price <= MARKET.bid
         else:
-            assert price <= MARKET.bid if buys else price >= MARKET.ask
+            assert price <= MARKET.bid if order.buys else price >= MARKET.ask
 
 
 def test_the_seed_is_all_there_is_to_chance() -> None:
-    """The same seed renders the same bytes, another one others."""
+    """The same seed draws the same requests, another one others."""
     profile = load_profile("mixed")
-    assert rendered(profile, 300) == rendered(profile, 300)
-    assert rendered(profile, 300) != rendered(profile, 300, seed=2)
+    assert planned(profile, 300) == planned(profile, 300)
+    assert planned(profile, 300) != planned(profile, 300, seed=2)
 
 
 def test_profiles_say_all_that_is_wrong(tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from loadtest.clients import RestSenders, parse_target
+from loadtest.protocols.rest import RestSenders, rendered_request
+from loadtest.protocols.senders import Rendered, Ways
 from loadtest.samples import ACCEPTED, ERROR, REFUSED, Samples, classify
+from loadtest.target import parse_target
 from loadtest.units import NS_PER_MS, NS_PER_SECOND, LoadTestError
-from loadtest.workload import Request
 
 Handler = Callable[[int, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nX-OrderGate-Decision: d%d\r\nContent-Length: 2\r\n\r\n{}"
@@ -45,12 +46,13 @@ def sent_to(
         server = await asyncio.start_server(venue.serve, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         target = parse_target(f"http://127.0.0.1:{port}")
-        senders = RestSenders(target, connections, timeout_ms * MS)
+        senders = RestSenders(target, Ways(connections, timeout_ms * MS))
         samples = Samples(array("q", [at * MS for at in times_ms]))
-        wires = [target.rendered(Request("POST", f"/{i}", "key")) for i in range(len(times_ms))]
+        numbers = range(len(times_ms))
+        wires = [rendered_request(target, "POST", f"/{number}", "key") for number in numbers]
         await senders.connect()
         try:
-            await senders.run(samples, wires, 0)
+            await senders.run(samples, Rendered(wires), 0)
         finally:
             await senders.close()
             server.close()
@@ -196,11 +198,13 @@ def test_progress_counts_what_is_due() -> None:
         venue = Venue(answer)
         server = await asyncio.start_server(venue.serve, "127.0.0.1", 0)
         target = parse_target(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        senders = RestSenders(target, 1, NS_PER_SECOND, ["127.0.0.2"], spin=False)
+        senders = RestSenders(target, Ways(1, NS_PER_SECOND, ("127.0.0.2",), spin=False))
         samples = Samples(array("q", [0, 120 * MS]))
         await senders.connect()
-        wires = [target.rendered(Request("GET", "/", "key"))] * 2
-        await senders.run(samples, wires, 0, lambda s, due: told.append((s.answered, due)))
+        wires = [rendered_request(target, "GET", "/", "key")] * 2
+        await senders.run(
+            samples, Rendered(wires), 0, lambda s, due: told.append((s.answered, due))
+        )
         await senders.close()
         server.close()
         await server.wait_closed()
@@ -242,7 +246,7 @@ def test_a_target_that_is_not_there_is_told() -> None:
         port = server.sockets[0].getsockname()[1]
         server.close()
         await server.wait_closed()
-        await RestSenders(parse_target(f"http://127.0.0.1:{port}"), 2, MS).connect()
+        await RestSenders(parse_target(f"http://127.0.0.1:{port}"), Ways(2, MS)).connect()
 
     with pytest.raises(LoadTestError, match=r"can't connect to http://127\.0\.0\.1"):
         asyncio.run(connect())
