@@ -24,12 +24,15 @@ from gateway.commands.log_recording import ActorOption
 from gateway.journal import JournalCorruptError, JournalError
 from gateway.journal.manifest import DATA_DIRECTORY, MANIFEST_NAME
 from gateway.logview.query import Found, Query, search
-from gateway.logview.rendering import EVENT_NAMES, LINE_HEAD, record_line, record_tree
+from gateway.logview.rendering import EVENT_NAMES, Names, line_head, record_line, record_tree, who
 from gateway.logview.sources import Source
 from gateway.logview.tailing import Follower
 from rules.decisions import VERDICT_NAMES
 
 _POLL_SECONDS: Final = 0.2
+_WHO_LEAST: Final = 14
+_WHO_MOST: Final = 32
+"""Bounds of the width that the longest name of an account makes the column of who it was."""
 
 
 def add_to(log: typer.Typer) -> None:
@@ -126,6 +129,7 @@ class _Printer:
         self.shown = 0
         self._source = source
         self._json = as_json
+        self._who_width = 0
 
     def show(self, found: Found) -> None:
         """Print one record."""
@@ -136,10 +140,19 @@ class _Printer:
             line = msgspec.json.encode(tree).decode()
         else:
             if not self.shown:
-                sys.stdout.write(LINE_HEAD + "\n")
-            line = record_line(record, subject, names)
+                self._who_width = _who_width(names)
+            self._who_width = max(self._who_width, len(who(subject, names)))
+            if not self.shown:
+                sys.stdout.write(line_head(self._who_width) + "\n")
+            line = record_line(record, subject, names, self._who_width)
         sys.stdout.write(line + "\n")
         self.shown += 1
+
+
+def _who_width(names: Names) -> int:
+    """Return how wide the column is that names accounts; it grows where more is named."""
+    longest = max(map(len, names.directory.accounts), default=0)
+    return min(max(longest, _WHO_LEAST), _WHO_MOST)
 
 
 class _Counter:

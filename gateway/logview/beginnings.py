@@ -41,6 +41,11 @@ def open_orders(snapshot: Snapshot) -> list[OpenOrder]:
     return [restored_order(values) for values in snapshot.pipeline["settlement"]["book"]["orders"]]
 
 
+def engine_epoch(snapshot: Snapshot) -> int:
+    """Return the epoch of the engine that has the open orders, 0 before its first session."""
+    return int(snapshot.pipeline["settlement"]["book"]["counters"].get("engine_epoch", 0))
+
+
 def pending_commands(snapshot: Snapshot) -> dict[int, PendingCommand]:
     """Return the commands the engine had not answered, by the record that sent them."""
     return restored_pending(snapshot.pipeline["settlement"]["pending"])

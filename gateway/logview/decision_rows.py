@@ -7,7 +7,7 @@ from gateway.decision_id import DecisionIds
 from gateway.journal import Record
 from gateway.logview.masking import MaskedNames
 from gateway.logview.rendering import EVENT_NAMES
-from gateway.logview.subjects import Subject
+from gateway.logview.subjects import NOBODY, Subject
 from gateway.logview.tables import DECISIONS, Row
 from rules import values
 from rules.decisions import VERDICT_NAMES
@@ -124,6 +124,9 @@ def decision_row(
     row[3] = ids.encode(record.seq) if ids is not None else None
     row[4] = EVENT_NAMES[type(event)]
     row[5] = VERDICT_NAMES[decision.verdict] or None
+    if len(subject.lost) > 1:
+        # Of no one order: the table of orders has the end of each.
+        subject = NOBODY
     if subject.accounts:
         row[6] = names.account(subject.accounts[0])
     if subject.owners:

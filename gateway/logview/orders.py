@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gateway.journal import Record
-from gateway.logview.beginnings import open_orders, pending_commands
+from gateway.logview.beginnings import engine_epoch, open_orders, pending_commands
 from gateway.snapshots import Snapshot
 from rules.book import OpenOrder
 from rules.decisions import ACCEPTED
@@ -136,6 +136,7 @@ class Orders:
         for order in self._overtaken.values():
             self._on_end(order)
         self._overtaken.clear()
+        self.epoch = 0 if start is None else engine_epoch(start)
         pending = {} if start is None else pending_commands(start)
         self._commands = {seq: self._commands[seq] for seq in pending if seq in self._commands}
         # Where such an order came from, and what the book was then, is in an earlier record.
@@ -251,9 +252,10 @@ class Orders:
         for order_id in command.order_ids:
             order = self.open.get(order_id)
             gone = event.reason == Reason.ENGINE_UNKNOWN_ORDER or (command.bulk and event.accepted)
-            if order is not None and order.unknown and gone:
-                # The placement never reached the engine.
-                self._end(record, order, REJECTED, command.cause)
+            if order is not None and gone and (order.accepted_ns or order.unknown):
+                # The placement never reached the engine, or the word of the end was lost.
+                status = ENGINE_LOST if order.accepted_ns else REJECTED
+                self._end(record, order, status, command.cause)
 
     def _trade(self, record: Record, event: OrderTrade) -> list[Execution]:
         order = self.open.get(event.order_id)

@@ -15,7 +15,7 @@ from gateway.journal import JournalError, Record, Run, read_run
 from gateway.logview.beginnings import beginning, following
 from gateway.logview.rendering import EVENT_NAMES, Names
 from gateway.logview.sources import Source, runs_within
-from gateway.logview.subjects import DEFINITIONS, Subject, Subjects
+from gateway.logview.subjects import DEFINITIONS, LostOrder, Subject, Subjects
 from gateway.snapshots import Snapshot
 from rules import values
 from rules.decisions import VERDICT_NAMES, Decision
@@ -149,6 +149,9 @@ class Matcher:
         subject = self.subjects.about(record)
         if not self._whom:
             return subject
+        if subject.lost:
+            # Each order counts for itself: one must be all that is asked for.
+            subject = self.subjects.ended_as_lost(filter(self._is_wanted, subject.lost))
         if query.order_id and query.order_id not in subject.order_ids:
             return None
         if query.client_order_id and query.client_order_id not in subject.client_order_ids:
@@ -164,6 +167,19 @@ class Matcher:
             ):
                 return None
         return subject
+
+    def _is_wanted(self, lost: LostOrder) -> bool:
+        query, order = self._query, lost.order
+        key, account, owner, symbol, address = self._numbers
+        return not (
+            address
+            or (query.order_id and query.order_id != lost.order_id)
+            or (query.client_order_id and query.client_order_id != order.client_order_id)
+            or (key and order.key != key)
+            or (account and order.account != account)
+            or (owner and order.owner != owner)
+            or (symbol and order.symbol != symbol)
+        )
 
     def _of_another(self, record: Record) -> bool:
         """Tell whether a request is surely somebody else's, without working out all it is about."""

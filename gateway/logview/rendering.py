@@ -15,12 +15,20 @@ from gateway.decision_id import DecisionIds
 from gateway.directory import Directory
 from gateway.journal import Record
 from gateway.logview.measures import measured
-from gateway.logview.subjects import Subject
+from gateway.logview.subjects import LostOrder, Subject
 from gateway.logview.times import time_text
 from rules import values
 from rules.decisions import VERDICT_NAMES, Breach, Decision
 from rules.endpoints import Endpoint
-from rules.events import AnyEvent, DefineSymbol, Event, RecordRead, RunBegan, SetState
+from rules.events import (
+    AnyEvent,
+    DefineSymbol,
+    EngineSession,
+    Event,
+    RecordRead,
+    RunBegan,
+    SetState,
+)
 from rules.units import decimal_text
 
 _E8_PER_PPM: Final = values.E8 // 1_000_000
@@ -214,8 +222,19 @@ def record_tree(
         "accounts": [names.account(number) for number in subject.accounts],
         "owners": [names.owner(number) for number in subject.owners],
         "symbols": [names.symbol(number) for number in subject.symbols],
+        "lost": [_lost_tree(lost, names) for lost in subject.lost],
         "input": names.tree(record.event),
         "decision": names.tree(record.decision),
+    }
+
+
+def _lost_tree(lost: LostOrder, names: Names) -> dict[str, Any]:
+    return {
+        "order_id": lost.order_id,
+        "client_order_id": lost.order.client_order_id,
+        "account": names.account(lost.order.account),
+        "owner": names.owner(lost.order.owner),
+        "symbol": names.symbol(lost.order.symbol),
     }
 
 
@@ -226,6 +245,9 @@ def summary(event: Event, names: Names) -> str:
         return _instrument(event)
     if isinstance(event, RecordRead):
         return f"{event.actor}: {event.query}"
+    if isinstance(event, EngineSession):
+        came = "connected" if event.connected else "disconnected"
+        return f"{came}, epoch {event.epoch}, report {event.engine_seq}"
     if isinstance(event, RunBegan):
         return f"after {event.previous}" if event.previous else ""
     if side := getattr(event, "side", 0):
@@ -280,27 +302,60 @@ def because(decision: Decision) -> str:
     return "; ".join(told)
 
 
-LINE_HEAD: Final = (
-    f"{'SEQ':>9}  {'TIME':<30}  {'EVENT':<16}  {'WHO':<14}  {'SYMBOL':<10}  {'VERDICT':<8}  WHAT"
-)
+_EVENT_WIDTH: Final = max(map(len, EVENT_NAMES.values()))
+_NAMED_MAX: Final = 2
+"""Accounts or symbols that a line names; of more it says how many."""
+_LOST_MAX: Final = 20
+"""Orders lost with an engine that a line names."""
 
 
-def record_line(record: Record, subject: Subject, names: Names) -> str:
-    """Return a record as one line under `LINE_HEAD`; control characters are made visible.
+def line_head(who_width: int) -> str:
+    """Return the heads of the columns of `record_line`."""
+    return (
+        f"{'SEQ':>9}  {'TIME':<30}  {'EVENT':<{_EVENT_WIDTH}}  {'WHO':<{who_width}}  "
+        f"{'SYMBOL':<10}  {'VERDICT':<8}  WHAT"
+    )
 
-    Who has no account is named by address.
-    """
-    who = ",".join(
+
+def who(subject: Subject, names: Names) -> str:
+    """Return whose a record is: its accounts, or who has none by address."""
+    return _listed(
         [str(names.account(number)) for number in subject.accounts]
         or [str(names.address(number)) for number in subject.addresses]
     )
-    symbols = ",".join(str(names.symbol(number)) for number in subject.symbols)
-    orders = "".join(f" #{order_id}" for order_id in subject.order_ids[:3])
+
+
+def _listed(named: Sequence[str]) -> str:
+    more = len(named) - _NAMED_MAX
+    return ",".join(named[:_NAMED_MAX]) + (f"+{more}" if more > 0 else "")
+
+
+def _lost_text(subject: Subject, names: Names) -> str:
+    """Return which orders ended as ENGINE_LOST, each with its client order id, account, symbol."""
+    count = len(subject.lost)
+    told = [
+        f"#{order_id} {order.client_order_id} {names.account(order.account)} "
+        f"{names.symbol(order.symbol)}"
+        for order_id, order in subject.lost[:_LOST_MAX]
+    ]
+    if count > _LOST_MAX:
+        told.append(f"and {count - _LOST_MAX} more, which --json lists")
+    return f"; {count} order{'s' if count > 1 else ''} ENGINE_LOST: {', '.join(told)}"
+
+
+def record_line(record: Record, subject: Subject, names: Names, who_width: int = 14) -> str:
+    """Return a record as one line under `line_head`; control characters are made visible."""
+    symbols = _listed([str(names.symbol(number)) for number in subject.symbols])
+    if subject.lost:
+        orders = _lost_text(subject, names)
+    else:
+        orders = "".join(f" #{order_id}" for order_id in subject.order_ids[:3])
     text = summary(record.event, names) + orders
     why = because(record.decision)
     line = (
-        f"{record.seq:>9}  {time_text(record.now_ns):<30}  {EVENT_NAMES[type(record.event)]:<16}  "
-        f"{who:<14}  {symbols:<10}  {_code(VERDICT_NAMES, record.decision.verdict):<8}  "
+        f"{record.seq:>9}  {time_text(record.now_ns):<30}  "
+        f"{EVENT_NAMES[type(record.event)]:<{_EVENT_WIDTH}}  {who(subject, names):<{who_width}}  "
+        f"{symbols:<10}  {_code(VERDICT_NAMES, record.decision.verdict):<8}  "
         f"{text}{' | ' if text and why else ''}{why}"
     )
     return printable(line)

@@ -4,12 +4,12 @@ The record is read from its beginning: definitions give numbers their names, acc
 whose an engine report is. An order that has ended is forgotten, so memory follows what is open.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from gateway.directory import Directory
 from gateway.journal import Record
-from gateway.logview.beginnings import open_orders, pending_commands
+from gateway.logview.beginnings import engine_epoch, open_orders, pending_commands
 from gateway.snapshots import Snapshot
 from rules import values
 from rules.decisions import ACCEPTED, DEFERRED, Decision
@@ -27,6 +27,7 @@ from rules.events import (
     DefineAccount,
     DefineKey,
     DefineSymbol,
+    EngineSession,
     Event,
     LinkOwners,
     MarketOrder,
@@ -46,6 +47,8 @@ from rules.events import (
     SetSymbolState,
     TradeBust,
 )
+from rules.pending import AMEND
+from rules.reasons import Reason
 from rules.values import LIVE_STATUSES
 
 
@@ -61,6 +64,13 @@ class OrderSubject(NamedTuple):
     """The record whose decision placed it."""
 
 
+class LostOrder(NamedTuple):
+    """An order that ended because the engine no longer has it."""
+
+    order_id: int
+    order: OrderSubject
+
+
 class Subject(NamedTuple):
     """Everything one record is about, as interned numbers; empty where it names none."""
 
@@ -71,6 +81,8 @@ class Subject(NamedTuple):
     addresses: tuple[int, ...] = ()
     order_ids: tuple[int, ...] = ()
     client_order_ids: tuple[str, ...] = ()
+    lost: tuple[LostOrder, ...] = ()
+    """Orders of an earlier epoch of the engine, which this record ends as ENGINE_LOST."""
 
 
 NOBODY: Final = Subject()
@@ -93,7 +105,13 @@ class Subjects:
     def __init__(self) -> None:
         self.directory = Directory(_refuse)
         self.orders: dict[int, OrderSubject] = {}
+        self._epoch = 0
+        """The engine's epoch, 0 before the first session."""
         self._commands: dict[int, int] = {}
+        self._cancels: dict[int, tuple[int, ...]] = {}
+        """Orders that a command the engine has not answered cancels."""
+        self._unanswered: dict[int, bool] = {}
+        """Commands that placed an order and have no answer, and whether it is overdue."""
         self._sessions: dict[int, tuple[int, int]] = {}
         self._cases: dict[int, tuple[int, ...]] = {}
         """Owners whom a conduct case is about."""
@@ -111,7 +129,12 @@ class Subjects:
                 order.client_order_id,
                 order.command_id,
             )
+            if not order.live_ns:
+                self._unanswered[order.command_id] = order.unknown
+        self._epoch = engine_epoch(snapshot)
         for command_id, command in pending_commands(snapshot).items():
+            if command.kind != AMEND and command.order_ids:
+                self._cancels[command_id] = command.order_ids
             order_ids = (command.new_order_id, *command.order_ids)
             self._commands[command_id] = next((number for number in order_ids if number), 0)
 
@@ -132,6 +155,13 @@ class Subjects:
         elif isinstance(event, OrderTrade | OrderEnded):
             if event.status not in LIVE_STATUSES:
                 self.orders.pop(event.order_id, None)
+        elif isinstance(event, BulkCancel):
+            if record.decision.cancels:
+                self._cancels[record.seq] = record.decision.cancels
+        elif isinstance(event, Deadline):
+            self._overdue(event.command_id)
+        elif isinstance(event, EngineSession):
+            self._follow_session(event)
         elif isinstance(event, SessionOpened):
             self._sessions[event.session] = (event.key, event.ip)
         elif isinstance(event, SessionClosed):
@@ -164,6 +194,8 @@ class Subjects:
             return self._of_orders((event.order_id,))
         if isinstance(event, BulkCancel | SetState):
             return self._whole(self._scope(record, event))
+        if isinstance(event, EngineSession):
+            return self.ended_as_lost(self._lost(event))
         if isinstance(event, Deadline):
             return self._of_orders(_given(self._commands.get(event.command_id, 0)))
         found = self._market(event) or self._definition(event) or self._session(event)
@@ -217,7 +249,14 @@ class Subjects:
     def _follow_request(self, record: Record) -> None:
         event, decision = record.event, record.decision
         order_id = decision.order_id
-        if not order_id or decision.verdict not in _TAKEN:
+        if decision.verdict not in _TAKEN:
+            return
+        cancels = decision.cancels
+        if isinstance(event, Cancel) and decision.verdict == ACCEPTED:
+            cancels = _given(order_id)
+        if cancels:
+            self._cancels[record.seq] = cancels
+        if not order_id:
             return
         self._commands[record.seq] = order_id
         if isinstance(event, Place | Replace) and not event.flags & values.FLAG_TEST:
@@ -226,11 +265,15 @@ class Subjects:
             self.orders[order_id] = OrderSubject(
                 account, owner, event.symbol, event.key, client_order_id, record.seq
             )
+            self._unanswered[record.seq] = False
 
     def _follow_result(self, event: CommandResult) -> None:
-        asked = self._commands.pop(event.command_id, 0)
         if event.unknown:
+            self._overdue(event.command_id)
             return
+        asked = self._commands.pop(event.command_id, 0)
+        self._unanswered.pop(event.command_id, None)
+        self._follow_cancels(event)
         order_id = event.order_id or asked
         order = self.orders.get(order_id)
         placed = order is not None and order.command_id == event.command_id
@@ -238,8 +281,47 @@ class Subjects:
         over = event.accepted and event.status and event.status not in LIVE_STATUSES
         if over or (placed and refused):
             self.orders.pop(order_id, None)
+
+    def _follow_cancels(self, event: CommandResult) -> None:
+        """Forget what a cancel has ended, and what the engine turned out not to have."""
         for ended in event.ended:
             self.orders.pop(ended.order_id, None)
+        order_ids = self._cancels.pop(event.command_id, ())
+        bulk = event.accepted and not event.order_id
+        if event.reason == Reason.ENGINE_UNKNOWN_ORDER or bulk:
+            for order_id in order_ids:
+                order = self.orders.get(order_id)
+                # While its placement has an answer to come it may yet be there.
+                if order is not None and self._unanswered.get(order.command_id, True):
+                    del self.orders[order_id]
+
+    def _overdue(self, command_id: int) -> None:
+        """Take up that a command was not answered in time."""
+        if command_id in self._unanswered:
+            self._unanswered[command_id] = True
+
+    def _lost(self, event: EngineSession) -> list[LostOrder]:
+        """Return the orders that a session of a new epoch of the engine ends."""
+        if not event.connected or self._epoch in (0, event.epoch):
+            return []
+        return [LostOrder(order_id, order) for order_id, order in self.orders.items()]
+
+    def _follow_session(self, event: EngineSession) -> None:
+        """Take up the engine's epoch; a new one has neither orders nor commands of the old."""
+        if not event.connected:
+            return
+        if self._epoch not in (0, event.epoch):
+            self.orders.clear()
+            self._commands.clear()
+            self._cancels.clear()
+            self._unanswered.clear()
+        self._epoch = event.epoch
+
+    def ended_as_lost(self, lost: Iterable[LostOrder]) -> Subject:
+        """Return the subject of a record that ends these orders and no others."""
+        lost = tuple(lost)
+        subject = self._of_orders(tuple(order_id for order_id, _ in lost))
+        return subject._replace(lost=lost)
 
     def _of_orders(self, order_ids: tuple[int, ...]) -> Subject:
         """Return the subject of a report that names only orders."""

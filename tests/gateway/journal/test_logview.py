@@ -164,14 +164,15 @@ def test_filter_problems() -> None:
 
 
 def test_ended_orders_are_forgotten() -> None:
-    """What is kept follows what is open: nothing is left when every order has ended."""
+    """What is kept follows what is open: in the end what may yet be answered."""
     subjects = Subjects()
     most = 0
     for seq, (event, decision) in enumerate(COURSE, 1):
         subjects.observe(Record(seq, START_NS, event, decision))
         most = max(most, len(subjects.orders))
     assert most == 1
-    assert (subjects.orders, subjects._commands) == ({}, {})
+    assert (subjects.orders, subjects._commands) == ({}, {16: 8})
+    assert (subjects._cancels, subjects._unanswered) == ({22: (8, 9)}, {16: True})
 
 
 def tree_of(run: Path, seq: int, ids: DecisionIds | None = None) -> dict[str, object]:
