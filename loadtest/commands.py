@@ -1,44 +1,31 @@
 """`load prepare|run|report|compare`."""
 
+import asyncio
 from pathlib import Path
 
 import typer
 
 from loadtest import options
-from loadtest.assertions import parse_assertion, parse_bound
+from loadtest.asked import Asked, owned_target
 from loadtest.compare import compare, read_side, unlike
-from loadtest.control import RECV_WINDOW_MS
-from loadtest.course import Course, measure
-from loadtest.keys import read_keys, write_keys
+from loadtest.course import measure
+from loadtest.keys import write_keys
+from loadtest.loops import run_in_loop
 from loadtest.page import page
 from loadtest.prepare import prepare_gate, prepare_running
-from loadtest.profile import DEFAULT_PROFILE, load_profile
+from loadtest.profile import DEFAULT_PROFILE
 from loadtest.results import Results, save
 from loadtest.results import load as load_results
-from loadtest.session import (
-    Plan,
-    arrivals_of,
-    loopback_sources,
-    run_in_loop,
-)
-from loadtest.steps import Steps
-from loadtest.target import Target, is_loopback, parse_target
 from loadtest.terminal import (
     EXIT_DIFFERENCE,
     fail,
+    interrupted,
     print_comparisons,
     print_json,
     print_results,
     say,
 )
-from loadtest.units import (
-    NS_PER_MS,
-    LoadTestError,
-    duration_text,
-    parse_duration_ns,
-    parse_number,
-    parse_rate,
-)
+from loadtest.units import LoadTestError
 
 load = typer.Typer(
     help="Load tests: open loop, honest latencies.",
@@ -63,6 +50,9 @@ def run_command(
     speed: options.Speed = "1",
     connections: options.Connections = 64,
     sources: options.Sources = 0,
+    processes: options.Processes = 1,
+    instance: options.InstanceShare = "",
+    start_at: options.StartAt = "",
     timeout: options.Timeout = "10s",
     seed: options.Seed = 1,
     repeats: options.Repeats = 1,
@@ -83,31 +73,13 @@ def run_command(
     Exit code 1: a run is not valid because the tester was late, an assertion fails, the audit
     finds a fault, or not even the first step was kept up with. See docs/loadtest.md.
     """
+    asked = Asked(**locals())
     try:
-        chosen = load_profile(profile)
-        plan = Plan(
-            _target(target, owned=i_own_this_venue),
-            read_keys(keys),
-            chosen,
-            tuple(symbol or ()),
-            arrivals_of(chosen, arrivals, to_rate, flow, speed),
-            _duration_ns("duration", duration, 1),
-            _duration_ns("warm-up", warmup, 0),
-            connections,
-            loopback_sources(sources),
-            _duration_ns("timeout", timeout, 1, RECV_WINDOW_MS * NS_PER_MS),
-            seed,
-            parse_bound(late_bound),
-            spin,
-        )
-        steps = Steps(
-            step_count, parse_number("step factor", step_factor), parse_duration_ns(knee_p99)
-        )
-        conditions = tuple(map(parse_assertion, assertions or ()))
-        course = Course(parse_rate(rate), repeats, steps, conditions, data, keep_orders)
-        _finish(measure(plan, course, quiet=json), output, as_json=json)
+        _finish(measure(asked.plan(), asked.course(), quiet=json), output, as_json=json)
     except LoadTestError as error:
         fail(str(error))
+    except (KeyboardInterrupt, asyncio.CancelledError) as stop:
+        interrupted(stop, "open orders were left" if keep_orders else "open orders were cancelled")
 
 
 @load.command("prepare")
@@ -135,7 +107,7 @@ def prepare_command(
         else:
             if not account:
                 raise LoadTestError("--admin needs --account: whose funds the keys trade with")
-            _target(admin, owned=False)
+            owned_target(admin, owned=False)
             keys = run_in_loop(prepare_running(admin, token_file, tuple(account), accounts))
             output.mkdir(parents=True, exist_ok=True)
             write_keys(output / "keys.json", keys)
@@ -204,22 +176,3 @@ def _finish(results: Results, output: Path | None, *, as_json: bool) -> None:
         print_results(results)
     if not results.good:
         raise typer.Exit(EXIT_DIFFERENCE)
-
-
-def _target(url: str, *, owned: bool) -> Target:
-    target = parse_target(url)
-    if not owned and not is_loopback(target.host):
-        raise LoadTestError(
-            f"target `{url}` is not this machine; this is a load of real orders, so another host "
-            "needs --i-own-this-venue"
-        )
-    return target
-
-
-def _duration_ns(what: str, text: str, least_ns: int, most_ns: int = 0) -> int:
-    """Return a duration within bounds; 0 as the upper one means none."""
-    duration_ns = parse_duration_ns(text)
-    if duration_ns < least_ns or (most_ns and duration_ns > most_ns):
-        bound = f" to {duration_text(most_ns)}" if most_ns else ""
-        raise LoadTestError(f"{what} `{text}` is out of range; from {least_ns} ns{bound} is taken")
-    return duration_ns

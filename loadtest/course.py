@@ -1,5 +1,6 @@
 """The runs of one command: made, checked, audited."""
 
+import contextlib
 from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
@@ -8,9 +9,11 @@ from typing import NamedTuple
 from loadtest.assertions import Assertion
 from loadtest.audit import audit
 from loadtest.display import Display
+from loadtest.loops import loop_name, run_in_loop
 from loadtest.machine import machine
+from loadtest.plan import Plan
 from loadtest.results import FORMAT, Load, Results, Run
-from loadtest.session import Plan, Session, loop_name, run_in_loop
+from loadtest.session import Session
 from loadtest.steps import Knee, Steps, climb, repeat
 from loadtest.units import LoadTestError
 
@@ -35,6 +38,10 @@ def measure(plan: Plan, course: Course, *, quiet: bool) -> Results:
             raise LoadTestError(f"step factor {course.steps.factor} is not above 1")
         if plan.arrivals.kind in ("ramp", "flow"):
             raise LoadTestError(f"--steps needs a rate, which a {plan.arrivals.kind} sets itself")
+        if plan.instance.of > 1:
+            raise LoadTestError("--steps ends where one machine finds the knee, so no --instance")
+    if plan.start_at_utc_ns and (course.steps.most or course.repeats > 1):
+        raise LoadTestError("--start-at is when one run begins, so no --repeat and no --steps")
     facts = machine(loop_name())
     session, runs, knee = run_in_loop(_runs(plan, course, quiet=quiet))
     audited = audit(session.decision_ids, course.data, session.first_server_ms)
@@ -54,6 +61,8 @@ def measure(plan: Plan, course: Course, *, quiet: bool) -> Results:
             timeout_ns=plan.timeout_ns,
             late_bound=plan.late_bound.text,
             spin=plan.spin,
+            processes=plan.processes,
+            instance=plan.instance.text(),
         ),
         machine=facts,
         runs=tuple(runs),
@@ -68,10 +77,17 @@ def measure(plan: Plan, course: Course, *, quiet: bool) -> Results:
 async def _runs(plan: Plan, course: Course, *, quiet: bool) -> tuple[Session, list[Run], Knee]:
     with Display(shown=not quiet) as display:
         async with Session(plan, display.progress) as session:
-            if course.steps.most:
-                runs, knee = await climb(session, course.rate, course.steps, display)
-            else:
-                runs, knee = await repeat(session, course.rate, course.repeats, display), Knee()
+            try:
+                if course.steps.most:
+                    runs, knee = await climb(session, course.rate, course.steps, display)
+                else:
+                    runs, knee = await repeat(session, course.rate, course.repeats, display), Knee()
+            except BaseException:
+                # Whatever ends a run early, its orders must not stay behind.
+                if not course.keep_orders:
+                    with contextlib.suppress(LoadTestError):
+                        await session.cancel_all()
+                raise
             if not course.keep_orders:
                 await session.cancel_all()
     return session, runs, knee

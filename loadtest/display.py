@@ -14,7 +14,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from loadtest.samples import ERROR, REFUSED, Samples
+from loadtest.share import Counts
 
 _EVERY: Final = 5
 """Calls between two lines; the senders call 20 times a second."""
@@ -56,15 +56,12 @@ class Display:
                 self._process.stdin.close()
             self._process.wait()
 
-    def progress(self, samples: Samples, due: int) -> None:
+    def progress(self, counts: Counts) -> None:
         """Note how far a run is."""
         self._calls += 1
         if self._process is None or self._calls % _EVERY:
             return
-        counts = samples.counts
-        figures = Figures(
-            self.title, len(samples), due, samples.answered, counts[REFUSED], counts[ERROR]
-        )
+        figures = Figures(self.title, *counts)
         assert self._process.stdin is not None
         # A full pipe or a display that has ended must not disturb the run.
         with contextlib.suppress(OSError):

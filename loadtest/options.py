@@ -37,6 +37,15 @@ Connections: TypeAlias = Annotated[
 Sources: TypeAlias = Annotated[
     int, typer.Option(help="Loopback addresses to send from; 0: the system's one.")
 ]
+Processes: TypeAlias = Annotated[
+    int, typer.Option(min=1, max=256, help="Processes that send; each needs a core of its own.")
+]
+InstanceShare: TypeAlias = Annotated[
+    str, typer.Option("--instance", help="Send one machine's share of the schedule, such as 2/3.")
+]
+StartAt: TypeAlias = Annotated[
+    str, typer.Option(help="Begin at this UTC time, such as 2026-11-21T12:00:00Z.")
+]
 Timeout: TypeAlias = Annotated[str, typer.Option(help="Give up on an answer after this.")]
 Seed: TypeAlias = Annotated[int, typer.Option(help="Seed of arrivals and content.")]
 Repeats: TypeAlias = Annotated[

@@ -154,7 +154,11 @@ def _plain(value: float) -> str:
 
 def _figures(number: int, run: Run) -> str:
     rows = [_row(name, run.latency[name]) for name in (ALL, *OUTCOMES) if run.latency[name].count]
-    rows += [_row("wait for a connection", run.wait), _row("tester's lateness", run.lateness)]
+    rows += [
+        _row("wait for a connection", run.wait),
+        _row("tester's lateness", run.lateness),
+        _row("tester's pauses", run.pauses),
+    ]
     head = "".join(
         f"<th>{text}</th>"
         for text in ("", "count", "mean", *(f"p{name}" for name in PERCENTILES), "max")

@@ -1,7 +1,7 @@
 """From samples to distributions, after the run: nothing is computed while requests are sent."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any, Final
 
@@ -21,22 +21,46 @@ _DIGITS: Final = 3
 def distribution(values_ns: Iterable[int]) -> Latency:
     """Return the distribution of some times; negative ones count as 0, longer ones as an hour."""
     histogram = HdrHistogram(_LOWEST_NS, _HIGHEST_NS, _DIGITS)
-    total, count, least, most = 0, 0, _HIGHEST_NS, 0
+    total, least, most = 0, _HIGHEST_NS, 0
     for value in values_ns:
         clamped = min(max(value, 0), _HIGHEST_NS)
         histogram.record_value(clamped)
         total += clamped
-        count += 1
         least, most = min(least, clamped), max(most, clamped)
+    return _described(histogram, total, least, most)
+
+
+def merged_distribution(parts: Sequence[Latency]) -> Latency:
+    """Return what `distribution` returns of the times of all parts together."""
+    filled = [part for part in parts if part.count]
+    if len(filled) == 1:
+        return filled[0]
+    histogram = HdrHistogram(_LOWEST_NS, _HIGHEST_NS, _DIGITS)
+    for part in filled:
+        histogram.add(decoded(part))
+    return _described(
+        histogram,
+        sum(part.total_ns or round(part.mean_ns * part.count) for part in filled),
+        min((part.min_ns for part in filled), default=0),
+        max((part.max_ns for part in filled), default=0),
+    )
+
+
+def _described(histogram: Any, total_ns: int, least_ns: int, most_ns: int) -> Latency:
+    """Return a histogram's figures; the rest is what it can't tell exactly."""
+    count = histogram.get_total_count()
     if not count:
         return Latency(count=0)
     return Latency(
         count=count,
-        mean_ns=total / count,
-        min_ns=least,
-        max_ns=most,
-        percentiles_ns={name: min(_at_percentile(histogram, name), most) for name in PERCENTILES},
+        mean_ns=total_ns / count,
+        min_ns=least_ns,
+        max_ns=most_ns,
+        percentiles_ns={
+            name: min(_at_percentile(histogram, name), most_ns) for name in PERCENTILES
+        },
         histogram=histogram.encode().decode("ascii"),
+        total_ns=total_ns,
     )
 
 

@@ -25,6 +25,8 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     percentiles_ns: dict[str, int] = {}
     """By percentile: `50`, `90`, `99`, `99.9`, `99.99`."""
     histogram: str = ""
+    total_ns: int = 0
+    """Sum of all times, so that means merge exactly."""
 
 
 class Second(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +69,14 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """Of one core, while requests were sent; includes looking at the stopwatch (spin)."""
     faults: tuple[str, ...] = ()
     """Why the run is not valid; empty when it is."""
+    begun_utc_ns: int = 0
+    """The tester's UTC clock when the warm-up began; 0 where a file does not tell."""
+    target_minus_utc_ns: int = 0
+    """The target's clock less the tester's UTC clock, to a millisecond and half a round trip."""
+    pauses: Latency = Latency(count=0)
+    """How long after it meant to the tester looked around, at any moment of the run."""
+    processes: int = 1
+    """Processes that sent."""
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +110,9 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     timeout_ns: int
     late_bound: str
     spin: bool
+    processes: int = 1
+    instance: str = ""
+    """`2/3`: the share of one of several machines; empty for all of it."""
 
 
 class Audit(msgspec.Struct, frozen=True, kw_only=True):

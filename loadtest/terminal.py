@@ -1,6 +1,7 @@
 """What the commands say: tables, JSON, errors.
 
-Exit codes: 0 good, 1 an invalid run, a failed assertion or audit, 2 bad input or no target.
+Exit codes: 0 good, 1 an invalid run, a failed assertion or audit, 2 bad input or no target; 130
+and 143 when SIGINT or SIGTERM ended it.
 """
 
 import sys
@@ -20,6 +21,8 @@ from loadtest.units import duration_text
 
 EXIT_DIFFERENCE: Final = 1
 EXIT_BAD_INPUT: Final = 2
+EXIT_INTERRUPTED: Final = 130
+EXIT_TERMINATED: Final = 143
 
 _TABLE_WIDTH: Final = 112
 """What the figures need; a narrower terminal breaks lines rather than numbers."""
@@ -32,6 +35,13 @@ def fail(message: str) -> NoReturn:
     """Print a message on standard error and end with exit code 2."""
     errors.print(f"ordergate: {message}", markup=False, soft_wrap=True)
     raise typer.Exit(EXIT_BAD_INPUT)
+
+
+def interrupted(stop: BaseException, done: str) -> NoReturn:
+    """Say what was done when a signal ended a run, and end with the signal's exit code."""
+    errors.print(f"ordergate: interrupted; {done}, nothing is reported", markup=False)
+    by_hand = isinstance(stop, KeyboardInterrupt)
+    raise typer.Exit(EXIT_INTERRUPTED if by_hand else EXIT_TERMINATED)
 
 
 def say(text: str) -> None:
@@ -77,11 +87,14 @@ def _print_run(run: Run) -> None:
     table.add_section()
     table.add_row("wait for a connection", *_cells(run.wait))
     table.add_row("tester's lateness", *_cells(run.lateness))
+    table.add_row("tester's pauses", *_cells(run.pauses))
     _print_wide(table)
     for label, count in run.outcomes.items():
         say(f"  {count:>10,}  {label}")
+    processes = "" if run.processes == 1 else f" in {run.processes} processes"
     say(
-        f"  tester: {run.tester_cpu_share:.0%} of a core, {run.reconnects} connections opened again"
+        f"  tester: {run.tester_cpu_share:.0%} of a core{processes}, "
+        f"{run.reconnects} connections opened again"
     )
     for fault in run.faults:
         say(f"NOT VALID: {fault}")

@@ -3,6 +3,7 @@
 Times are nanoseconds, rates are requests per second.
 """
 
+import datetime
 import re
 from fractions import Fraction
 from typing import Final
@@ -13,6 +14,7 @@ NS_PER_SECOND: Final = 1_000_000_000
 RATE_MAX: Final = 10_000_000
 """Requests per second; more is taken for a slip of the pen."""
 
+_EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _UNITS_NS: Final = {
     "ns": 1,
     "us": NS_PER_US,
@@ -51,6 +53,20 @@ def parse_rate(text: str) -> Fraction:
     if rate > RATE_MAX:
         raise LoadTestError(f"rate `{text}` is above {RATE_MAX:,} requests per second")
     return rate
+
+
+def parse_utc_ns(text: str) -> int:
+    """Return `2026-11-21T12:00:00Z` in ns since 1970; without an offset it is taken as UTC.
+
+    Raises LoadTestError.
+    """
+    try:
+        at = datetime.datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise LoadTestError(f"`{text}` is not a time such as 2026-11-21T12:00:00Z") from None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=datetime.UTC)
+    return (at - _EPOCH) // datetime.timedelta(microseconds=1) * NS_PER_US
 
 
 def duration_text(duration_ns: float) -> str:

@@ -68,7 +68,7 @@ ORDER_TAKERS: Final = {
 }
 """Built-ins that hand on the order of what they are given."""
 SET_TYPES: Final = {"set", "frozenset", "AbstractSet", "MutableSet"}
-CLOCK_DOOR: Final = "gateway/clock.py"
+CLOCK_DOORS: Final = {"gateway/clock.py", "loadtest/clock.py"}
 CLOCKS: Final = {"time", "time_ns", "monotonic", "monotonic_ns", "gmtime", "localtime"}
 NETWORK: Final = {"aiohttp", "grpc", "grpc_health", "grpc_reflection", "google.rpc"}
 NETWORK_USERS: Final = (
@@ -306,10 +306,10 @@ def test_every_rule_is_registered() -> None:
 
 
 def test_one_door_to_the_clock() -> None:
-    """Only gateway/clock.py asks what time it is; stopwatches are free."""
+    """One module of a program asks what time it is; stopwatches are free."""
     found = []
     for path in sources("rules", "gateway", "loadtest"):
-        if path.relative_to(ROOT).as_posix() == CLOCK_DOOR:
+        if path.relative_to(ROOT).as_posix() in CLOCK_DOORS:
             continue
         for node in ast.walk(tree(path)):
             if isinstance(node, ast.Attribute):

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest import schedule
+from loadtest.plan import arrivals_of
 from loadtest.profile import load_profile
-from loadtest.session import arrivals_of
 from loadtest.units import NS_PER_SECOND, LoadTestError, parse_duration_ns
 
 RATES = st.fractions(min_value=Fraction(1, 10), max_value=2_000, max_denominator=1_000)

@@ -1,0 +1,115 @@
+"""What is asked for: a target, when requests are sent to it, and from where."""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+from loadtest import schedule
+from loadtest.assertions import Assertion
+from loadtest.profile import Profile
+from loadtest.share import Instance
+from loadtest.signing import Key
+from loadtest.target import Target
+from loadtest.units import (
+    NS_PER_SECOND,
+    LoadTestError,
+    duration_text,
+    parse_duration_ns,
+    parse_number,
+    parse_rate,
+)
+
+
+class Arrivals(NamedTuple):
+    """When requests are sent, apart from the rate."""
+
+    kind: str
+    to_rate: Fraction = Fraction(0)
+    """Of a ramp: the rate at its end."""
+    period_ns: int = NS_PER_SECOND
+    width_ns: int = NS_PER_SECOND // 10
+    align: bool = False
+    """Begin at a whole multiple of the period on the target's clock."""
+    flow_times_ns: tuple[int, ...] = ()
+    speed: Fraction = Fraction(1)
+
+    def times(self, rate: Fraction, length_ns: int, seed: int) -> schedule.Schedule:
+        """Return the arrivals of a run of some length; raises LoadTestError."""
+        if self.kind == "constant":
+            return schedule.constant(rate, length_ns)
+        if self.kind == "poisson":
+            return schedule.poisson(rate, length_ns, seed)
+        if self.kind == "burst":
+            return schedule.burst(rate, length_ns, self.period_ns, self.width_ns)
+        if self.kind == "ramp":
+            return schedule.ramp(rate, self.to_rate, length_ns)
+        return schedule.recorded(self.flow_times_ns, self.speed, length_ns)
+
+    def text(self) -> str:
+        """Return the kind and what it is made with."""
+        if self.kind == "burst":
+            aligned = ", aligned to the target's clock" if self.align else ""
+            width, period = duration_text(self.width_ns), duration_text(self.period_ns)
+            return f"burst of {width} every {period}{aligned}"
+        if self.kind == "ramp":
+            return f"ramp to {float(self.to_rate):g}/s"
+        if self.kind == "flow":
+            return f"recorded flow, speed {float(self.speed):g}"
+        return self.kind
+
+
+class Plan(NamedTuple):
+    """What a run is made from; all but the rate stays the same from step to step."""
+
+    target: Target
+    keys: tuple[Key, ...]
+    profile: Profile
+    symbols: tuple[str, ...]
+    arrivals: Arrivals
+    duration_ns: int
+    warmup_ns: int
+    connections: int
+    sources: tuple[str, ...]
+    timeout_ns: int
+    seed: int
+    late_bound: Assertion
+    spin: bool
+    processes: int = 1
+    instance: Instance = Instance()
+    start_at_utc_ns: int = 0
+    """On the tester's UTC clock; 0 begins once all is ready."""
+
+
+def loopback_sources(count: int) -> tuple[str, ...]:
+    """Return so many addresses of this machine; none for 0. Raises LoadTestError."""
+    if not 0 <= count <= 250:
+        raise LoadTestError(f"{count} source addresses are not 0 to 250")
+    return tuple(f"127.0.0.{number}" for number in range(1, count + 1))
+
+
+def arrivals_of(
+    profile: Profile, kind: str, to_rate: str, flow: Path | None, speed: str
+) -> Arrivals:
+    """Return the arrivals asked for; an empty `kind` means the profile's, else poisson.
+
+    `to_rate` goes with a ramp, `flow` and `speed` with a recorded flow. Raises LoadTestError for
+    a kind that does not exist, lacks what it needs or is given what it does not use.
+    """
+    chosen = kind or profile.arrivals or "poisson"
+    if chosen not in schedule.ARRIVAL_KINDS:
+        raise LoadTestError(
+            f"arrivals `{chosen}` is not one of {', '.join(schedule.ARRIVAL_KINDS)}"
+        )
+    if (chosen == "ramp") != bool(to_rate):
+        raise LoadTestError("--to-rate goes with --arrivals ramp, and is needed there")
+    if (chosen == "flow") != (flow is not None):
+        raise LoadTestError("--flow goes with --arrivals flow, and is needed there")
+    return Arrivals(
+        kind=chosen,
+        to_rate=parse_rate(to_rate) if to_rate else Fraction(0),
+        period_ns=parse_duration_ns(profile.burst_period),
+        width_ns=parse_duration_ns(profile.burst_width),
+        align=profile.align_to_period and chosen == "burst",
+        flow_times_ns=tuple(schedule.flow_times_ns(flow)) if flow is not None else (),
+        speed=parse_number("speed", speed),
+    )
