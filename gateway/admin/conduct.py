@@ -14,7 +14,6 @@ from gateway.fees.meter import (
     judged_accounts,
     known_owners,
 )
-from rules.fees.ledger import MeterLine
 from rules.ratio_levels import LEVEL_NAMES
 from rules.units import decimal_text
 from rules.values import DEFINE_OWNER
@@ -51,7 +50,10 @@ class ConductListing:
         accounts = judged_accounts(core.book)
         found = []
         for index, number in enumerate(owners, 1):
-            found.append(conduct_of(rules, core.book, number, accounts.get(number), core.now_ns()))
+            account = accounts.get(number)
+            found.append(
+                conduct_of(rules, core.rulebook, core.book, number, account, core.now_ns())
+            )
             if index % _OWNERS_A_TURN == 0:
                 await asyncio.sleep(0)
         found.sort(key=lambda one: self._order(one, sort))
@@ -83,7 +85,7 @@ class ConductListing:
             owner=self._name(one),
             level=LEVEL_NAMES[one.level],
             ratios=tuple(self._ratio(ratio) for ratio in one.ratios),
-            fees=tuple(_fees(one.fees)),
+            fees=tuple(_fees(one)),
             amounts={
                 currency: decimal_text(amount_e8)
                 for currency, amount_e8 in sorted(one.amounts_e8().items())
@@ -106,11 +108,12 @@ class ConductListing:
             judged_from=standing.minimum,
             level=LEVEL_NAMES[standing.level],
             recovers_ns=standing.until_ns,
+            enforced=one.enforced,
         )
 
 
-def _fees(lines: Iterable[MeterLine]) -> Iterable[messages.FeeLine]:
-    for line in lines:
+def _fees(conduct: OwnerConduct) -> Iterable[messages.FeeLine]:
+    for line in conduct.fees:
         left_e8 = headroom_e8(line)
         yield messages.FeeLine(
             tariff=line.tariff.name,
@@ -122,6 +125,7 @@ def _fees(lines: Iterable[MeterLine]) -> Iterable[messages.FeeLine]:
             headroom=None if left_e8 is None else decimal_text(left_e8),
             next=line.headroom.next if line.headroom is not None else "",
             ends_ns=line.ends_ns,
+            enforced=conduct.charges,
         )
 
 

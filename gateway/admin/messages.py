@@ -253,6 +253,8 @@ class RatioLine(msgspec.Struct, frozen=True, kw_only=True):
     level: str
     recovers_ns: int
     """When the level ends if nothing more is sent, 0 without one."""
+    enforced: bool
+    """Whether anything follows from it; in shadow it is only counted."""
 
 
 class FeeLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -268,6 +270,8 @@ class FeeLine(msgspec.Struct, frozen=True, kw_only=True):
     """How much more is free before `next` begins; None where nothing is left to begin."""
     next: str
     ends_ns: int
+    enforced: bool
+    """Whether it is posted; in shadow it is only shown."""
 
 
 class OwnerConductLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -275,7 +279,7 @@ class OwnerConductLine(msgspec.Struct, frozen=True, kw_only=True):
 
     owner: str
     level: str
-    """The strictest of all ratios."""
+    """The strictest of all ratios from which something follows."""
     ratios: tuple[RatioLine, ...]
     fees: tuple[FeeLine, ...]
     amounts: dict[str, str]

@@ -9,7 +9,9 @@ from rules.fees.counts import WHOLE_COLUMNS
 from rules.fees.ledger import MeterLine
 from rules.fees.tariff import Tariff
 from rules.ratio_levels import LEVEL_NONE, RatioStanding
+from rules.registry import mode_of
 from rules.rule import Rule
+from rules.rulebook import Rulebook
 from rules.values import ACCOUNT_MARKET_MAKER, E8
 
 
@@ -33,6 +35,8 @@ class SymbolStanding(NamedTuple):
 
     symbol: int
     standing: RatioStanding
+    enforced: bool
+    """Whether anything follows from it; in shadow it is only counted."""
 
 
 class OwnerConduct(NamedTuple):
@@ -41,11 +45,13 @@ class OwnerConduct(NamedTuple):
     owner: int
     ratios: tuple[SymbolStanding, ...]
     fees: tuple[MeterLine, ...]
+    charges: bool
+    """Whether the fees are posted; in shadow they are only shown."""
 
     @property
     def level(self) -> int:
-        """The strictest level of all ratios."""
-        return max((one.standing.level for one in self.ratios), default=LEVEL_NONE)
+        """The strictest level of all ratios from which something follows."""
+        return max((one.standing.level for one in self.ratios if one.enforced), default=LEVEL_NONE)
 
     @property
     def highest_ratio_e8(self) -> int:
@@ -78,12 +84,17 @@ def fee_rule(rules: Iterable[Rule]) -> CancelFees | None:
 
 
 def conduct_of(
-    rules: Iterable[Rule], book: Book, owner: int, account: AccountFacts | None, now_ns: int
+    rules: Iterable[Rule],
+    rulebook: Rulebook,
+    book: Book,
+    owner: int,
+    account: AccountFacts | None,
+    now_ns: int,
 ) -> OwnerConduct:
     """Return how an owner stands, judged by the maximums of one of his accounts."""
     rules = tuple(rules)
     ratios = tuple(
-        SymbolStanding(symbol, standing)
+        SymbolStanding(symbol, standing, mode_of(rulebook, rule.name) == "enforce")
         for rule in ratio_rules(rules)
         for symbol in book.symbols
         for standing in rule.standings(owner, symbol, account, now_ns)
@@ -91,7 +102,7 @@ def conduct_of(
     )
     fees = fee_rule(rules)
     lines = tuple(fees.meter(owner, book, now_ns)) if fees is not None else ()
-    return OwnerConduct(owner, ratios, lines)
+    return OwnerConduct(owner, ratios, lines, mode_of(rulebook, CancelFees.name) == "enforce")
 
 
 def judged_accounts(book: Book) -> dict[int, AccountFacts]:

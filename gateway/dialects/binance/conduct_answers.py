@@ -1,10 +1,12 @@
-"""Answer of `GET /ordergate/v1/conduct`: how the key's owner stands in ratios and fees."""
+"""Answer of `GET /ordergate/v1/conduct`: how the key's owner stands in measures, ratios and fees."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from gateway.dialects.binance.reading import Desk
 from gateway.fees.meter import SymbolStanding, conduct_of, headroom_e8
 from gateway.outcome import Outcome
+from rules.conduct_facts import STEP_NAMES
 from rules.fees.ledger import MeterLine
 from rules.ratio_levels import LEVEL_NAMES
 from rules.units import decimal_text
@@ -12,11 +14,12 @@ from rules.values import DEFINE_OWNER, E8, OWNER_CLASS_NAMES
 
 
 def conduct(desk: Desk, outcome: Outcome) -> Any:
-    """Answer with the ratios and fees of the owner of the key that asks."""
+    """Answer with measures, ratios and fees of the owner of the key that asks."""
     core = desk.core
     account = core.book.accounts[desk.account(outcome)]
     now_ns = core.now_ns()
-    found = conduct_of(core.pipeline.rules, core.book, account.owner, account, now_ns)
+    rules = core.pipeline.rules
+    found = conduct_of(rules, core.rulebook, core.book, account.owner, account, now_ns)
     amounts, projected = found.amounts_e8(), found.amounts_e8(projected=True)
     return {
         "time": desk.time(now_ns),
@@ -24,8 +27,9 @@ def conduct(desk: Desk, outcome: Outcome) -> Any:
         "account": account.name,
         "ownerClass": OWNER_CLASS_NAMES[core.book.owner_class(account.account)],
         "level": LEVEL_NAMES[found.level],
+        "measures": list(_measures(desk, account.owner)),
         "ratios": [_ratio(desk, one) for one in found.ratios],
-        "fees": [_fee(desk, line) for line in found.fees],
+        "fees": [_fee(desk, line, found.charges) for line in found.fees],
         "totals": [
             {
                 "currency": currency,
@@ -35,6 +39,22 @@ def conduct(desk: Desk, outcome: Outcome) -> Any:
             for currency, amount_e8 in sorted(amounts.items())
         ],
     }
+
+
+def _measures(desk: Desk, owner: int) -> Iterator[dict[str, Any]]:
+    """Yield the measures in force against an owner, or against those he is judged with.
+
+    Each names the case that led to it and when it goes down, and nothing of what was found.
+    """
+    facts = desk.core.book.conduct
+    for symbol, standing in facts.standings.get(facts.interest_of(owner), {}).items():
+        yield {
+            "symbol": desk.symbol_name(symbol) if symbol else None,
+            "step": STEP_NAMES[standing.step],
+            "caseId": desk.ids.encode_case(standing.case),
+            "since": desk.time(standing.since_ns),
+            "recoversAt": desk.until(standing.until_ns) if standing.until_ns else None,
+        }
 
 
 def _ratio(desk: Desk, one: SymbolStanding) -> dict[str, Any]:
@@ -48,11 +68,12 @@ def _ratio(desk: Desk, one: SymbolStanding) -> dict[str, Any]:
         "counted": standing.counted,
         "judgedFrom": standing.minimum,
         "level": LEVEL_NAMES[standing.level],
-        "recoversAt": desk.time(standing.until_ns) if standing.until_ns else None,
+        "recoversAt": desk.until(standing.until_ns) if standing.until_ns else None,
+        "enforced": one.enforced,
     }
 
 
-def _fee(desk: Desk, line: MeterLine) -> dict[str, Any]:
+def _fee(desk: Desk, line: MeterLine, enforced: bool) -> dict[str, Any]:
     charge = line.charge
     found = charge.assessment
     left_e8 = headroom_e8(line)
@@ -70,4 +91,5 @@ def _fee(desk: Desk, line: MeterLine) -> dict[str, Any]:
         "headroom": None if left_e8 is None else decimal_text(left_e8),
         "next": line.headroom.next if line.headroom is not None else None,
         "endsAt": desk.time(line.ends_ns),
+        "enforced": enforced,
     }

@@ -22,6 +22,7 @@ from gateway.dialects.binance.reading import (
 )
 from gateway.dialects.binance.routes import PREFIXES, find_route, known_path
 from gateway.dialects.binance.surface import DecisionRecord, DialectCore
+from gateway.dialects.disclosure import rule_told
 from gateway.dialects.http import HttpRequest, HttpResponse, Parsed
 from gateway.outcome import Outcome
 from gateway.stages import AUTHENTICATE, PARSE, Stages
@@ -197,7 +198,7 @@ class _Renderer:
         call = self._call
         event = outcome.event
         told = rejection(reason, event, breach, call.fault)
-        rule = _ENGINE if breach is None else breach.rule
+        rule = _ENGINE if breach is None else rule_told(breach)
         extra = [(header.RULE, rule)] if rule else []
         if breach is not None and told.status in (418, 429):
             extra.append(header.retry_after(breach, outcome.now_ns))
@@ -217,9 +218,8 @@ class _Renderer:
         if failure.data is not None:
             payload["data"] = failure.data
         if breach is not None:
-            payload["ordergate"] = breach_object(self._call.desk.core.pipeline, breach)
-            if breach.case:
-                payload["ordergate"]["caseId"] = self._call.desk.ids.encode_case(breach.case)
+            desk = self._call.desk
+            payload["ordergate"] = breach_object(desk.core.pipeline, desk.ids, breach)
         return self._response(outcome, failure.status, payload, extra)
 
     def _response(

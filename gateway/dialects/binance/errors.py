@@ -2,6 +2,7 @@
 
 from typing import Any, Final, NamedTuple
 
+from gateway.decision_id import DecisionIds
 from gateway.dialects.binance.error_table import (
     AMEND_REJECTED,
     CANCEL_REJECTED,
@@ -15,6 +16,7 @@ from gateway.dialects.binance.error_table import (
 from gateway.dialects.binance.parameters import Fault
 from gateway.dialects.binance.surface import UsagePipeline
 from gateway.dialects.binance.windows import window_text
+from gateway.dialects.disclosure import rule_told, tells_limits, tells_retry
 from rules.decisions import Breach
 from rules.events import Amend, Cancel, CancelAll, Event, Place, RefusedRequest, Replace
 from rules.reasons import Reason
@@ -75,9 +77,14 @@ def _breach_fields(breach: Breach) -> dict[str, str]:
         "limit_ms": str(limit // NS_PER_MS),
         "pace": window_text(limit),
         "window": window_text(breach.window_ns),
-        "until_ms": str(breach.retry_ns // NS_PER_MS),
+        "until_ms": str(_up_ms(breach.retry_ns)),
         "filter": breach.rule.upper(),
     }
+
+
+def _up_ms(time_ns: int) -> int:
+    """Return the first millisecond at which a time has come: whoever waits for it is not early."""
+    return -(-time_ns // NS_PER_MS)
 
 
 def _code_for(code: int, event: Event) -> int:
@@ -107,24 +114,26 @@ def told_value(reason: Reason, value: int | str) -> int | str:
     return value
 
 
-def breach_object(pipeline: UsagePipeline, breach: Breach) -> dict[str, Any]:
+def breach_object(pipeline: UsagePipeline, ids: DecisionIds, breach: Breach) -> dict[str, Any]:
     """Return what a client is told of a breach beside code and msg.
 
     Limit and observed value are left out where the rule does not disclose them, where they are
     states or names, and for requests that could not be understood: those broke no limit.
     """
-    found: dict[str, Any] = {"rule": breach.rule, "reason": breach.reason.name}
-    rule = pipeline.rule(breach.rule)
-    malformed = breach.reason < Reason.ADDRESS_BANNED
-    if malformed or (rule is not None and not rule.discloses):
+    found: dict[str, Any] = {"rule": rule_told(breach), "reason": breach.reason.name}
+    if breach.case:
+        found["caseId"] = ids.encode_case(breach.case)
+    if breach.reason < Reason.ADDRESS_BANNED:
         return found
-    if ENTRIES[breach.reason].unit != NOTHING:
-        found["limit"] = told_value(breach.reason, breach.limit)
-        found["observed"] = told_value(breach.reason, breach.observed)
-    if breach.window_ns:
-        found["windowMs"] = breach.window_ns // NS_PER_MS
-    if breach.retry_ns:
-        found["retryAt"] = breach.retry_ns // NS_PER_MS
+    rule = pipeline.rule(breach.rule)
+    if tells_limits(rule):
+        if ENTRIES[breach.reason].unit != NOTHING:
+            found["limit"] = told_value(breach.reason, breach.limit)
+            found["observed"] = told_value(breach.reason, breach.observed)
+        if breach.window_ns:
+            found["windowMs"] = breach.window_ns // NS_PER_MS
+    if breach.retry_ns and tells_retry(breach, rule):
+        found["retryAt"] = _up_ms(breach.retry_ns)
     return found
 
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 from gateway.dialects.binance.errors import breach_object
 from gateway.dialects.binance.order_answers import amount
 from gateway.dialects.binance.reading import Desk, Failure
+from gateway.dialects.disclosure import tells_limits
 from gateway.outcome import Outcome
 from gateway.usages import account_subjects, shown
 from rules.decisions import VERDICT_NAMES, Usage
@@ -41,7 +42,9 @@ def decision(desk: Desk, outcome: Outcome, *, decision_id: str) -> Any:
         "time": desk.time(record.now_ns),
         "endpoint": Endpoint(record.event.endpoint).name.lower(),
         "verdict": VERDICT_NAMES[found.verdict],
-        "breaches": [breach_object(desk.core.pipeline, breach) for breach in found.breaches],
+        "breaches": [
+            breach_object(desk.core.pipeline, desk.ids, breach) for breach in found.breaches
+        ],
     }
     symbol = getattr(record.event, "symbol", 0)
     if symbol:
@@ -55,7 +58,7 @@ def decision(desk: Desk, outcome: Outcome, *, decision_id: str) -> Any:
         answer["bestBid"] = amount(found.bid_e8)
         answer["bestAsk"] = amount(found.ask_e8)
     if found.until_ns:
-        answer["heldUntil"] = desk.time(found.until_ns)
+        answer["heldUntil"] = desk.until(found.until_ns)
     if found.charges:
         tariffs = desk.core.rulebook.tariffs
         answer["charges"] = [
@@ -71,7 +74,10 @@ def decision(desk: Desk, outcome: Outcome, *, decision_id: str) -> Any:
 
 
 def limits(desk: Desk, outcome: Outcome) -> Any:
-    """Answer with used, limit and end of window of every limit that applies to the key."""
+    """Answer with used, limit and end of window of every limit that applies to the key.
+
+    Rules that keep their limits to themselves are left out.
+    """
     asked = outcome.event
     assert isinstance(asked, Query)
     account = desk.account(outcome)
@@ -87,6 +93,7 @@ def limits(desk: Desk, outcome: Outcome) -> Any:
         "limits": [
             _limit(desk, usage)
             for rule in pipeline.rules
+            if tells_limits(rule)
             for scope, subject in subjects
             if subject
             for usage in pipeline.usage(rule.name, scope, subject, now_ns)

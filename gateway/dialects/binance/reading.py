@@ -49,6 +49,10 @@ class Desk(NamedTuple):
         """Return a time in the unit of the answer."""
         return time_ns // self.ns_per_unit
 
+    def until(self, time_ns: int) -> int:
+        """Return the first time in the unit of the answer at which `time_ns` has come."""
+        return -(-time_ns // self.ns_per_unit)
+
     def account(self, outcome: Outcome) -> int:
         """Return the account that asked, 0 when nobody is known to have."""
         if outcome.decision.account:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from gateway.dialects.disclosure import rule_told, tells_limits, tells_retry
 from gateway.dialects.native.desk import Desk
 from gateway.dialects.native.refusal_table import E8, ENTRIES, NS, Code
 from gateway.outcome import Outcome
@@ -70,7 +71,8 @@ def _message(desk: Desk, outcome: Outcome, breach: Breach) -> wire.Refusal:
     if isinstance(event, RefusedRequest) and event.reason == breach.reason:
         return _malformed(desk, outcome, event)
     rule = desk.core.pipeline.rule(breach.rule)
-    disclosed = rule is None or rule.discloses
+    disclosed = tells_limits(rule)
+    retry_ns = breach.retry_ns if tells_retry(breach, rule) else 0
     limit = str(breach.limit) if disclosed else ""
     observed = str(breach.observed) if disclosed else ""
     detail = breach.detail if disclosed else ""
@@ -85,11 +87,11 @@ def _message(desk: Desk, outcome: Outcome, breach: Breach) -> wire.Refusal:
     return wire.Refusal(
         decision_id=desk.ids.encode(outcome.seq),
         reason=int(breach.reason),  # type: ignore[arg-type]
-        rule=breach.rule,
+        rule=rule_told(breach),
         scope=breach.scope,  # type: ignore[arg-type]
         limit=limit,
         observed=observed,
-        retry_at_ns=breach.retry_ns,
+        retry_at_ns=retry_ns,
         retryable=bool(breach.retry_ns) or entry.retryable,
         text=text,
         window_ns=breach.window_ns,
