@@ -192,7 +192,7 @@ class Sender:
             target_minus_utc_ns=share.target_minus_utc_ns,
             pauses=distribution(watch.pauses_ns),
         )
-        faults = tester_faults(run, share.late_bound, spare_ns)
+        faults = own_faults(run, share.late_bound, spare_ns)
         names = [name for name in samples.decision_ids if name is not None]
         return Outcome(msgspec.structs.replace(run, faults=faults), names)
 
@@ -201,7 +201,7 @@ class Sender:
         await self._senders.close()
 
 
-def tester_faults(run: Run, late_bound: Assertion, spare_ns: int) -> tuple[str, ...]:
+def own_faults(run: Run, late_bound: Assertion, spare_ns: int) -> tuple[str, ...]:
     """Return what the tester itself did wrong in a run, which makes it not valid.
 
     `spare_ns` is how long before the start it knew of it.
