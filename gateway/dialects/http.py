@@ -1,14 +1,16 @@
 """HTTP as the dialects see it: no server's type crosses this line."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
+
+import msgspec
 
 from gateway.outcome import Outcome
 from rules.events import Request
 from rules.reasons import Reason
 
 
-class HttpRequest(NamedTuple):
+class HttpRequest(msgspec.Struct, frozen=True, gc=False):
     """One request as it came off the wire."""
 
     method: str
@@ -29,7 +31,7 @@ class HttpRequest(NamedTuple):
     refuses the request with BODY_TOO_LARGE."""
 
 
-class HttpResponse(NamedTuple):
+class HttpResponse(msgspec.Struct, frozen=True, gc=False):
     """One answer, ready for the wire."""
 
     status: int
@@ -40,7 +42,7 @@ class HttpResponse(NamedTuple):
 Render: TypeAlias = Callable[[Outcome], HttpResponse]
 
 
-class Parsed(NamedTuple):
+class Parsed(msgspec.Struct, frozen=True, gc=False):
     """A request understood (or refused): what goes into the core, and how to answer."""
 
     event: Request

@@ -10,7 +10,7 @@ for another request than the one their sender meant.
 import re
 from collections import deque
 from collections.abc import Callable
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from httptools import (
     HttpParserCallbackError,
@@ -41,9 +41,28 @@ _LOOKED_AT_EACH_TIME: Final = frozenset(
 )
 """Headers that mean something for one request only."""
 
+_USUAL_LINE: Final = re.compile(
+    rb"(GET|POST|DELETE|PUT) (/[A-Za-z0-9/_.-]*)(?:\?([A-Za-z0-9&=_.%~+*-]*))? HTTP/1\.1\r\n"
+)
+"""A request line that is one for every reader of HTTP."""
+_HEAD_END: Final = b"\r\n\r\n"
+_KNOWN_HEADS: Final = 8
+"""Heads of one connection that are remembered; the oldest goes."""
+_KNOWN_HEAD_BYTES: Final = 768
+"""Longer heads are not remembered, so that a connection holds little memory."""
+
 _METHODS: Final = {name.encode(): name for name in ("GET", "POST", "DELETE", "PUT", "HEAD")}
 _names: dict[bytes, str] = {}
 """Names of headers as they were sent, and in lower case; bounded, as clients name them."""
+
+
+class _KnownHead(NamedTuple):
+    """What the parser made of the lines of a head between request line and body."""
+
+    headers: dict[str, str]
+    size: int
+    """Bytes of names and values."""
+    body_bytes: int
 
 
 class _RefusedError(Exception):
@@ -73,9 +92,10 @@ class RequestReader:
         self._address_of = address_of
         self._fields: list[tuple[bytes, bytes]] = []
         """Headers, and after them trailers, as they were sent."""
-        self._known_fields: list[tuple[bytes, bytes]] | None = None
-        """Those of the last request that had none but plain ones, which `_headers` then are."""
-        self._known_old = False
+        self._known_heads: dict[bytes, _KnownHead] = {}
+        """Heads that came before, by their bytes from the end of the request line on."""
+        self._plain = False
+        """Whether `_headers` have none of those that are looked at each time."""
         self._fields_bytes = 0
         """Names and values of `_headers` together."""
         self._parser: HttpRequestParser | None = HttpRequestParser(self)
@@ -110,6 +130,12 @@ class RequestReader:
             self.excess = True
             return
         self._started_ns, self._received_ns = started_ns, received_ns
+        if self._known_heads and self.state == IDLE:
+            taken = self._take_known(data)
+            if taken == len(data):
+                return
+            if taken:
+                data = data[taken:]
         state, begun = self.state, self.begun
         try:
             self._parse(data)
@@ -123,6 +149,8 @@ class RequestReader:
             return
         if self.state != IDLE and not self.ended:
             self._bound_raw(len(data), state, self.begun - begun)
+        elif self._plain and state == IDLE and self.begun == begun + 1:
+            self._remember(data)
 
     def refuse(self, fault: str, status: int = 0) -> None:
         """End the connection with a refusal of what has been sent of a request."""
@@ -172,11 +200,7 @@ class RequestReader:
         self._old = version == "1.0"
         if version != "1.1" and not self._old:
             self._stop(f"HTTP/{version}", 0 if version == "0.9" else 505)
-        if self._fields == self._known_fields and self._old is self._known_old:
-            # The same bytes as with the request before, as from most clients: nothing to look at.
-            self._bound_head()
-        else:
-            self._look_at_headers()
+        self._look_at_headers()
         self.state = BODY
         self._continued = False
         self._raw_bytes = 0
@@ -192,7 +216,6 @@ class RequestReader:
             self._too_large()
 
     def _look_at_headers(self) -> None:
-        self._known_fields = None
         headers = self._headers = self._read_headers()
         host = headers.get("host")
         if host != self._host:
@@ -203,8 +226,7 @@ class RequestReader:
             self._look_at_coding(coding)
         if "x-forwarded-for" in headers:
             self._address_now = self._address_of(headers["x-forwarded-for"])
-        if _LOOKED_AT_EACH_TIME.isdisjoint(headers):
-            self._known_fields, self._known_old = self._fields.copy(), self._old
+        self._plain = not self._old and _LOOKED_AT_EACH_TIME.isdisjoint(headers)
 
     def on_body(self, part: bytes) -> None:
         """Take a part of the body."""
@@ -225,6 +247,65 @@ class RequestReader:
             self.arrived.append(exchange)
         else:
             self._end(exchange)
+
+    # --- Heads that came before ---------------------------------------------------------------
+
+    def _take_known(self, data: bytes) -> int:
+        """Take the requests at the beginning of `data` whose heads came before; return their bytes.
+
+        Most clients send the same headers with every request. What the parser made of those bytes
+        once it would make of them again, and the request lines taken here leave nothing open.
+        """
+        limits, known_heads, arrived = self._limits, self._known_heads, self.arrived
+        at = 0
+        while (line := _USUAL_LINE.match(data, at)) is not None:
+            begin = line.end()
+            end = data.find(_HEAD_END, begin) + len(_HEAD_END)
+            known = known_heads.get(data[begin:end])
+            if known is None:
+                break
+            target_bytes = begin - at
+            if target_bytes > limits.target_bytes or target_bytes + known.size > limits.head_bytes:
+                break
+            body = b""
+            if known.body_bytes:
+                body = data[end : end + known.body_bytes]
+                if len(body) < known.body_bytes:
+                    break
+                end += known.body_bytes
+            method, path, query = line.groups(b"")
+            exchange = Exchange(self._started_ns, self._received_ns, self._address)
+            exchange.request = HttpRequest(
+                _METHODS[method],
+                path.decode("ascii"),
+                query,
+                known.headers,
+                body,
+                self._address,
+                self._received_ns,
+            )
+            self.begun += 1
+            arrived.append(exchange)
+            at = end
+        return at
+
+    def _remember(self, data: bytes) -> None:
+        """Remember the head of the one request that `data` is, if it is a usual one."""
+        line = _USUAL_LINE.match(data)
+        if line is None or self.ended:
+            return
+        end = data.find(_HEAD_END, line.end()) + len(_HEAD_END)
+        head = data[line.end() : end]
+        if (
+            len(head) > _KNOWN_HEAD_BYTES
+            or end + self._body_bytes != len(data)
+            or head.count(b"\n") != len(self._fields) + 1
+        ):
+            return
+        known = self._known_heads
+        if len(known) >= _KNOWN_HEADS:
+            del known[next(iter(known))]
+        known[head] = _KnownHead(self._headers, self._fields_bytes, self._body_bytes)
 
     # --- Inside -------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterable
 
 import h11
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,7 +88,7 @@ def test_a_request_arrives_as_it_was_sent() -> None:
     sent = b"POST /api/%6f?a=%40&b=+ HTTP/1.1\r\nHost: gate\r\nX-A:  one \t\r\nx-a: two\r\n"
     (found,) = read([sent + b"Content-Length: 3\r\n\r\na=\xff"])
     assert found.request is not None
-    assert found.request._asdict() == {
+    assert msgspec.structs.asdict(found.request) == {
         "method": "POST",
         "path": "/api/%6f",
         "query": b"a=%40&b=+",
@@ -350,3 +351,56 @@ def test_known_headers_do_not_hide_what_must_be_looked_at_each_time() -> None:
     taken, refused = read([short + field + b"\r\n" + long + field + b"\r\n"], head_bytes=300)
     assert taken.request is not None
     assert refused.fault_status == 431
+
+
+USUAL = b"POST /api/v3/order?a=%d&b=%%2f HTTP/1.1\r\nHost: gate\r\nA: b\r\n\r\n"
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *(case.sent for case in TAKEN),
+                *(case.sent for case in REFUSED),
+                USUAL % 1,
+                USUAL % 2,
+                USUAL.replace(b"A: b", b"A: b\r\n c") % 1,
+                USUAL.replace(b"A: b", b"Content-Length: 3") % 3 + b"abc",
+                USUAL.replace(b"A: b", b"Content-Length: 3") % 3 + b"de",
+                USUAL.replace(b"A: b", b"Content-Length: 0") % 4,
+                USUAL.replace(b"A: b", b"Connection: close") % 5,
+                USUAL.replace(b"1.1", b"1.0").replace(b"A: b", b"Connection: keep-alive") % 6,
+                USUAL.replace(b"POST", b"HEAD") % 7,
+                USUAL.replace(b"?a", b"?a#") % 8,
+                USUAL.replace(b" HTTP", b"  HTTP") % 9,
+                USUAL.replace(b"/api", b"http://gate/api") % 9,
+                b"\r\n" + USUAL % 9,
+            ]
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+    st.lists(st.integers(0, 3), min_size=1, max_size=6),
+)
+def test_heads_that_came_before_make_no_difference(
+    sentences: list[bytes], repetitions: list[int]
+) -> None:
+    """Sent again and again over one connection, bytes are the requests they are one by one."""
+    sent = [
+        sentence * times
+        for sentence, times in zip(sentences * 3, repetitions * 3, strict=False)
+        if times
+    ]
+    assert told(read(sent)) == told(read(bytes_of(b"".join(sent))))
+
+
+def test_remembered_heads_are_few_and_short() -> None:
+    """What a connection sends takes no more than a bound of memory, however it differs."""
+    one = reader()
+    for number in range(100):
+        one.feed(b"GET / HTTP/1.1\r\nHost: gate\r\nA: %d\r\n\r\n" % number, 1, 2)
+        one.feed(b"GET / HTTP/1.1\r\nHost: gate\r\nA: %s\r\n\r\n" % (b"b" * 1_000), 1, 2)
+    assert len(one.arrived) == 200
+    assert len(one._known_heads) == 8
+    assert sum(map(len, one._known_heads)) < 8 * 768
+    one.close()
