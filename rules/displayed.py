@@ -33,16 +33,29 @@ DISPLAYS: Final[tuple[type[Event], ...]] = (
 class Displayed:
     """Totals by symbol and side; `follow` is called for each event of `DISPLAYS`, once."""
 
-    __slots__ = ("_orders", "_totals_e8")
+    __slots__ = ("_accounts_e8", "_nameless", "_orders", "_totals_e8")
 
     def __init__(self) -> None:
         self._totals_e8: dict[tuple[int, int], int] = {}
-        self._orders: dict[int, tuple[int, int, int]] = {}
-        """(symbol, side, what is left) of every order shown; outside orders below 0."""
+        self._accounts_e8: dict[tuple[int, int, int], int] = {}
+        """What is left of an account's orders that are shown, by account, symbol and side."""
+        self._orders: dict[int, tuple[int, int, int, int]] = {}
+        """(symbol, side, what is left, account) of every order shown.
+
+        Outside orders are below 0 and have account 0.
+        """
+        self._nameless = 0
+        """Orders through the gate whose account an older version did not store."""
 
     def total_e8(self, symbol: int, side: int) -> int:
         """Return what is displayed on one side of a symbol."""
         return self._totals_e8.get((symbol, side), 0)
+
+    def account_most_e8(self, account: int, symbol: int, side: int) -> int:
+        """Return how much of it an account's orders through the gate can be, at most."""
+        if self._nameless:
+            return self.total_e8(symbol, side)
+        return self._accounts_e8.get((account, symbol, side), 0)
 
     def own_e8(self, order_id: int) -> int:
         """Return how much of it is one order's."""
@@ -55,24 +68,43 @@ class Displayed:
         if kind is MarketOrder:
             live = event.status in LIVE_STATUSES
             left_e8 = event.quantity_e8 - event.filled_e8 if live and event.price_e8 else 0
-            self._show(-event.order_id, event.symbol, event.side, left_e8)
+            self._show(-event.order_id, event.symbol, event.side, left_e8, 0)
             return
         for order_id in book.ended:
-            self._show(order_id, 0, 0, 0)
+            self._show(order_id, 0, 0, 0, 0)
         if kind is CommandResult or kind is OrderTrade or kind is OrderReduced:
             order = book.orders.get(event.order_id)
             if order is not None and order.live and rests(order):
-                self._show(order.order_id, order.symbol, order.side, order.remaining_e8)
+                left_e8 = order.remaining_e8
+                self._show(order.order_id, order.symbol, order.side, left_e8, order.account)
 
-    def _show(self, order_id: int, symbol: int, side: int, left_e8: int) -> None:
+    def _show(self, order_id: int, symbol: int, side: int, left_e8: int, account: int) -> None:
         shown = self._orders.get(order_id)
         if shown is not None:
-            self._totals_e8[shown[0], shown[1]] -= shown[2]
+            self._hide(order_id, shown)
         if left_e8 > 0:
-            self._orders[order_id] = (symbol, side, left_e8)
+            self._orders[order_id] = (symbol, side, left_e8, account)
             self._totals_e8[symbol, side] = self._totals_e8.get((symbol, side), 0) + left_e8
+            if account:
+                key = (account, symbol, side)
+                self._accounts_e8[key] = self._accounts_e8.get(key, 0) + left_e8
+            elif order_id > 0:
+                self._nameless += 1
         elif shown is not None:
             del self._orders[order_id]
+
+    def _hide(self, order_id: int, shown: tuple[int, int, int, int]) -> None:
+        symbol, side, left_e8, account = shown
+        self._totals_e8[symbol, side] -= left_e8
+        if account:
+            key = (account, symbol, side)
+            rest_e8 = self._accounts_e8[key] - left_e8
+            if rest_e8:
+                self._accounts_e8[key] = rest_e8
+            else:
+                del self._accounts_e8[key]
+        elif order_id > 0:
+            self._nameless -= 1
 
     def state(self) -> Any:
         """Return every order shown as plain values; the totals follow from them."""
@@ -80,5 +112,5 @@ class Displayed:
 
     def restore(self, state: Any) -> None:
         """Put back what `state` returned."""
-        for order_id, symbol, side, left_e8 in state:
-            self._show(order_id, symbol, side, left_e8)
+        for order_id, symbol, side, left_e8, *account in state:
+            self._show(order_id, symbol, side, left_e8, account[0] if account else 0)

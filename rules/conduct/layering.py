@@ -70,12 +70,14 @@ class Layering(Rule):
         watch = self._watched.find(subject)
         if watch is not None and now_ns - watch.executed_ns <= self._flight_ns:
             return
+        shown_e8 = self._shown.total_e8(side.symbol, other)
+        if not at_least(self._most_e8(subject, book), self._depth_e8, shown_e8):
+            return
         layers = self._layers(subject, book)
         if len(layers) < self._clause.levels:
             return
         prices = len({layer[0] for layer in layers.values()})
         total_e8 = sum(layer[1] for layer in layers.values())
-        shown_e8 = self._shown.total_e8(side.symbol, other)
         if prices < self._clause.levels or not at_least(total_e8, self._depth_e8, shown_e8):
             return
         watch = self._watched.use(subject, now_ns, _Watch)
@@ -83,6 +85,17 @@ class Layering(Rule):
         watch.total_e8, watch.shown_e8 = total_e8, max(shown_e8, total_e8)
         watch.prices, watch.away_e8 = prices, 0
         watch.layers = layers
+
+    def _most_e8(self, subject: Subject, book: Book) -> int:
+        """Return how much can stand at most, without looking at each order.
+
+        What is shown is followed after executions, so it has what the same event took away.
+        """
+        interest, symbol, side = subject
+        most_e8 = sum(order.left_e8 for order in self._outside.of(subject).values())
+        for account in book.conduct.accounts_of(interest):
+            most_e8 += self._shown.account_most_e8(account, symbol, side)
+        return most_e8
 
     def _layers(self, subject: Subject, book: Book) -> dict[int, list[int]]:
         """Return [price, quantity, since, record] of all that stands; other channels below 0."""

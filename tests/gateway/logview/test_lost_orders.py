@@ -185,7 +185,7 @@ def test_what_is_open_is_what_the_book_has(
         replica, subjects, start = Replica.at_start(run), Subjects(), beginning(run)
         ended: list[Order] = []
         orders = Orders(ended.append)
-        orders.begin(start, lambda _: run.path.name)
+        orders.begin(start, lambda _, name=path.name: name)
         if start is not None:
             subjects.prime(start)
         for record in read_run(path):
