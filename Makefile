@@ -42,6 +42,7 @@ bench: $(TEST_STAMP) ## measure what a decision, its record, a recovery and a RE
 	$(BIN)/python -m tests.bench.recovery $(RECOVERY_BENCH_OPTIONS)
 	$(BIN)/python -m tests.bench.beside $(BESIDE_BENCH_OPTIONS)
 	$(BIN)/python -m tests.bench.rest $(REST_BENCH_OPTIONS)
+	$(BIN)/python -m tests.bench.edges $(EDGES_BENCH_OPTIONS)
 	$(BIN)/python -m tests.bench.grpc_orders $(GRPC_BENCH_OPTIONS)
 
 manipulation: $(TEST_STAMP) ## show who is found in a flow with scripted manipulators

@@ -22,7 +22,7 @@ from gateway.builds import check as check_build
 from gateway.builds import chosen as chosen_build
 from gateway.clock import Clock, ManualClock, SystemClock
 from gateway.collection import Collector
-from gateway.config import Config
+from gateway.config import Config, ListenConfig
 from gateway.core import Core
 from gateway.data_lock import DataLock, DataLockedError
 from gateway.decision_id import DecisionIds
@@ -34,11 +34,11 @@ from gateway.edges.admin import AdminEdge, make_token
 from gateway.edges.grpc_admin import GrpcAdmin
 from gateway.edges.grpc_orders import GrpcOrderEdge
 from gateway.edges.http.spin import Spinner
-from gateway.edges.rest_choice import make_rest_edge
+from gateway.edges.rest_choice import EdgeGround, make_edge_processes, make_rest_edge
 from gateway.engine.embedded import EmbeddedEngine
 from gateway.engine.remote import RemoteEngine
 from gateway.fees.posting import FeePoster
-from gateway.gauges import Gauge, open_gauges
+from gateway.gauges import Gauge, gate_gauges, open_gauges
 from gateway.journal import JournalError
 from gateway.journal.disk import REAL_DISK, Disk
 from gateway.journal.foundation import manifest_digest, start_digest
@@ -250,32 +250,12 @@ class Gate:
             ) from None
 
     def _gauges(self) -> tuple[Gauge, ...]:
-        return (
-            Gauge(
-                "fees_to_post",
-                "owners whose fees wait to be posted",
-                lambda: self.fee_poster.backlog(),
-            ),
-            Gauge(
-                "record_free_bytes",
-                "room on the disk of the record",
-                lambda: self.space.free_bytes,
-            ),
-            Gauge(
-                "record_space",
-                "0 ample, 1 queries are shed, 2 new orders too",
-                lambda: self.space.space,
-            ),
-            Gauge(
-                "faults_beside",
-                "snapshots and upkeep of the record that failed or found a difference",
-                lambda: sum(self.beside.faults.values()),
-            ),
-            Gauge(
-                "full_collections",
-                "full collections of garbage since the start, each in a quiet moment",
-                lambda: self.collector.full,
-            ),
+        return gate_gauges(
+            lambda: self.fee_poster.backlog(),
+            lambda: self.space.free_bytes,
+            lambda: self.space.space,
+            lambda: sum(self.beside.faults.values()),
+            lambda: self.collector.full,
         )
 
     async def _open_edges(self, data: Path) -> None:
@@ -302,11 +282,9 @@ class Gate:
             cases=CaseAdministration(core, self.decision_ids),
             stages=self.stages,
         )
-        rest = make_rest_edge(
-            config, core, [dialect], clock.receive_ns, addresses, self.telemetry, self.stages
-        )
+        self.rest = self._rest_edge(config, dialect, authenticator, addresses)
         edges: list[tuple[str, int, Any]] = [
-            ("rest", config.rest_port, rest),
+            ("rest", config.rest_port, self.rest),
             (
                 "grpc",
                 config.grpc_port,
@@ -333,6 +311,29 @@ class Gate:
                         f"{name} can't listen on {config.host}:{port}: {error}; "
                         "give another port, 0 for any free one"
                     ) from None
+
+    def _rest_edge(
+        self,
+        listen: ListenConfig,
+        dialect: BinanceDialect,
+        authenticator: Authenticator,
+        addresses: PeerAddresses,
+    ) -> Any:
+        """Return what serves REST: this process, or others in front of it."""
+        core, clock, meter, data = self.core, self.clock, self.telemetry, self.config.record.data
+        if not listen.edges:
+            return make_rest_edge(
+                listen, core, [dialect], clock.receive_ns, addresses, meter, self.stages
+            )
+        secret, run_id = _decision_key(data), self.journal.directory.name
+        find, keystore = self.decisions.find, data / KEYSTORE_FILE
+        edges = make_edge_processes(
+            listen,
+            core,
+            EdgeGround(self.views, authenticator, secret, run_id, keystore, find, clock, meter),
+        )
+        core.listeners += (edges.on_record,)
+        return edges
 
     def _find_decision(self, decision_id: str) -> dict[str, Any] | None:
         """Return one recorded decision with names, None when there is none."""

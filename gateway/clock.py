@@ -7,13 +7,27 @@ reported. Order comes from sequence numbers, never from time.
 
 import time
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 SLEW_PPM: Final = 500
 """How much faster or slower than the monotonic clock core time may run to follow the system's."""
 STEP_NS: Final = 250_000_000
 """A difference to the system clock above this is a step: reported, not followed."""
 _MILLION: Final = 1_000_000
+
+
+class Rate(NamedTuple):
+    """How core time runs, so that another process on the machine can have the same receive clock.
+
+    The monotonic clock is one for all processes of a machine.
+    """
+
+    since_ns: int
+    """Monotonic time from which on it holds."""
+    offset_ns: int
+    """Core time less monotonic time at `since_ns`."""
+    ppm: int
+    """How many millionths faster than the monotonic clock core time runs."""
 
 
 class Clock(Protocol):
@@ -31,6 +45,9 @@ class Clock(Protocol):
 
     def slew(self) -> None:
         """Follow the system clock a little; called regularly."""
+
+    def rate(self) -> Rate:
+        """Return how the receive clock runs until `slew` is called next."""
 
 
 class SystemClock:
@@ -85,6 +102,27 @@ class SystemClock:
         self.step_ns = 0
         wanted_ppm = difference_ns * _MILLION // elapsed_ns if elapsed_ns else 0
         self._ppm = max(-SLEW_PPM, min(SLEW_PPM, wanted_ppm))
+
+    def rate(self) -> Rate:
+        """Return how the receive clock runs until `slew` is called next."""
+        return Rate(self._since_ns, self._offset_ns, self._ppm)
+
+
+class FollowingClock:
+    """The receive clock of another process of this machine."""
+
+    def __init__(self, rate: Rate) -> None:
+        self._rate = rate
+
+    def follow(self, rate: Rate) -> None:
+        """Run as the other clock does from here on."""
+        self._rate = rate
+
+    def receive_ns(self) -> int:
+        """Return the receive clock, UTC."""
+        since_ns, offset_ns, ppm = self._rate
+        monotonic_ns = time.monotonic_ns()
+        return offset_ns + monotonic_ns + (monotonic_ns - since_ns) * ppm // _MILLION
 
 
 class ManualClock(SystemClock):

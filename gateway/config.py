@@ -29,6 +29,9 @@ class ListenConfig(Section, frozen=True, kw_only=True):
     """Networks whose forwarded headers are believed."""
     rest_edge: Literal["httptools", "aiohttp"] = "httptools"
     """What serves REST: the edge made for order entry, or the general one over aiohttp."""
+    edges: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0
+    """Processes that serve REST in front of the core: HTTP, signatures, reading and writing. 0: the
+    core's own process does (`httptools` only; Linux). They share `connections_max`."""
     connections_max: Annotated[int, msgspec.Meta(ge=1)] = 10_000
     """Most connections at a time over REST (`httptools` only), and as many over gRPC. Over REST the
     oldest without a proved key makes room for a further one; over gRPC a further one is closed."""
@@ -164,7 +167,7 @@ class TelemetryConfig(Section, frozen=True, kw_only=True):
     """URL to push metrics to over OTLP/HTTP; empty: none."""
     stages: bool = False
     """Measure where the time of REST requests goes, for `ordergate stages` and the metrics; costs
-    some microseconds a request (`httptools` only)."""
+    some microseconds a request (`httptools` only, without edge processes)."""
 
 
 class Config(Section, frozen=True, kw_only=True):

@@ -44,6 +44,9 @@ def check_listen(listen: ListenConfig, path: FieldPath) -> list[Fault]:
     if not _HOST.fullmatch(listen.host):
         message = f"`{listen.host}` is not an address or a host's name such as 127.0.0.1"
         faults.append(Fault(message, (*path, "host")))
+    if listen.edges and listen.rest_edge != "httptools":
+        message = f"`{listen.edges}` processes serve `httptools` only, not `{listen.rest_edge}`"
+        faults.append(Fault(message, (*path, "edges")))
     taken: dict[int, str] = {}
     for name in ("rest_port", "grpc_port", "admin_port"):
         port = getattr(listen, name)

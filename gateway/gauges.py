@@ -77,3 +77,24 @@ def open_gauges(
     telemetry.shares(
         API_TURNOVER, API_TURNOVER_TEXT, API_TURNOVER_LABELS, lambda: api_turnovers(core)
     )
+
+
+def gate_gauges(
+    fees: Read, free_bytes: Read, space: Read, faults_beside: Read, full_collections: Read
+) -> tuple[Gauge, ...]:
+    """Return the gauges of what works beside the core."""
+    return (
+        Gauge("fees_to_post", "owners whose fees wait to be posted", fees),
+        Gauge("record_free_bytes", "room on the disk of the record", free_bytes),
+        Gauge("record_space", "0 ample, 1 queries are shed, 2 new orders too", space),
+        Gauge(
+            "faults_beside",
+            "snapshots and upkeep of the record that failed or found a difference",
+            faults_beside,
+        ),
+        Gauge(
+            "full_collections",
+            "full collections of garbage since the start, each in a quiet moment",
+            full_collections,
+        ),
+    )

@@ -80,6 +80,18 @@ class Latencies:
         elif latency_ns < series.least_ns:
             series.least_ns = latency_ns
 
+    def merge(
+        self, endpoint: int, counts: tuple[int, ...], total_ns: int, least_ns: int, most_ns: int
+    ) -> None:
+        """Add latencies counted elsewhere, by the same buckets."""
+        series = self._series.get(endpoint)
+        if series is None:
+            series = self._series[endpoint] = _Series(least_ns)
+        series.counts = [own + other for own, other in zip(series.counts, counts, strict=True)]
+        series.total_ns += total_ns
+        series.least_ns = min(series.least_ns, least_ns)
+        series.most_ns = max(series.most_ns, most_ns)
+
     def metric(self, start_ns: int, now_ns: int) -> Metric:
         """Return all that was counted, in the form in which metrics are exported."""
         points = []

@@ -116,6 +116,17 @@ class Telemetry:
         self.answers[endpoint, status] += 1
         self.latencies.add(endpoint, latency_ns)
 
+    def answered_elsewhere(
+        self,
+        answers: tuple[tuple[int, int, int], ...],
+        latencies: tuple[tuple[int, tuple[int, ...], int, int, int], ...],
+    ) -> None:
+        """Add what another process has counted: answers, and latencies as `Latencies.merge`."""
+        for endpoint, status, number in answers:
+            self.answers[endpoint, status] += number
+        for series in latencies:
+            self.latencies.merge(*series)
+
     # --- Publishing ---------------------------------------------------------------------------
 
     def exposition(self) -> bytes:

@@ -11,6 +11,7 @@ from gateway.admin.client import settings_for
 from gateway.app import Gate
 from gateway.commands.common import errors, fail
 from gateway.commands.serving import ready_line, run_gate
+from gateway.config_checks import check_listen
 from gateway.config_file import ConfigError, load_config
 from gateway.edges.admin import TOKEN_FILE
 
@@ -22,6 +23,15 @@ def register(app: typer.Typer) -> None:
 
 def serve(
     config: Annotated[Path, typer.Option("--config", "-c", help="Configuration file (TOML).")],
+    edges: Annotated[
+        int | None,
+        typer.Option(
+            "--edges",
+            min=0,
+            max=64,
+            help="Processes that serve REST in front of the core; 0: none. As `listen.edges`.",
+        ),
+    ] = None,
     trace_stages: Annotated[
         bool,
         typer.Option(
@@ -40,6 +50,14 @@ def serve(
         loaded = load_config(config)
     except ConfigError as error:
         fail(*error.errors)
+    if edges is not None:
+        listen = msgspec.structs.replace(loaded.listen, edges=edges)
+        faults = check_listen(listen, ("listen",))
+        if faults:
+            fail(*(fault.message for fault in faults))
+        loaded = msgspec.structs.replace(loaded, listen=listen)
+    if trace_stages and loaded.listen.edges:
+        fail("stages are measured where one process does it all; take --edges or listen.edges out")
     if trace_stages:
         traced = msgspec.structs.replace(loaded.telemetry, stages=True)
         loaded = msgspec.structs.replace(loaded, telemetry=traced)

@@ -1,16 +1,29 @@
-"""Which edge serves REST."""
+"""Which edge serves REST, and in how many processes."""
 
+import sys
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
 
 from gateway.addresses import PeerAddresses
+from gateway.auth.authenticator import Authenticator
+from gateway.clock import Clock
 from gateway.config import ListenConfig
+from gateway.decision_id import DecisionIds
+from gateway.dialects.binance.dialect import BinanceDialect
+from gateway.dialects.binance.surface import DecisionRecord
 from gateway.dialects.http import HttpDialect
 from gateway.edges.http.edge import HttpEdge
 from gateway.edges.http.limits import HttpLimits
+from gateway.edges.processes.core_side import EdgeAuthenticator, EdgeDesk, ServedCore
+from gateway.edges.processes.messages import ClockRate, Setup
+from gateway.edges.processes.supervisor import EdgePlan, EdgeProcesses
 from gateway.edges.protocols import Meter, SubmittingCore
 from gateway.edges.rest import RestEdge
+from gateway.latencies import BOUNDS_NS
 from gateway.stages import Stages
+from gateway.telemetry import Telemetry
+from gateway.views import Views
 
 AnyRestEdge: TypeAlias = HttpEdge | RestEdge
 
@@ -29,3 +42,54 @@ def make_rest_edge(
         return RestEdge(core, dialects, receive_ns, addresses, meter)
     limits = HttpLimits(connections=listen.connections_max)
     return HttpEdge(core, dialects, receive_ns, addresses, meter, limits, stages)
+
+
+class EdgeGround(NamedTuple):
+    """What edge processes stand on beside the core."""
+
+    views: Views
+    authenticator: Authenticator
+    decision_key: bytes
+    run_id: str
+    keystore: Path
+    find_record: Callable[[int], DecisionRecord | None]
+    clock: Clock
+    telemetry: Telemetry
+
+
+def make_edge_processes(
+    listen: ListenConfig, core: ServedCore, ground: EdgeGround
+) -> EdgeProcesses:
+    """Return REST served by as many processes as the configuration asks for.
+
+    Raises ValueError where the system can't share a port among them.
+    """
+    if sys.platform != "linux":
+        raise ValueError(
+            f"{listen.edges} edge processes can't share a port on {sys.platform}: leave "
+            "`listen.edges` out, or use Linux"
+        )
+    authenticator = EdgeAuthenticator(ground.authenticator, core.directory)
+    ids = DecisionIds(ground.decision_key, ground.run_id)
+    dialect = BinanceDialect(core, ground.views, authenticator, ids, ground.find_record)
+    desk = EdgeDesk(core, dialect, authenticator, ground.views.orders, ground.telemetry)
+
+    def setup() -> Setup:
+        return Setup(
+            ClockRate(*ground.clock.rate()),
+            listen.proxies,
+            max(1, listen.connections_max // listen.edges),
+            listen.spin,
+            core.rulebook.text,
+            ground.decision_key,
+            ground.run_id,
+            str(ground.keystore.absolute()),
+            BOUNDS_NS,
+        )
+
+    edges = EdgeProcesses(EdgePlan(listen.edges, setup, ground.clock.rate), desk)
+    gauge = ground.telemetry.gauge
+    gauge("edges_serving", "edge processes that take connections", lambda: edges.serving)
+    gauge("edge_deaths", "edge processes that ended unasked", lambda: edges.deaths)
+    gauge("edge_connections", "open connections of all edge processes", lambda: edges.connections)
+    return edges

@@ -6,8 +6,8 @@ from rules.book import Book, OpenOrder
 from rules.values import LIVE_STATUSES, PENDING_CANCEL, PENDING_NEW
 
 
-class OrderView(msgspec.Struct, gc=False):
-    """One order as a client sees it; only the view writes it."""
+class OrderView(msgspec.Struct, array_like=True, gc=False):
+    """One order as a client sees it; only the view writes it, and edge processes get it as it is."""
 
     order_id: int
     client_order_id: str

@@ -9,6 +9,7 @@ unless the engine or the record answers later.
 
 import asyncio
 import logging
+import socket
 import time
 from collections.abc import Callable, Sequence
 from email.utils import formatdate
@@ -55,7 +56,7 @@ class HttpEdge:
     ) -> None:
         self.receive_ns = receive_ns
         self.addresses = addresses or PeerAddresses()
-        self.limits = limits
+        self.limits = self._limits = limits
         self.stages = stages
         self.refused_connections = 0
         """Connections that were closed because there were too many."""
@@ -65,7 +66,7 @@ class HttpEdge:
         self._connections: set[Connection] = set()
         self._strangers: dict[Connection, None] = {}
         """Those over which no key was proved, the oldest first."""
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._emptied: asyncio.Event | None = None
         self._date_seconds = 0
         self._date = ""
@@ -93,20 +94,37 @@ class HttpEdge:
     async def start(self, host: str, port: int) -> int:
         """Listen, and return the port (a free one for port 0); raises OSError when it is taken."""
         self.loop = asyncio.get_running_loop()
-        self._keep_date()
-        self._server = await self.loop.create_server(
-            lambda: Connection(self), host, port, backlog=_BACKLOG
+        self._begin(
+            await self.loop.create_server(lambda: Connection(self), host, port, backlog=_BACKLOG)
         )
-        self.wheel.start()
-        bound: int = self._server.sockets[0].getsockname()[1]
+        bound: int = self._servers[0].sockets[0].getsockname()[1]
         return bound
+
+    async def start_on(self, listening: Sequence[socket.socket]) -> None:
+        """Take connections from sockets that somebody else has made; some may be waiting there."""
+        self.loop = asyncio.get_running_loop()
+        for one in listening:
+            self._begin(
+                await self.loop.create_server(
+                    lambda: Connection(self), sock=one, backlog=_BACKLOG, start_serving=False
+                )
+            )
+        for server in self._servers:
+            await server.start_serving()
+
+    def _begin(self, server: asyncio.Server) -> None:
+        if not self._servers:
+            self._keep_date()
+            self.wheel.start()
+        self._servers.append(server)
 
     async def close(self) -> None:
         """Stop listening, let requests in progress end, and close all connections."""
-        if self._server is None:
+        if not self._servers:
             return
-        self._server.close()
-        self._server = None
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
         for connection in tuple(self._connections):
             connection.drain()
         await self._wait_emptied(self.limits.drain_seconds)
@@ -123,6 +141,16 @@ class HttpEdge:
             except TimeoutError:
                 _logger.warning("%d connections did not end in time", len(self._connections))
 
+    def hold(self) -> None:
+        """Have no connection decide anything, and soon read nothing, until `go_on` is called."""
+        self.limits = self._limits._replace(unanswered_requests=0)
+
+    def go_on(self) -> None:
+        """Have connections go on after `hold`."""
+        self.limits = self._limits
+        for connection in self._connections:
+            connection.answered()
+
     # --- What connections ask -----------------------------------------------------------------
 
     def opened(self, connection: Connection) -> bool:
@@ -138,7 +166,7 @@ class HttpEdge:
                 return False
             self.closed(oldest)
             oldest.abort()
-        if self._server is None:
+        if not self._servers:
             return False
         self._connections.add(connection)
         self._strangers[connection] = None

@@ -59,8 +59,8 @@ class Exchange:
         """Whether it came with a key that was proved."""
         return self.parsed is not None and self.parsed.event.auth == AUTH_OK
 
-    def __call__(self, outcome: Outcome) -> None:
-        """Take the outcome."""
+    def __call__(self, outcome: Outcome | None) -> None:
+        """Take the outcome, None when the gate met a bug of its own."""
         self.outcome = outcome
         self.done = True
         if self.trace is not None:
