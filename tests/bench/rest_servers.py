@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from gateway.builds import SWITCH
+from loadtest.control import signed_query
 from loadtest.keys import read_keys, write_keys
 from loadtest.prepare import prepare_gate
 from loadtest.workload import Key
@@ -137,7 +138,7 @@ class Orders:
 
 def _rendered(method: str, key: Key, parameters: dict[str, str]) -> bytes:
     parameters |= {"recvWindow": "60000", "timestamp": str(time.time_ns() // 1_000_000)}
-    target = f"/api/v3/order?{key.signed(parameters)}"
+    target = f"/api/v3/order?{signed_query(key, parameters)}"
     headers = f"Host: gate\r\nX-MBX-APIKEY: {key.name}\r\nUser-Agent: bench\r\nAccept: */*\r\n"
     return f"{method} {target} HTTP/1.1\r\n{headers}Content-Length: 0\r\n\r\n".encode()
 
