@@ -1,4 +1,4 @@
-"""`load prepare|run|report|compare`."""
+"""`load prepare|run|report|merge|compare`."""
 
 import asyncio
 from pathlib import Path
@@ -7,10 +7,12 @@ import typer
 
 from loadtest import options
 from loadtest.asked import Asked, owned_target
+from loadtest.assertions import parse_assertion
 from loadtest.compare import compare, read_side, unlike
 from loadtest.course import measure
 from loadtest.keys import write_keys
 from loadtest.loops import run_in_loop
+from loadtest.machines import merged
 from loadtest.page import page
 from loadtest.prepare import prepare_gate, prepare_running
 from loadtest.profile import DEFAULT_PROFILE
@@ -139,6 +141,26 @@ def report_command(
         print_results(loaded)
     else:
         say(f"wrote {html}")
+
+
+@load.command("merge")
+def merge_command(
+    files: options.ResultFiles,
+    output: options.Output = None,
+    assertions: options.Assertions = None,
+    json: options.Json = False,
+) -> None:
+    """Merge what several machines measured at the same time, each with a share or a seed.
+
+    Histograms are added bucket by bucket. Files that do not belong together are refused. Exit
+    code 1: a machine's run is not valid, an assertion fails on the whole, or an audit found a
+    fault.
+    """
+    try:
+        results = merged(files, tuple(map(parse_assertion, assertions or ())))
+        _finish(results, output, as_json=json)
+    except LoadTestError as error:
+        fail(str(error))
 
 
 @load.command("compare")

@@ -1,6 +1,7 @@
 """The runs of one command: made, checked, audited."""
 
 import contextlib
+from collections.abc import Sequence
 from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
@@ -69,7 +70,7 @@ def measure(plan: Plan, course: Course, *, quiet: bool) -> Results:
         steps=bool(course.steps.most),
         knee=knee.rate,
         knee_text=knee.text,
-        assertions=tuple(_checked(course.assertions, runs, knee, steps=bool(course.steps.most))),
+        assertions=tuple(checked(course.assertions, runs, knee, steps=bool(course.steps.most))),
         audit=audited,
     )
 
@@ -93,8 +94,8 @@ async def _runs(plan: Plan, course: Course, *, quiet: bool) -> tuple[Session, li
     return session, runs, knee
 
 
-def _checked(
-    assertions: tuple[Assertion, ...], runs: list[Run], knee: Knee, *, steps: bool
+def checked(
+    assertions: Sequence[Assertion], runs: Sequence[Run], knee: Knee, *, steps: bool
 ) -> list[tuple[str, bool, str]]:
     """Return each assertion, whether all runs meet it, and what the runs showed.
 

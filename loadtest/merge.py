@@ -17,10 +17,11 @@ from loadtest.units import NS_PER_SECOND
 def merged_run(runs: Sequence[Run], faults: tuple[str, ...] = ()) -> Run:
     """Return the run that some runs make together; `faults` are those of the whole.
 
-    Seconds are aligned by the testers' UTC clocks, to the nearest whole second. The measured time
-    is from where the first run begins to be measured to where the last one ends.
+    Seconds are aligned by the target's clock, to the nearest whole second, so that it does not
+    matter how right the testers' own clocks are. The measured time is from where the first run
+    begins to be measured to where the last one ends.
     """
-    begins_ns = [run.begun_utc_ns + run.warmup_ns for run in runs]
+    begins_ns = [measured_from_ns(run) for run in runs]
     begin_ns = min(begins_ns)
     ends_ns = [at_ns + run.duration_ns for at_ns, run in zip(begins_ns, runs, strict=True)]
     duration_ns = max(ends_ns) - begin_ns
@@ -50,11 +51,16 @@ def merged_run(runs: Sequence[Run], faults: tuple[str, ...] = ()) -> Run:
         reconnects=sum(run.reconnects for run in runs),
         tester_cpu_share=sum(run.tester_cpu_share for run in runs),
         faults=faults,
-        begun_utc_ns=begin_ns - first.warmup_ns,
+        begun_utc_ns=first.begun_utc_ns,
         target_minus_utc_ns=first.target_minus_utc_ns,
         pauses=together(lambda run: run.pauses),
         processes=sum(run.processes for run in runs),
     )
+
+
+def measured_from_ns(run: Run) -> int:
+    """Return the target's clock when a run's warm-up was over."""
+    return run.begun_utc_ns + run.target_minus_utc_ns + run.warmup_ns
 
 
 def _seconds(runs: Sequence[Run], shifts: Sequence[int]) -> tuple[Second, ...]:

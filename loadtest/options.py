@@ -73,7 +73,9 @@ Spin: TypeAlias = Annotated[
 KeepOrders: TypeAlias = Annotated[
     bool, typer.Option("--keep-orders", help="Leave the orders open that a run did not cancel.")
 ]
-Output: TypeAlias = Annotated[Path | None, typer.Option(help="File for the results.")]
+Output: TypeAlias = Annotated[
+    Path | None, typer.Option("--output", "-o", help="File for the results.")
+]
 OwnVenue: TypeAlias = Annotated[
     bool, typer.Option("--i-own-this-venue", help="Needed for a target beyond this machine.")
 ]
@@ -95,5 +97,8 @@ FundedAccounts: TypeAlias = Annotated[
     list[str] | None, typer.Option(help="With --admin: whose keys are made; may be repeated.")
 ]
 ResultFile: TypeAlias = Annotated[Path, typer.Argument(help="Result file of `load run`.")]
+ResultFiles: TypeAlias = Annotated[
+    list[Path], typer.Argument(help="A result file of each machine.")
+]
 HtmlFile: TypeAlias = Annotated[Path | None, typer.Option(help="File for the page.")]
 Side: TypeAlias = Annotated[Path, typer.Argument(help="Result file, or a directory of them.")]

@@ -8,7 +8,7 @@ import msgspec
 
 from loadtest.charts import Axis, Line, chart
 from loadtest.recorder import ALL, PERCENTILES, percentile_ns
-from loadtest.results import Latency, Results, Run
+from loadtest.results import Latency, Machine, Results, Run
 from loadtest.samples import OUTCOMES
 from loadtest.units import NS_PER_SECOND, duration_text
 
@@ -49,7 +49,7 @@ def page(results: Results) -> str:
         _throughput_chart(results),
         "<h2>Figures</h2>",
         *(_figures(number, run) for number, run in enumerate(results.runs, 1)),
-        _machine(results),
+        *_machines(results),
         "<h2>Profile</h2><pre>",
         escape(msgspec.json.format(msgspec.json.encode(load), indent=2).decode()),
         "</pre></body></html>",
@@ -181,19 +181,37 @@ def _row(name: str, latency: Latency) -> str:
     return f"<tr><td>{escape(name)}</td><td>{latency.count:,}</td>{cells}</tr>"
 
 
-def _machine(results: Results) -> str:
-    facts = results.machine
-    return "<h2>Machine</h2>" + _table(
-        (
-            ("processor", facts.processor or "not told"),
-            ("cores", f"{facts.cores}; the tester may use {list(facts.usable_cores)}"),
-            ("governor", ", ".join(facts.governors) or "not told by the machine"),
-            ("memory", f"{facts.memory_kib / 2**20:.1f} GiB"),
-            ("system", facts.system),
-            ("Python", f"{facts.python}, {facts.event_loop}"),
-            ("load average before", f"{facts.load_average:.2f}"),
-            ("ordergate", results.version),
+def _machines(results: Results) -> list[str]:
+    """Return the facts of the machine, or of each one that took part."""
+    version = ("ordergate", results.version)
+    if not results.parts:
+        return ["<h2>Machine</h2>", _table((*_facts(results.machine), version))]
+    shown = [f"<h2>Machines</h2><p>{len(results.parts)} machines sent together.</p>"]
+    for part in results.parts:
+        took = (
+            ("share", f"instance {part.instance}" if part.instance else f"seed {part.seed}"),
+            ("requests", f"{part.offered:,}"),
+            ("connections, keys", f"{part.connections}, {part.keys}"),
+            ("sender processes", str(part.processes)),
+            ("tester's lateness, p99", duration_text(part.lateness_p99_ns)),
+            ("tester's pauses, p99", duration_text(part.pauses_p99_ns)),
+            ("tester's cores in use", f"{part.tester_cpu_share:.0%} of one"),
+            ("clock ahead of the target's", duration_text(-part.target_minus_utc_ns)),
         )
+        rows = (*took, *_facts(part.machine), version)
+        shown.append(f"<h3>{escape(part.name)}</h3>{_table(rows)}")
+    return shown
+
+
+def _facts(facts: Machine) -> tuple[tuple[str, str], ...]:
+    return (
+        ("processor", facts.processor or "not told"),
+        ("cores", f"{facts.cores}; the tester may use {list(facts.usable_cores)}"),
+        ("governor", ", ".join(facts.governors) or "not told by the machine"),
+        ("memory", f"{facts.memory_kib / 2**20:.1f} GiB"),
+        ("system", facts.system),
+        ("Python", f"{facts.python}, {facts.event_loop}"),
+        ("load average before", f"{facts.load_average:.2f}"),
     )
 
 

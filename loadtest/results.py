@@ -127,6 +127,29 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
     """Records that were decided again."""
 
 
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One machine's results within merged ones."""
+
+    name: str
+    """The file it came from."""
+    instance: str
+    seed: int
+    keys: int
+    connections: int
+    sources: tuple[str, ...]
+    processes: int
+    machine: Machine
+    begun_utc_ns: int
+    target_minus_utc_ns: int
+    offered: int
+    """In all runs."""
+    lateness_p99_ns: int
+    """The highest one of its runs."""
+    pauses_p99_ns: int
+    tester_cpu_share: float
+    """The highest one of its runs."""
+
+
 class Results(msgspec.Struct, frozen=True, kw_only=True):
     """One result file."""
 
@@ -145,6 +168,8 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     assertions: tuple[tuple[str, bool, str], ...] = ()
     """Text, whether it holds, and the observed value."""
     audit: Audit | None = None
+    parts: tuple[Part, ...] = ()
+    """Of merged results: what each machine brought; `machine` is the first one's then."""
 
     @property
     def good(self) -> bool:

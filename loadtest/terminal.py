@@ -15,7 +15,7 @@ from rich.table import Table
 
 from loadtest.compare import RUNS_MIN, Comparison
 from loadtest.recorder import ALL, PERCENTILES
-from loadtest.results import Audit, Latency, Results, Run
+from loadtest.results import Audit, Latency, Part, Results, Run
 from loadtest.samples import OUTCOMES
 from loadtest.units import duration_text
 
@@ -60,7 +60,10 @@ def print_results(results: Results) -> None:
     say(
         f"{load.target}, profile {load.profile.name}, arrivals: {load.arrivals}, "
         f"{load.connections} connections, {load.keys} keys, {', '.join(load.symbols)}"
+        + (f", instance {load.instance}" if load.instance else "")
     )
+    for part in results.parts:
+        _print_part(part)
     for run in results.runs:
         _print_run(run)
     if results.steps:
@@ -69,6 +72,16 @@ def print_results(results: Results) -> None:
         say(f"{'holds' if holds else 'FAILS'}: {text} (observed {observed})")
     if results.audit is not None:
         _print_audit(results.audit)
+
+
+def _print_part(part: Part) -> None:
+    share = f"instance {part.instance}" if part.instance else f"seed {part.seed}"
+    ahead_ns = -part.target_minus_utc_ns
+    say(
+        f"  {part.name}: {share}, {part.offered:,} requests, lateness p99 "
+        f"{duration_text(part.lateness_p99_ns)}, clock {duration_text(ahead_ns)} ahead of the "
+        f"target's, {part.machine.processor or 'unknown processor'}"
+    )
 
 
 def _print_run(run: Run) -> None:
@@ -120,7 +133,7 @@ def _print_audit(audit: Audit) -> None:
         say(f"not audited: {text}")
     for text in audit.faults:
         say(f"AUDIT FAILS: {text}")
-    if audit.answers and audit.records and not audit.faults:
+    if audit.answers and audit.records and not audit.faults and not audit.not_audited:
         say("audit: every answer is in the record once, and replay is identical")
 
 
