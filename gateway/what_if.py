@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.journal import JournalCorruptError, Record, Run, read_run
+from gateway.journal import JournalError, Record, Run, read_run
 from gateway.logview.rendering import EVENT_NAMES, Names, because, summary
 from gateway.logview.subjects import Subject, Subjects
 from gateway.logview.times import time_text
@@ -18,6 +18,7 @@ from gateway.replica import Replica
 from gateway.snapshots import start_of
 from rules.decisions import ACCEPTED, REFUSED, VERDICT_NAMES, Breach, Decision
 from rules.events import Request
+from rules.pipeline import StateError
 from rules.rulebook import Rulebook
 
 EXAMPLES_MAX: Final = 10
@@ -80,7 +81,7 @@ class WhatIfReport(msgspec.Struct):
     symbols: dict[str, int] = msgspec.field(default_factory=dict)
     examples: list[Change] = msgspec.field(default_factory=list)
     problems: list[str] = msgspec.field(default_factory=list)
-    """Damage in the runs: of each, only what is before it was decided again."""
+    """What can't be read in the runs: of each, only what is before it was decided again."""
 
 
 def what_if(
@@ -89,7 +90,7 @@ def what_if(
     """Decide runs with another rulebook, first order, and count what comes out differently.
 
     A run that continues another begins with the state it took over. `progress` is called with the
-    number of records decided. Raises JournalError and StateError.
+    number of records decided. What can't be read is a problem of the report.
     """
     manifests = [run.manifest for run in runs]
     recorded = (f"{m.rulebook_name} ({m.rulebook_revision})" for m in manifests)
@@ -101,8 +102,12 @@ def what_if(
     )
     comparison = Comparison(report)
     for run in runs:
-        start = start_of(run)
-        replica = Replica(rulebook) if start is None else Replica.restored(start, rulebook)
+        try:
+            start = start_of(run)
+            replica = Replica(rulebook) if start is None else Replica.restored(start, rulebook)
+        except (JournalError, StateError) as error:
+            report.problems.append(f"run {run.manifest.run_id} can't be decided again: {error}")
+            continue
         subjects = Subjects()
         if start is not None:
             subjects.prime(start)
@@ -116,7 +121,7 @@ def what_if(
                 comparison.take(record, decision)
                 if progress is not None:
                     progress(report.records)
-        except JournalCorruptError as error:
+        except JournalError as error:
             report.problems.append(str(error))
     comparison.finish()
     return report

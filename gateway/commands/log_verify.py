@@ -1,5 +1,6 @@
 """`ordergate log verify`: is the record whole, and whose is it?"""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -9,8 +10,9 @@ import typer
 from gateway.commands.common import console, errors, fail, print_json
 from gateway.commands.log_options import DataOption, JsonOption, RunOption
 from gateway.commands.progress import bytes_progress
-from gateway.journal import JournalError, find_run
-from gateway.journal.manifest import DATA_DIRECTORY, run_directories
+from gateway.journal import JournalError, JournalManifestError, Run, find_run
+from gateway.journal.life import life_of
+from gateway.journal.manifest import DATA_DIRECTORY, read_manifest, run_directories
 from gateway.journal.seal import PublicKey, read_public_key
 from gateway.journal.segment import segment_numbers
 from gateway.journal.unserved import unserved
@@ -50,7 +52,10 @@ def verify(
     for path in chosen:
         total = sum(file.stat().st_size for file in path.glob("*.seg*")) if path.is_dir() else 0
         with bytes_progress(f"verifying {path.name}", total, quiet=as_json) as progress:
-            results.append(verify_run(path, progress, keys, require_signatures))
+            result = verify_run(path, progress, keys, require_signatures)
+        with suppress(JournalError):
+            result.life = life_of(Run(path, read_manifest(path)))
+        results.append(result)
     codes = {result.exit_code for result in results}
     code = EXIT_CORRUPT if EXIT_CORRUPT in codes else max(codes)
     if as_json:
@@ -105,7 +110,7 @@ def print_verification(result: Verification, counts: bool = True) -> None:
 def _print_counts(result: Verification) -> None:
     """Print what a run has, and its torn end."""
     _say(
-        f"run {result.run} ({result.status}): {result.records} records "
+        f"run {result.run} ({result.life or result.status}): {result.records} records "
         f"({result.first_seq} to {result.last_seq}) in {result.segments} segments "
         f"({result.sealed} sealed), {result.checkpoints} checkpoints, {result.bytes} bytes, "
         f"{result.snapshots} snapshots"
@@ -139,7 +144,7 @@ def _instructions(result: Verification) -> list[str]:
         return lines
     if result.record_exit_code == EXIT_UNREADABLE:
         what = "unreadable: check that the path, its rights, its key and this version are right"
-        return [*lines, what]
+        return [*lines, what, *_about_manifest(result)]
     data = Path(result.path).parent
     lines += [
         "corrupt: the gate does not start on this run. What to do:",
@@ -158,6 +163,35 @@ def _instructions(result: Verification) -> list[str]:
             "what was answered to clients may be among them; `disk` durability keeps it."
         )
     return lines
+
+
+def _about_manifest(result: Verification) -> list[str]:
+    """Return what to do about a run whose manifest is gone or destroyed."""
+    path = Path(result.path)
+    try:
+        read_manifest(path)
+    except JournalManifestError:
+        if not segment_numbers(path):
+            return []
+        return [
+            (
+                "The manifest of a run is gone or destroyed, so its records can't be read and the gate "
+                "does not start. What to do:"
+            ),
+            f"  1. copy all of it elsewhere before anything else: cp -a {path} COPY",
+            "  2. put a good copy of manifest.json in its place, if there is one, and verify",
+            (
+                "  3. else set the run aside: "
+                f"ordergate record quarantine {path.name} --data {path.parent} --reason ..."
+            ),
+            (
+                "  4. start: it goes on from the run before; compare orders and balances with the "
+                "engine"
+            ),
+        ]
+    except JournalError:
+        pass
+    return []
 
 
 def _about_signatures(result: Verification) -> list[str]:

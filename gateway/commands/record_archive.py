@@ -23,7 +23,8 @@ from gateway.journal import Run
 from gateway.journal.archive import Form, stored_forms
 from gateway.journal.compression import COMPRESSION_LEVEL
 from gateway.journal.encryption import KEY_FILE_VARIABLE, KEY_VARIABLE, RecordKey
-from gateway.journal.manifest import DATA_DIRECTORY
+from gateway.journal.life import life_of
+from gateway.journal.manifest import DATA_DIRECTORY, runs
 from gateway.journal.retention import holds_of
 from gateway.journal.seal import read_signature
 from gateway.journal.segment import segment_name, segment_numbers
@@ -57,6 +58,9 @@ class RunStatus(msgspec.Struct, kw_only=True):
     run: str
     path: str
     status: str
+    """What the manifest says: `running` for ever where the writer could not say more."""
+    life: str
+    """What became of the run, as `gateway.journal.life` tells it."""
     segments: dict[Form, int] = msgspec.field(default_factory=dict)
     """Segments by form."""
     bytes: dict[Form, int] = msgspec.field(default_factory=dict)
@@ -81,7 +85,12 @@ def status(data: DataOption = Path(DATA_DIRECTORY), as_json: JsonOption = False)
     """Show how much is kept, in what form, signed by whom, held and deleted."""
     with record_errors():
         holds = holds_of(data_directory(data))
-        found = [_status(part, holds.get(part.path.name, ())) for part in parts(data)]
+        # The reserve of a run, which has its id, is as alive as the run.
+        lives = {run.manifest.run_id: life_of(run) for run in runs(data)}
+        found = [
+            _status(part, holds.get(part.path.name, ()), lives[part.manifest.run_id])
+            for part in parts(data)
+        ]
     if as_json:
         print_json(found)
         return
@@ -93,7 +102,7 @@ def status(data: DataOption = Path(DATA_DIRECTORY), as_json: JsonOption = False)
     for line in found:
         table.add_row(
             cell(line.path if line.path != str(data / line.run) else line.run),
-            line.status,
+            line.life,
             *(str(line.segments.get(form, 0)) for form in ("plain", "compressed", "encrypted")),
             f"{sum(line.bytes.values()):,}",
             f"{line.plain_bytes:,}",
@@ -104,7 +113,7 @@ def status(data: DataOption = Path(DATA_DIRECTORY), as_json: JsonOption = False)
     console.print(table)
 
 
-def _status(part: Run, holds: tuple[str, ...]) -> RunStatus:
+def _status(part: Run, holds: tuple[str, ...], life: str) -> RunStatus:
     forms: Counter[Form] = Counter()
     sizes: Counter[Form] = Counter()
     for number in segment_numbers(part.path):
@@ -117,6 +126,7 @@ def _status(part: Run, holds: tuple[str, ...]) -> RunStatus:
         run=part.manifest.run_id,
         path=str(part.path),
         status=part.manifest.status,
+        life=life,
         segments=dict(forms),
         bytes=dict(sizes),
         plain_bytes=sum(entry.bytes for entry in entries if stored_forms(part.path / entry.file)),

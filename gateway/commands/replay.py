@@ -50,7 +50,7 @@ def replay_command(
 ) -> None:
     """Decide recorded runs again: exit 0 when every decision is the same, 1 at a difference.
 
-    Of a damaged run what is before the damage is decided again, and the exit code is 1. With --rulebook, report which decisions another rulebook would have made otherwise.
+    Of a damaged run what is before the damage is decided again, runs that can't be read are named, and the exit code is 1. With --rulebook, report which decisions another rulebook would have made otherwise.
     """
     try:
         other = load_rulebook(rulebook) if rulebook else None
@@ -69,37 +69,41 @@ def replay_command(
 
 def _source(path: Path, all_runs: bool) -> Source:
     source = source_of(path)
-    for problem in source.problems:
-        fail(problem)
     return source if all_runs else source.narrowed(source.runs[-1])
 
 
 def _kept(source: Source) -> list[Run]:
     """Return the runs of which something was kept; says what was passed over or deleted."""
     found = list(runs_within(source, 0, 0))
-    for problem in source.problems:
-        fail(problem)
     for text in (*source.passed_over, *source.deleted):
         errors.print(text, markup=False, soft_wrap=True)
     if not found:
-        fail(f"{source.data}: nothing of what was asked for is left")
+        fail(*source.problems, f"{source.data}: nothing of what was asked for is left")
     return found
 
 
 def _replay(sources: list[Source], as_json: bool) -> None:
-    reports = []
+    reports, problems = [], []
     for source in sources:
         for run in _kept(source):
             expected = source.narrowed(run).records_expected()
             what = f"replaying {run.manifest.run_id}"
-            with reading_progress(what, expected, quiet=as_json) as progress:
-                reports.append(replay(run, progress))
+            try:
+                with reading_progress(what, expected, quiet=as_json) as progress:
+                    reports.append(replay(run, progress))
+            except RulebookError as error:
+                problems += error.errors
+            except (JournalError, StateError) as error:
+                problems.append(f"run {run.manifest.run_id} can't be replayed: {error}")
+        problems += source.problems
+    if not reports:
+        fail(*problems)
     if as_json:
         print_json(reports if len(reports) > 1 else reports[0])
     else:
         for report in reports:
             _print_replay(report)
-    _incomplete([report.problem for report in reports if report.problem])
+    _incomplete(problems + [report.problem for report in reports if report.problem])
     if any(report.difference is not None for report in reports):
         raise typer.Exit(EXIT_DIFFERENCE)
 
@@ -117,11 +121,13 @@ def _what_if(sources: list[Source], rulebook: Rulebook, as_json: bool) -> None:
     expected = sum(source.records_expected() for source in sources)
     with reading_progress("replaying", expected, quiet=as_json) as progress:
         report = what_if(runs, rulebook, progress)
+    if report.problems and not report.records:
+        fail(*report.problems)
     if as_json:
         print_json(report)
     else:
         _print_what_if(report)
-    _incomplete(report.problems)
+    _incomplete(report.problems + [text for source in sources for text in source.problems])
 
 
 def _print_replay(report: ReplayReport) -> None:

@@ -10,6 +10,7 @@ from gateway.journal.errors import (
     JournalError,
     JournalFullError,
     JournalKeyError,
+    JournalManifestError,
     JournalUnreadableError,
 )
 from gateway.journal.frame import Record
@@ -23,6 +24,7 @@ __all__ = [
     "JournalError",
     "JournalFullError",
     "JournalKeyError",
+    "JournalManifestError",
     "JournalUnreadableError",
     "JournalWriter",
     "Manifest",

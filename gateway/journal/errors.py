@@ -15,6 +15,10 @@ class JournalUnreadableError(JournalError):
     """The record is not there, or was written by a version this one cannot read."""
 
 
+class JournalManifestError(JournalUnreadableError):
+    """The manifest of a run is gone, or what is there is none; another version is not the cause."""
+
+
 class JournalKeyError(JournalUnreadableError):
     """A part of the record is encrypted, and its key is not given or is no key."""
 

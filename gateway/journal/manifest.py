@@ -17,7 +17,7 @@ import gateway
 import rules
 from gateway.builds import is_compiled
 from gateway.journal.disk import REAL_DISK, Disk
-from gateway.journal.errors import JournalError, JournalUnreadableError
+from gateway.journal.errors import JournalError, JournalManifestError, JournalUnreadableError
 from gateway.journal.frame import FORMAT_VERSION
 from rules.rulebook import Rulebook
 from rules.values import NS_PER_SECOND
@@ -110,6 +110,12 @@ class Manifest(msgspec.Struct, kw_only=True):
             if segment.number == number:
                 return segment
         return None
+
+
+class _Version(msgspec.Struct):
+    """What is read of a manifest first: a later version's may have other fields."""
+
+    format_version: int = FORMAT_VERSION
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -213,20 +219,27 @@ def write_manifest(
 
 
 def read_manifest(directory: Path) -> Manifest:
-    """Return the manifest of the run in `directory`; raises JournalUnreadableError."""
+    """Return the manifest of the run in `directory`.
+
+    Raises JournalUnreadableError, which is JournalManifestError where the manifest is gone or was
+    destroyed.
+    """
     path = directory / MANIFEST_NAME
     try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+        text = path.read_bytes()
+    except FileNotFoundError as error:
+        raise JournalManifestError(f"{path}: {error.strerror}") from None
     except OSError as error:
         raise JournalUnreadableError(f"{path}: {error.strerror}") from None
+    try:
+        version = msgspec.json.decode(text, type=_Version).format_version
+        if version > FORMAT_VERSION:
+            raise JournalUnreadableError(
+                f"{path}: format version {version}; this version reads up to {FORMAT_VERSION}"
+            )
+        return msgspec.json.decode(text, type=Manifest)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise JournalUnreadableError(f"{path}: not a manifest: {error}") from None
-    if manifest.format_version > FORMAT_VERSION:
-        raise JournalUnreadableError(
-            f"{path}: format version {manifest.format_version}; this version reads up to "
-            f"{FORMAT_VERSION}"
-        )
-    return manifest
+        raise JournalManifestError(f"{path}: not a manifest: {error}") from None
 
 
 def run_directories(data: Path) -> list[Path]:

@@ -6,6 +6,7 @@ aside, whole, with a note of what was found.
 
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -30,11 +31,20 @@ from gateway.journal.frame import (
     decode_payload,
     framed,
 )
-from gateway.journal.manifest import Run, SealedSegment, run_directories, write_manifest
+from gateway.journal.manifest import (
+    Run,
+    SealedSegment,
+    read_manifest,
+    run_directories,
+    write_manifest,
+)
 from gateway.journal.reader import SegmentReader, segment_begun, segment_confirmed
+from gateway.journal.reserve import reserve_root
 from gateway.journal.segment import PREPARED_NAME, segment_name, segment_numbers
+from gateway.journal.snapshot_file import snapshot_seqs
 from gateway.journal.tail import examine_tail, frames_within
 from gateway.journal.verification import Verification
+from rules.values import INT63_MAX
 
 QUARANTINE_NAME: Final = "quarantine"
 """Directory of the data directory that damaged runs are moved to."""
@@ -71,31 +81,37 @@ class _Walk(NamedTuple):
     """SHA-256 in hex of the bytes before the seal, or of all that are valid."""
 
 
-def cut_torn_tail(run: Run) -> TornTail | None:
+def cut_torn_tail(run: Run, end_seq: int = INT63_MAX) -> TornTail | None:
     """Cut the torn end of a run, None when it has none; what is cut is kept beside the segment.
 
     With `disk` durability a torn end may go on in segments that were begun and never confirmed;
-    they are set aside whole. A crash at any step leaves an end that the next call cuts. Raises
+    they are set aside whole. `end_seq` is the first record of the reserve that continues the run:
+    what the run's own segments hold from there on is not part of it, and is cut like a torn end
+    whatever it is. A crash at any step leaves an end that the next call cuts. Raises
     JournalCorruptError when it is damage and not a torn end, JournalUnreadableError, and OSError.
     """
     for number in segment_numbers(run.path):
         if run.manifest.sealed(number) is None:
             path = run.path / segment_name(number)
-            walk = _walk(path)
+            walk = _walk(path, end_seq)
             if walk.seal is None:
-                return _cut_at(run, path, walk)
+                return _cut_at(run, path, walk, complete=walk.last_seq >= end_seq - 1)
     return None
 
 
-def _cut_at(run: Run, path: Path, walk: _Walk) -> TornTail | None:
-    """Cut what follows the valid frames of the first segment that has no seal."""
+def _cut_at(run: Run, path: Path, walk: _Walk, complete: bool) -> TornTail | None:
+    """Cut what follows the valid frames of the first segment that has no seal.
+
+    `complete` says that all that counts is before, so that nothing further on proves damage.
+    """
     durability = run.manifest.durability
     later = [run.path / segment_name(n) for n in segment_numbers(run.path)]
     later = [file for file in later if file > path and segment_begun(file)]
-    if later and (durability == "process" or any(map(segment_confirmed, later))):
+    confirmed = durability == "process" or any(map(segment_confirmed, later))
+    if later and confirmed and not complete:
         raise JournalCorruptError(path, walk.end, "a frame is damaged, and another segment follows")
     tail = examine_tail(path, walk.end, max(walk.last_seq + 1, 1), durability)
-    if tail.proof_offset is not None:
+    if tail.proof_offset is not None and not complete:
         raise JournalCorruptError(
             path, walk.end, f"a frame is damaged; valid ones go on at byte {tail.proof_offset}"
         )
@@ -119,13 +135,14 @@ def _cut_at(run: Run, path: Path, walk: _Walk) -> TornTail | None:
     return TornTail(path, walk.end, torn_bytes, records, tuple(reversed(kept)))
 
 
-def close_abandoned(run: Run) -> list[SealedSegment]:
+def close_abandoned(run: Run, end_seq: int = INT63_MAX) -> list[SealedSegment]:
     """Seal what a killed writer left open and complete the manifest; return the new entries.
 
-    The torn end is cut first. The run keeps its status, since its writer did not end it. Only for
-    runs that were verified: a seal vouches for what is there now. Raises as `cut_torn_tail`.
+    The torn end is cut first, and what is not part of the run from `end_seq` on. The run keeps its
+    status, since its writer did not end it. Only for runs that were verified: a seal vouches for
+    what is there now. Raises as `cut_torn_tail`.
     """
-    cut_torn_tail(run)
+    cut_torn_tail(run, end_seq)
     added: list[SealedSegment] = []
     digest = b""
     for number in segment_numbers(run.path):
@@ -179,8 +196,8 @@ def _closed(path: Path, walk: _Walk) -> SealedSegment:
     )
 
 
-def _walk(path: Path) -> _Walk:
-    """Read the frames of a segment to the first that is not valid, or to the seal."""
+def _walk(path: Path, end_seq: int = INT63_MAX) -> _Walk:
+    """Read the frames of a segment to the first that is not valid, to the seal, or to `end_seq`."""
     header: Header | None = None
     seal: Seal | None = None
     last_seq = first_ns = last_ns = end = digested = 0
@@ -190,6 +207,8 @@ def _walk(path: Path) -> _Walk:
             content = decode_head(payload)
         except JournalUnreadableError as error:
             raise JournalUnreadableError(f"{path} at byte {offset}: {error}") from None
+        if isinstance(content, RecordHead) and content.seq >= end_seq:
+            break
         end = digested = reader.offset
         if isinstance(content, RecordHead):
             if header is None or content.seq != last_seq + 1:
@@ -234,29 +253,30 @@ class QuarantineNote(msgspec.Struct, frozen=True, kw_only=True):
     """What `log verify` found."""
 
 
-def quarantine_run(run: Run, found: Verification, actor: str, reason: str, at_ns: int) -> Path:
+def quarantine_run(path: Path, found: Verification, actor: str, reason: str, at_ns: int) -> Path:
     """Move a damaged run out of the way of the next start, with a note; return where it is now.
 
-    The next run must begin beyond `highest_quarantined_seq`. Raises OSError and JournalError.
+    Its manifest need not be readable. The next run must begin beyond `highest_quarantined_seq`.
+    Raises OSError and JournalError.
     """
     note = QuarantineNote(
-        run=run.path.name,
+        run=path.name,
         at_ns=at_ns,
         actor=actor,
         reason=reason,
-        last_seq=_highest_seq(run),
+        last_seq=_highest_seq(path),
         findings=tuple(msgspec.to_builtins(finding) for finding in found.findings),
     )
-    aside = run.path.parent / QUARANTINE_NAME
-    target = aside / run.path.name
+    aside = path.parent / QUARANTINE_NAME
+    target = aside / path.name
     if target.exists():
         raise JournalError(f"{target} is there already")
     text = msgspec.json.format(msgspec.json.encode(note), indent=2)
-    replace_durably(run.path / NOTE_NAME, text + b"\n")
+    replace_durably(path / NOTE_NAME, text + b"\n")
     aside.mkdir(exist_ok=True)
-    run.path.rename(target)
+    path.rename(target)
     sync_directory(aside)
-    sync_directory(run.path.parent)
+    sync_directory(path.parent)
     return target
 
 
@@ -276,22 +296,40 @@ def highest_quarantined_seq(data: Path) -> int:
     return highest
 
 
-def _highest_seq(run: Run) -> int:
-    """Return the highest number of a run's records that can be found by any means."""
-    highest = max((entry.last_seq for entry in run.manifest.segments), default=0)
-    for number in segment_numbers(run.path):
-        path = run.path / segment_name(number)
-        if stored_forms(path)[0].form != "plain":
-            continue  # closed, so the manifest has it
+def _highest_seq(directory: Path) -> int:
+    """Return the highest number of a run's records that can be found by any means.
+
+    Its reserve, which stays where it is, counts too.
+    """
+    parts = [directory, reserve_root(directory.absolute().parent) / directory.name]
+    listed: list[SealedSegment] = []
+    with suppress(JournalError):
+        manifest = read_manifest(directory)
+        listed = manifest.segments
+        parts += [Path(manifest.reserve)] if manifest.reserve else []
+    highest = max((entry.last_seq for entry in listed), default=0)
+    for seq, _ in snapshot_seqs(directory):
+        highest = max(highest, seq)
+    for part in filter(Path.is_dir, parts):
+        for number in segment_numbers(part):
+            path = part / segment_name(number)
+            if stored_forms(path)[0].form == "plain" or not listed:
+                highest = max(highest, _highest_within(path))
+            # Else it is closed, so the manifest has it.
+    return highest
+
+
+def _highest_within(path: Path) -> int:
+    """Return the highest number in a segment, beyond damage too."""
+    highest = 0
+    with suppress(JournalError):
         reader = SegmentReader(path)
         for _, payload in reader.frames():
             highest = max(highest, _seq(payload))
-        rest = path.read_bytes()[reader.offset :]
-        try:
-            for _, payload in frames_within(rest, str(path)):
-                highest = max(highest, _seq(payload))
-        except JournalUnreadableError:
-            continue
+        with open_segment(path) as source:
+            rest = source.read_at(reader.offset, source.size - reader.offset)
+        for _, payload in frames_within(rest, str(path)):
+            highest = max(highest, _seq(payload))
     return highest
 
 

@@ -32,6 +32,9 @@ class Verification(msgspec.Struct, kw_only=True):
 
     run: str
     status: str
+    """What the manifest says: `running` for ever where the writer could not say more."""
+    life: str = ""
+    """What became of the run, as `gateway.journal.life` tells it; empty when that is not known."""
     segments: int = 0
     sealed: int = 0
     records: int = 0

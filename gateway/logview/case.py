@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.journal import Record, Run
+from gateway.journal.life import life_of
 from gateway.journal.manifest import ordergate_version
 from gateway.logview.beginnings import open_orders
 from gateway.logview.case_names import ERASED, CaseNames
@@ -176,6 +177,7 @@ class _Builder:
                 "revision": manifest.rulebook_revision,
                 "code": manifest.code_digest,
                 "status": manifest.status,
+                "life": life_of(run),
             }
         )
 

@@ -72,7 +72,7 @@ def _about(case: CaseFile) -> Iterator[str]:
         ("other parties", _json(case.other_parties)),
     ]
     facts += [
-        ("run", f"{r['run']}, rulebook {r['rulebook']} {r['revision']}, {r['status']}")
+        ("run", f"{r['run']}, rulebook {r['rulebook']} {r['revision']}, {r['life']}")
         for r in case.runs
     ]
     facts += [("incomplete", problem) for problem in case.problems]

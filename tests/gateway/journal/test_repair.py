@@ -164,7 +164,7 @@ def test_quarantine_keeps_the_run_and_its_numbers(tmp_path: Path) -> None:
     run = run_of(second)
     result = verify_run(second)
     assert result.exit_code == 1
-    moved = quarantine_run(run, result, "operator", "disk fault", START_NS)
+    moved = quarantine_run(run.path, result, "operator", "disk fault", START_NS)
     assert run_directories(tmp_path) == [first]
     assert find_run(tmp_path).path == first
     assert highest_quarantined_seq(tmp_path) == max(seqs)

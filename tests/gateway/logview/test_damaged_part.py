@@ -139,7 +139,7 @@ def test_damage_is_told_of_the_damaged_segment_only(tmp_path: Path) -> None:
 def test_a_run_in_quarantine_is_read(damaged: tuple[Path, Run, dict[int, Any]]) -> None:
     """What can be read of it has its decision ids, and reading it is recorded where it came from."""
     data, run, before = damaged
-    moved = quarantine_run(run, verify_run(run.path), "operator", "damage", 1)
+    moved = quarantine_run(run.path, verify_run(run.path), "operator", "damage", 1)
     result = invoke("query", "--data", moved, "--account", "alice", "--json")
     assert result.exit_code == 1
     lines = [json.loads(line) for line in result.stdout.splitlines()]
