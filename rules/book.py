@@ -269,6 +269,7 @@ class Book:
         "owner_classes",
         "state_notes",
         "states",
+        "stirred",
         "symbols",
     )
 
@@ -296,6 +297,8 @@ class Book:
         self.next_order_id = 1
         self.current_seq = 0
         """Sequence number of the event being applied: the id of the command its decision sends."""
+        self.stirred = True
+        """Whether a rule that had nothing to say or do may have by now; set it when that begins."""
         self.engine_connected = True
         self.engine_epoch = 0
         self.engine_seq = 0

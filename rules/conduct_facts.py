@@ -167,6 +167,7 @@ class ConductFacts:
         "alerts",
         "cases",
         "groups",
+        "joined",
         "open_cases",
         "owners_by_group",
         "standings",
@@ -177,6 +178,8 @@ class ConductFacts:
         """Group of each owner that is in one."""
         self.owners_by_group: dict[int, tuple[int, ...]] = {}
         self.accounts_by_owner: dict[int, tuple[int, ...]] = {}
+        self.joined = False
+        """Whether any interest has, or has had, several accounts or owners."""
         self.cases: dict[int, Case] = {}
         self.open_cases: dict[tuple[int, int, str], Case] = {}
         """Cases that further alerts add to, by interest, symbol and rule."""
@@ -217,7 +220,10 @@ class ConductFacts:
                 one for one in self.accounts_by_owner.get(owner_before, ()) if one != account
             )
             self.accounts_by_owner[owner_before] = left
-        self.accounts_by_owner[owner] = (*self.accounts_by_owner.get(owner, ()), account)
+        accounts = (*self.accounts_by_owner.get(owner, ()), account)
+        self.accounts_by_owner[owner] = accounts
+        if len(accounts) > 1:
+            self.joined = True
 
     def link(self, owner: int, group: int) -> None:
         """Put an owner into a group, or (0) let him stand alone."""
@@ -229,6 +235,7 @@ class ConductFacts:
             else:
                 del self.owners_by_group[before]
         if group:
+            self.joined = True
             self.groups[owner] = group
             self.owners_by_group[group] = (*self.owners_by_group.get(group, ()), owner)
 
@@ -270,6 +277,8 @@ class ConductFacts:
         for owner, group in state["groups"]:
             self.link(owner, group)
         self.accounts_by_owner = {owner: tuple(accounts) for owner, *accounts in state["accounts"]}
+        if any(len(accounts) > 1 for accounts in self.accounts_by_owner.values()):
+            self.joined = True
         for values in state["cases"]:
             case = _restored_case(values)
             self.cases[case.number] = case

@@ -101,6 +101,11 @@ class Indicator:
         """Orders, part and whole of the share, by owner and symbol, in the running window."""
         self._measures = Recent(max(self._memory_ns, self._lock_ns, 1))
 
+    @property
+    def idle(self) -> bool:
+        """Whether no measure is remembered."""
+        return not self._measures
+
     # --- Counting -----------------------------------------------------------------------------
 
     def count(
@@ -114,7 +119,8 @@ class Indicator:
     ) -> None:
         """Add to an owner's counts, and take a measure when they reach the maximum."""
         account = book.accounts.get(order.account)
-        self.add(order.owner, order.symbol, account, now_ns, number, part, whole)
+        if self.add(order.owner, order.symbol, account, now_ns, number, part, whole):
+            book.stirred = True
 
     def add(
         self,
@@ -125,8 +131,11 @@ class Indicator:
         number: int,
         part: int,
         whole: int,
-    ) -> None:
-        """Add to the counts of an owner, whose account says by which maximum he is judged."""
+    ) -> bool:
+        """Add to the counts of an owner, whose account says by which maximum he is judged.
+
+        Return whether the first measure of all was taken.
+        """
         if now_ns >= self._closes_ns:
             self._counts = {}
             self._closes_ns = (now_ns // self._window_ns + 1) * self._window_ns
@@ -135,8 +144,11 @@ class Indicator:
         counts = (before[0] + number, before[1] + part, before[2] + whole)
         self._counts[pair] = counts
         maximum_e8 = self._maximum_of(account)
-        if maximum_e8 >= 0 and self._reached(counts, maximum_e8):
-            self._measure(pair, counts, maximum_e8, now_ns)
+        if maximum_e8 < 0 or not self._reached(counts, maximum_e8):
+            return False
+        idle = self.idle
+        self._measure(pair, counts, maximum_e8, now_ns)
+        return idle
 
     def passed(self, event: Any, book: Book, now_ns: int) -> None:
         """Note that a message passed of an owner who is slowed."""
@@ -292,6 +304,7 @@ class IndicatorRule(Rule):
     stage: ClassVar[int] = LIMIT
     reasons: ClassVar[tuple[Reason, ...]] = (Reason.TRADING_INDICATOR,)
     wants: ClassVar[tuple[type[Event], ...]] = JUDGED
+    heeds_refused: ClassVar[bool] = False
     discloses: ClassVar[bool] = True
 
     def __init__(self, rulebook: Rulebook) -> None:
@@ -304,6 +317,14 @@ class IndicatorRule(Rule):
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return the maximum and the share in 1e-8."""
         return self.indicator.explain(event, book, now_ns)
+
+    def says_nothing(self, kind: type[Event], book: Book) -> bool:
+        """Return whether no measure is remembered."""
+        return self.indicator.idle
+
+    def does_nothing(self, kind: type[Event], book: Book) -> bool:
+        """Return whether a message has nothing to be noted of, since no measure is remembered."""
+        return kind in JUDGED and self.indicator.idle
 
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Note what passed while slowed, and count what the engine reports."""

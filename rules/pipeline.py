@@ -8,8 +8,7 @@ request changes nothing but what a rule says a refused request costs.
 The same events at the same times through the same rulebook give the same decisions.
 """
 
-from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from rules.book import Book
 from rules.booking import Booking
@@ -21,6 +20,7 @@ from rules.decisions import (
     DEFERRED,
     NOTED,
     NOTED_DECISION,
+    REFUSED,
     Adjust,
     Attach,
     Breach,
@@ -38,45 +38,23 @@ from rules.events import (
     BulkCancel,
     Cancel,
     CancelAll,
+    CommandResult,
     Event,
+    Place,
     PostFees,
     RefusedRequest,
+    Replace,
     Request,
 )
 from rules.ladder import Ladder
+from rules.plans import Check, Plan
 from rules.reasons import Reason
 from rules.registry import build_rules, mode_of
-from rules.rule import ACCESS, GATE, LIMIT, Rule
+from rules.rule import WITH_ENDED, WITH_FILLS, Rule
 from rules.rulebook import Rulebook
-
-Check: TypeAlias = Callable[[Any, Book, int], Any]
-Apply: TypeAlias = Callable[[Any, Decision, Book, int], None]
+from rules.valuation import UNPRICED
 
 _CANCELS: Final = (Cancel, CancelAll)
-
-
-class Plan:
-    """What is done for one type of event: the checks of each stage, then who is told."""
-
-    __slots__ = ("access", "applies", "early_shadows", "gates", "limits", "shadows")
-
-    def __init__(self, kind: type[Event], rules: tuple[Rule, ...], rulebook: Rulebook) -> None:
-        enforced = [rule for rule in rules if mode_of(rulebook, rule.name) == "enforce"]
-        wanting = [rule for rule in enforced if kind in rule.wants]
-        self.access = _stage(wanting, ACCESS)
-        self.gates = _stage(wanting, GATE)
-        self.limits = _stage(wanting, LIMIT)
-        shadows = [rule for rule in rules if rule not in enforced and kind in rule.wants]
-        self.shadows: tuple[Check, ...] = tuple(rule.check for rule in shadows)
-        self.early_shadows = _stage(shadows, ACCESS) + _stage(shadows, GATE)
-        """What is still asked where access or a gate refuses: limits are not reached then."""
-        self.applies: tuple[Apply, ...] = tuple(
-            rule.apply for rule in rules if kind in rule.applies
-        )
-
-
-def _stage(rules: list[Rule], stage: int) -> tuple[Check, ...]:
-    return tuple(rule.check for rule in rules if rule.stage == stage)
 
 
 class _Verdicts:
@@ -121,6 +99,7 @@ class Pipeline:
         self._plans: dict[type[Event], Plan] = {
             kind: Plan(kind, self.rules, rulebook) for kind in AnyEvent.__args__
         }
+        self._arrange()
 
     def apply(
         self, event: Event, now_ns: int, course: Decision | None = None, seq: int = 0
@@ -135,10 +114,18 @@ class Pipeline:
         if book.ended:
             book.ended.clear()
         plan = self._plans[type(event)]
+        applies = plan.applies
         if isinstance(event, Request):
             decision = self._decide(event, plan, now_ns)
             effective = decision if course is None else course
             self.booking.request(event, effective, now_ns)
+            if effective.verdict == REFUSED:
+                applies = plan.applies_refused
+        elif type(event) is CommandResult:
+            decision = effective = NOTED_DECISION
+            self.booking.report(event, now_ns)
+            reported = WITH_FILLS if event.fills else 0
+            applies = plan.results[reported | WITH_ENDED if book.ended else reported]
         elif type(event) is BulkCancel:
             decision = self.booking.slice_of(event, now_ns)
             effective = decision if course is None else course
@@ -149,12 +136,23 @@ class Pipeline:
         else:
             decision = effective = NOTED_DECISION
             self.booking.report(event, now_ns)
-        for apply in plan.applies:
+        for apply in applies:
             apply(event, effective, book, now_ns)
         ladder = self.ladder
         if book.conduct.alerts or now_ns >= ladder.due_ns or type(event) is ActOnCase:
-            return ladder.settle(event, decision, book.current_seq, now_ns)
+            held = bool(book.conduct.standings)
+            decision = ladder.settle(event, decision, book.current_seq, now_ns)
+            if held != bool(book.conduct.standings):
+                book.stirred = True
+        if book.stirred:
+            self._arrange()
         return decision
+
+    def _arrange(self) -> None:
+        """Take in the rules that have something to say or do by now."""
+        self.book.stirred = False
+        for plan in self._plans.values():
+            plan.arrange(self.book)
 
     def _post_fees(self, now_ns: int) -> Decision:
         """Return the decision with the next slice of fees that are due."""
@@ -167,6 +165,10 @@ class Pipeline:
     def peek(self, event: Request, now_ns: int) -> Decision:
         """Return what `apply` would decide of a request now; nothing is committed."""
         return self._decide(event, self._plans[type(event)], now_ns)
+
+    def plan_of(self, kind: type[Event]) -> Plan:
+        """Return what is done for one type of event."""
+        return self._plans[kind]
 
     def rule(self, name: str) -> Rule | None:
         """Return a rule in enforce or shadow by its name, None when it is off or unknown."""
@@ -201,6 +203,7 @@ class Pipeline:
                         f"the state of rule {rule.name} can't be read: "
                         f"{type(error).__name__}: {error}"
                     ) from error
+        self._arrange()
 
     @property
     def in_flight(self) -> tuple[int, ...]:
@@ -252,7 +255,10 @@ class Pipeline:
         except Exception as error:  # one boundary for all rules: a bug in one refuses, never passes
             return self._refusal(event, (self._fault(check, error),), plan, now_ns)
         verdicts: _Verdicts | None = None
-        for check in plan.limits:
+        limits = plan.limits
+        if isinstance(event, (Place, Replace)) and event.order_type not in UNPRICED:
+            limits = plan.limits_priced
+        for check in limits:
             try:
                 verdict = check(event, book, now_ns)
             except Exception as error:  # as above

@@ -33,9 +33,11 @@ class Register:
             self._symbol(event, now_ns)
         elif isinstance(event, DefineAccount):
             before = self._book.accounts.get(event.account)
+            joined = self._book.conduct.joined
             self._book.conduct.add_account(
                 event.account, event.owner, before.owner if before is not None else 0
             )
+            self._book.stirred = self._book.stirred or joined != self._book.conduct.joined
             self._book.accounts[event.account] = AccountFacts(
                 event.account, event.name, event.owner, event.tier, event.flags, event.enabled
             )
@@ -57,6 +59,7 @@ class Register:
                 self._set_symbol_state(facts, event.state, now_ns)
         elif isinstance(event, LinkOwners):
             self._book.conduct.link(event.owner, event.group)
+            self._book.stirred = True
         elif isinstance(event, OwnerClassChanged):
             if event.owner_class == OWNER_ORDINARY:
                 self._book.owner_classes.pop(event.owner, None)
@@ -93,6 +96,7 @@ class Register:
 
     def _state(self, event: SetState, now_ns: int) -> None:
         scope = (event.scope, event.subject)
+        self._book.stirred = True
         if event.state == STATE_ACTIVE:
             self._book.states.pop(scope, None)
             self._book.state_notes.pop(scope, None)

@@ -24,6 +24,13 @@ LIMIT: Final = 3
 """What is asked; all are evaluated and every breach is recorded."""
 STAGE_NAMES: Final = ("", "access", "gate", "limit")
 
+# Results of commands that a rule is told of; the last two may be joined.
+ALL_RESULTS: Final = 0
+WITH_FILLS: Final = 1
+"""Those that report executions."""
+WITH_ENDED: Final = 2
+"""Those with which orders have ended."""
+
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Rule:
@@ -44,6 +51,14 @@ class Rule:
     """The event types `check` is called for."""
     applies: ClassVar[tuple[type[Event], ...]] = ()
     """The event types `apply` is called for, accepted or not."""
+    unpriced_only: ClassVar[bool] = False
+    """Whether `check` is about orders without a price of their own, of new ones."""
+    heeds_passed: ClassVar[bool] = True
+    """Whether `apply` has something to do for requests that have passed."""
+    heeds_refused: ClassVar[bool] = True
+    """Whether `apply` has something to do for requests that were refused."""
+    results: ClassVar[int] = ALL_RESULTS
+    """The results of commands that `apply` has something to do for."""
     source: ClassVar[str] = ""
     """The regulation article or venue page the rule implements."""
     discloses: ClassVar[bool] = True
@@ -62,6 +77,21 @@ class Rule:
         The book already shows the event's effect: an accepted order is in `book.orders`, and an
         engine report has been settled.
         """
+
+    def says_nothing(self, kind: type[Event], book: Book) -> bool:
+        """Return whether, as things stand, `check` returns None for every event of a type.
+
+        The rule is not asked while it does. What ends it is told by `book.stirred`, which whoever
+        brings it about sets: the rule in `apply`, or who writes the book.
+        """
+        return False
+
+    def does_nothing(self, kind: type[Event], book: Book) -> bool:
+        """Return whether, as things stand, `apply` changes nothing for every event of a type.
+
+        The rule is not told while it does; `says_nothing` says what ends it.
+        """
+        return False
 
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return limit and observed value of each thing the rule looks at, also when it passes.

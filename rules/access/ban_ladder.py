@@ -51,6 +51,7 @@ class BanLadder(Rule):
     reasons: ClassVar[tuple[Reason, ...]] = (Reason.ADDRESS_BANNED,)
     wants: ClassVar[tuple[type[Event], ...]] = REQUESTS
     applies: ClassVar[tuple[type[Event], ...]] = (*REQUESTS, ClearBan)
+    heeds_passed: ClassVar[bool] = False
     source: ClassVar[str] = "Binance Spot API, rest-api.md, IP Limits"
 
     def __init__(self, rulebook: Rulebook) -> None:
@@ -92,6 +93,10 @@ class BanLadder(Rule):
             subject=event.ip,
         )
 
+    def says_nothing(self, kind: type[Event], book: Book) -> bool:
+        """Return whether nothing is held against any address."""
+        return not self._standings
+
     def banned_until(self, ip: int, now_ns: int) -> int:
         """Return the end of an address's ban in ns since the epoch, 0 when it is not banned.
 
@@ -111,12 +116,15 @@ class BanLadder(Rule):
 
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Count a refusal by a rate limit, or take up an operator's word."""
+        nobody = not self._standings
         if type(event) is ClearBan:
             self._set(event, now_ns)
         elif decision.verdict == REFUSED and decision.breaches:
             reason = decision.breaches[0].reason
             if reason in _COUNTED and not self._entries[event.endpoint].gate:
                 self._count(event.ip, now_ns)
+        if nobody and self._standings:
+            book.stirred = True
 
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return the end of the address's ban as `observed`, 0 when it is not banned."""

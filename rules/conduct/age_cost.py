@@ -23,7 +23,7 @@ from rules.events import (
 )
 from rules.explanations import first_breach, look
 from rules.reasons import Reason
-from rules.rule import LIMIT, Rule
+from rules.rule import LIMIT, WITH_ENDED, Rule
 from rules.rulebook import Rulebook
 from rules.texts import read_decimal, read_duration
 from rules.values import (
@@ -94,6 +94,7 @@ class AgeCost(Rule):
         OrderEnded,
         EngineSession,
     )
+    results: ClassVar[int] = WITH_ENDED
     source: ClassVar[str] = "Kraken, Spot trading rate limits: points by the age of the order"
     discloses: ClassVar[bool] = True
 

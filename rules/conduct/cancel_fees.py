@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 
 from rules.book import Book, OpenOrder, SymbolFacts
 from rules.decisions import ACCEPTED, Decision, Posting, Usage, stored
+from rules.deferred_cancels import NEVER_NS
 from rules.events import (
     Amend,
     BulkCancel,
@@ -138,6 +139,8 @@ class CancelFees(Rule):
             for column in ("weighted_orders", "exempt_orders")
         )
         """Whether it matters to any tariff how far from the market an order is entered."""
+        self._rolls_ns = 0
+        """When the first of the ledgers' days ends, 0 before that is known."""
         self._amends: dict[int, int] = {}
         """Age of the order at each amend in flight, by command."""
         self._charged: dict[int, list[_Pending]] = {}
@@ -152,8 +155,8 @@ class CancelFees(Rule):
         if kind is PostFees:
             # Before the calendar moves on: the same owners are meant as were when it was decided.
             self._book(decision, book)
-        for ledger in self.ledgers:
-            ledger.roll(now_ns)
+        if now_ns >= self._rolls_ns:
+            self._roll(now_ns)
         if decision.charges:
             self._charged[book.current_seq] = [
                 _Pending(one.order_id, one.tariff, one.amount_e8) for one in decision.charges
@@ -178,9 +181,15 @@ class CancelFees(Rule):
             self._amends.clear()
             self._charged.clear()
 
+    def _roll(self, now_ns: int) -> None:
+        """Begin the day of a moment in every ledger."""
+        for ledger in self.ledgers:
+            ledger.roll(now_ns)
+        self._rolls_ns = min((ledger.ends_ns for ledger in self.ledgers), default=NEVER_NS)
+
     def _result(self, result: CommandResult, book: Book, now_ns: int) -> None:
         order = book.order_of(result.order_id)
-        age_ns = self._amends.pop(result.command_id, -1)
+        age_ns = self._amends.pop(result.command_id, -1) if self._amends else -1
         if order is not None and result.accepted:
             if order.command_id == result.command_id:
                 if result.replaced_refusal is None:
@@ -195,11 +204,13 @@ class CancelFees(Rule):
                         last_distance_e8=_from_last(order.price_e8, book.symbols[order.symbol]),
                     ),
                 )  # fmt: skip
-        self._fills(order, result.fills, book, now_ns)
-        for charge in self._charged.pop(result.command_id, ()):
-            amended = age_ns >= 0 and result.accepted and charge.order_id == result.order_id
-            if amended or any(ended.order_id == charge.order_id for ended in result.ended):
-                self._charge(charge, book, now_ns)
+        if result.fills:
+            self._fills(order, result.fills, book, now_ns)
+        if self._charged:
+            for charge in self._charged.pop(result.command_id, ()):
+                amended = age_ns >= 0 and result.accepted and charge.order_id == result.order_id
+                if amended or any(ended.order_id == charge.order_id for ended in result.ended):
+                    self._charge(charge, book, now_ns)
         for ended in result.ended:
             gone = book.order_of(ended.order_id)
             # The gate itself cancels in bulk only: a command about one order is its client's.
@@ -207,15 +218,18 @@ class CancelFees(Rule):
                 self._cancelled(gone, ended.filled_e8, book, now_ns)
 
     def _entered(self, order: OpenOrder, result: CommandResult, book: Book, now_ns: int) -> None:
-        facts = book.symbols[order.symbol]
-        quantity_e8 = order.quantity_e8 + result.prevented_e8 if order.quantity_e8 else 0
         price_e8 = order.price_e8
-        filled_e8 = sum(fill.quantity_e8 for fill in result.fills)
-        quantity_e8 = quantity_e8 or filled_e8
-        if not price_e8 and filled_e8:
-            price_e8 = sum(fill.quote_e8 for fill in result.fills) * E8 // filled_e8
+        if price_e8 and order.quantity_e8:
+            quantity_e8 = order.quantity_e8 + result.prevented_e8
+        else:
+            quantity_e8 = order.quantity_e8 + result.prevented_e8 if order.quantity_e8 else 0
+            filled_e8 = sum(fill.quantity_e8 for fill in result.fills)
+            quantity_e8 = quantity_e8 or filled_e8
+            if not price_e8 and filled_e8:
+                price_e8 = sum(fill.quote_e8 for fill in result.fills) * E8 // filled_e8
         act = Act(ENTERED, quantity_e8, price_e8)
         if self._by_distance or self.trace is not None:
+            facts = book.symbols[order.symbol]
             act = act._replace(
                 best_distance_e8=_behind_best(order, facts),
                 last_distance_e8=_from_last(order.price_e8, facts),
@@ -356,6 +370,7 @@ class CancelFees(Rule):
     def restore(self, state: Any) -> None:
         """Put back what `state` returned; tariffs that are no longer in use are passed over."""
         stored_ledgers = dict(state["ledgers"])
+        self._rolls_ns = 0
         for ledger in self.ledgers:
             if ledger.tariff.name in stored_ledgers:
                 ledger.restore(stored_ledgers[ledger.tariff.name])

@@ -9,7 +9,7 @@ from rules.events import Event
 from rules.executions import EXECUTIONS, Take, take_of
 from rules.patterns import at_least, indicate, raised, share_e8, share_of
 from rules.period_counts import PeriodCounts
-from rules.rule import LIMIT, Rule
+from rules.rule import LIMIT, WITH_FILLS, Rule
 from rules.rulebook import Rulebook
 from rules.units import duration_ns
 
@@ -39,6 +39,7 @@ class Clusters(Rule):
     name: ClassVar[str] = "clusters"
     stage: ClassVar[int] = LIMIT
     applies: ClassVar[tuple[type[Event], ...]] = EXECUTIONS
+    results: ClassVar[int] = WITH_FILLS
     source: ClassVar[str] = "FSC 5 November 2025; FSS notice of 13 April 2026, cases 1 and 3"
     discloses: ClassVar[bool] = False
 

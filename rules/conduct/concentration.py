@@ -18,7 +18,7 @@ from rules.events import (
 from rules.executions import Tapes, sides_of, take_of
 from rules.patterns import at_least, indicate, raised, share_e8, share_of
 from rules.period_counts import PeriodCounts
-from rules.rule import LIMIT, Rule
+from rules.rule import LIMIT, WITH_FILLS, Rule
 from rules.rulebook import Rulebook
 from rules.units import duration_ns
 from rules.values import (
@@ -94,6 +94,8 @@ class Concentration(Rule):
         MarketOrder,
         MarketTrade,
     )
+    heeds_refused: ClassVar[bool] = False
+    results: ClassVar[int] = WITH_FILLS
     source: ClassVar[str] = "DAXA model rules, as Upbit applies them from 3 November 2025"
     discloses: ClassVar[bool] = False
 

@@ -38,6 +38,7 @@ class ConductStanding(Rule):
     reasons: ClassVar[tuple[Reason, ...]] = (Reason.CONDUCT_LIMIT,)
     wants: ClassVar[tuple[type[Event], ...]] = (Place, Replace, Amend)
     applies: ClassVar[tuple[type[Event], ...]] = (Place, Replace)
+    heeds_refused: ClassVar[bool] = False
     source: ClassVar[str] = "KRX unsound-order measures; Eurex advanced risk protection"
     discloses: ClassVar[bool] = False
 
@@ -68,6 +69,14 @@ class ConductStanding(Rule):
             detail=STEP_NAMES[standing.step],
             case=standing.case,
         )
+
+    def says_nothing(self, kind: type[Event], book: Book) -> bool:
+        """Return whether no measure holds against anybody."""
+        return not book.conduct.standings
+
+    def does_nothing(self, kind: type[Event], book: Book) -> bool:
+        """Return whether no measure holds against anybody."""
+        return not book.conduct.standings
 
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Note the time of a new order accepted in step slow; a test order leaves no trace."""

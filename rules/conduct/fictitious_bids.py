@@ -125,6 +125,10 @@ class FictitiousBids(Rule):
             case=case,
         )
 
+    def says_nothing(self, kind: type[Event], book: Book) -> bool:
+        """Return whether nobody is held down."""
+        return not len(self._barred)
+
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return from which distance on a large order is a lure, and the order's distance."""
         found = self._measured(event, book, now_ns)
@@ -332,6 +336,8 @@ class FictitiousBids(Rule):
         )
         baiter.flights.clear()
         baiter.ended.clear()
+        if not len(self._barred):
+            book.stirred = True
         self._barred.use(subject, now_ns, lambda: [0])[0] = now_ns + self._barred_ns
 
     def _aggravating(self, subject: _Subject, now_ns: int) -> list[int]:

@@ -17,7 +17,7 @@ from rules.events import (
 from rules.executions import Take, Tapes, take_of
 from rules.fading import Fading
 from rules.patterns import at_least, at_most, evidence, raised, share_e8, share_of, tell
-from rules.rule import LIMIT, Rule
+from rules.rule import LIMIT, WITH_FILLS, Rule
 from rules.rulebook import Rulebook
 from rules.units import duration_ns
 from rules.values import BUY, E8, FLAG_TEST, NEW, SELL
@@ -64,6 +64,8 @@ class MatchedTrades(Rule):
         MarketOrder,
         MarketTrade,
     )
+    heeds_refused: ClassVar[bool] = False
+    results: ClassVar[int] = WITH_FILLS
     source: ClassVar[str] = "VAUPA Art. 10(2); FSS notice of 13 April 2026, case 3"
     discloses: ClassVar[bool] = False
 

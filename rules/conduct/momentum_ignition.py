@@ -10,7 +10,7 @@ from rules.events import Event
 from rules.executions import EXECUTIONS, Side, Take, Tapes, sides_of, take_of
 from rules.fading import Fading
 from rules.patterns import at_least, indicate, raised, share_e8, share_of
-from rules.rule import LIMIT, Rule
+from rules.rule import LIMIT, WITH_FILLS, Rule
 from rules.rulebook import Rulebook
 from rules.units import duration_ns
 from rules.values import BUY, NS_PER_MINUTE, SELL
@@ -37,6 +37,7 @@ class MomentumIgnition(Rule):
     name: ClassVar[str] = "momentum_ignition"
     stage: ClassVar[int] = LIMIT
     applies: ClassVar[tuple[type[Event], ...]] = EXECUTIONS
+    results: ClassVar[int] = WITH_FILLS
     source: ClassVar[str] = "Delegated Regulation (EU) 2016/522 Annex II 1 4(e)"
     discloses: ClassVar[bool] = False
 

@@ -130,6 +130,10 @@ class OrderToTrade(Rule):
             detail=shown.detail,
         )
 
+    def says_nothing(self, kind: type[Event], book: Book) -> bool:
+        """Return whether no ratio has a maximum."""
+        return not self._judged
+
     def _below(self, pair: PairCounts, account: AccountFacts | None, now_ns: int) -> bool:
         """Tell whether no ratio is above its maximum: what nearly every message needs to know."""
         windows, total = self._windows, pair.total

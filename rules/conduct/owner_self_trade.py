@@ -62,6 +62,10 @@ class OwnerSelfTrade(Rule):
             subject=pair_of(owner, event.symbol),
         )
 
+    def says_nothing(self, kind: type[Event], book: Book) -> bool:
+        """Return whether nobody has orders that his new one could meet."""
+        return not self._outside and not self._same_account and not book.conduct.joined
+
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return the best price of an order that must not be met, and the price it is met from."""
         found = self._measured(event, book)
@@ -108,6 +112,8 @@ class OwnerSelfTrade(Rule):
             return
         key = (event.owner, event.symbol, event.side)
         if event.status in LIVE_STATUSES:
+            if not self._outside:
+                book.stirred = True
             self._outside.setdefault(key, {})[event.order_id] = event.price_e8
         elif key in self._outside:
             self._outside[key].pop(event.order_id, None)

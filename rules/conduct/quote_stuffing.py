@@ -15,7 +15,7 @@ from rules.events import (
 )
 from rules.fading import Fading
 from rules.patterns import at_least, indicate, raised, share_e8, share_of, whose
-from rules.rule import LIMIT, Rule
+from rules.rule import LIMIT, WITH_ENDED, Rule
 from rules.rulebook import Rulebook
 from rules.units import duration_ns
 from rules.values import (
@@ -57,6 +57,7 @@ class QuoteStuffing(Rule):
         CommandResult,
         OrderEnded,
     )
+    results: ClassVar[int] = WITH_ENDED
     source: ClassVar[str] = "Delegated Regulation (EU) 2016/522 Annex II 1 6(e)"
     discloses: ClassVar[bool] = False
 

@@ -7,7 +7,7 @@ from rules.decisions import Decision
 from rules.events import Event, Reference
 from rules.executions import EXECUTIONS, Take, Tapes, take_of
 from rules.patterns import at_least, indicate, raised, share_e8, share_of, time_of_day_ns
-from rules.rule import LIMIT, Rule
+from rules.rule import LIMIT, WITH_FILLS, Rule
 from rules.rulebook import Rulebook
 from rules.units import duration_ns
 from rules.values import BUY, NS_PER_DAY
@@ -31,6 +31,7 @@ class ResetMarking(Rule):
     name: ClassVar[str] = "reset_marking"
     stage: ClassVar[int] = LIMIT
     applies: ClassVar[tuple[type[Event], ...]] = (*EXECUTIONS, Reference)
+    results: ClassVar[int] = WITH_FILLS
     source: ClassVar[str] = "Delegated Regulation (EU) 2016/522 Annex II 1 5(d); FSS 21 May 2025"
     discloses: ClassVar[bool] = False
 

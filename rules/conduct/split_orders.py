@@ -8,7 +8,7 @@ from rules.decisions import ACCEPTED, Decision
 from rules.events import CommandResult, Event, MarketOrder, OrderEnded, Place, Replace
 from rules.fading import Fading
 from rules.patterns import indicate, raised, small_notional_e8
-from rules.rule import LIMIT, Rule
+from rules.rule import LIMIT, WITH_ENDED, Rule
 from rules.rulebook import Rulebook
 from rules.units import decimal_e8, duration_ns
 from rules.values import (
@@ -45,6 +45,8 @@ class SplitOrders(Rule):
         OrderEnded,
         MarketOrder,
     )
+    heeds_refused: ClassVar[bool] = False
+    results: ClassVar[int] = WITH_ENDED
     source: ClassVar[str] = "KRX Market Oversight, unsound orders: split orders"
     discloses: ClassVar[bool] = False
 

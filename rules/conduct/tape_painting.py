@@ -32,7 +32,7 @@ from rules.patterns import (
     worth_e8,
 )
 from rules.reasons import Reason
-from rules.rule import LIMIT, Rule
+from rules.rule import LIMIT, WITH_FILLS, Rule
 from rules.rulebook import Rulebook
 from rules.units import decimal_e8, duration_ns
 from rules.values import BUY, E8, FLAG_TEST, NEW, NS_PER_MINUTE, SCOPE_OWNER_SYMBOL, pair_of
@@ -71,6 +71,8 @@ class TapePainting(Rule):
         MarketTrade,
         MarketOrder,
     )
+    heeds_refused: ClassVar[bool] = False
+    results: ClassVar[int] = WITH_FILLS
     source: ClassVar[str] = "FSS notice of 13 April 2026, case 1; VAUPA Art. 10(3)"
     discloses: ClassVar[bool] = False
 
@@ -113,6 +115,10 @@ class TapePainting(Rule):
             subject=pair_of(abs(whose(event.key, book)), event.symbol),
             case=case,
         )
+
+    def says_nothing(self, kind: type[Event], book: Book) -> bool:
+        """Return whether nobody is held down."""
+        return not len(self._barred)
 
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return the least time between two small orders that take, and the time since the last."""
@@ -253,6 +259,8 @@ class TapePainting(Rule):
             ),
         )
         painter.minutes.clear()
+        if not len(self._barred):
+            book.stirred = True
         bar = self._barred.use(subject, now_ns, lambda: [0, 0])
         bar[0], bar[1] = now_ns + self._throttled_ns, now_ns
 

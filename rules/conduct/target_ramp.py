@@ -122,6 +122,10 @@ class TargetRamp(Rule):
             case=case,
         )
 
+    def says_nothing(self, kind: type[Event], book: Book) -> bool:
+        """Return whether nobody is held down."""
+        return not len(self._barred)
+
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return the highest price a barred owner may bid and the price bid; 0 is no price."""
         found = self._measured(event, book, now_ns)
@@ -286,6 +290,8 @@ class TargetRamp(Rule):
         self._tell(subject, take.owner, 1, since_ns, seqs, figures, book, now_ns)
         cycles = self._cycles.use(subject, now_ns, _Cycles)
         cycles.alerted_ns = now_ns
+        if not len(self._barred):
+            book.stirred = True
         self._barred.use(subject, now_ns, lambda: [0])[0] = now_ns + self._barred_ns
 
     def _target_traded(

@@ -30,10 +30,10 @@ class UnfilledRatio(IndicatorRule):
         else:
             for number in (event.buy_account, event.sell_account):
                 account = book.accounts.get(number)
-                if account is not None:
-                    self.indicator.add(
-                        account.owner, event.symbol, account, now_ns, 0, event.quantity_e8, 0
-                    )
+                if account is not None and self.indicator.add(
+                    account.owner, event.symbol, account, now_ns, 0, event.quantity_e8, 0
+                ):
+                    book.stirred = True
 
     def _result(self, result: CommandResult, book: Book, now_ns: int) -> None:
         if result.unknown:

@@ -5,7 +5,7 @@ from typing import Any
 
 from rules.book import Book
 from rules.decisions import ACCEPTED, Decision, Explanation, Verdict
-from rules.events import Place, Replace
+from rules.events import Event, Place, Replace
 from rules.explanations import first_breach, look
 from rules.reasons import RATE_LIMIT_REASONS, Reason
 from rules.rule import LIMIT, Rule
@@ -60,6 +60,10 @@ class DuplicateClientOrderId(Rule):
             account,
             0 if accepted_ns is None or open_now else accepted_ns + self._window_ns,
         )
+
+    def does_nothing(self, kind: type[Event], book: Book) -> bool:
+        """Return whether ids of orders that have ended are not remembered."""
+        return not self._window_ns and not self._forever
 
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Remember the id of an order that was asked for."""

@@ -25,6 +25,7 @@ class MarketProtection(Rule):
     stage = LIMIT
     reasons = (Reason.COLLAR_REFERENCE_MISSING,)
     wants = (Place, Replace)
+    unpriced_only = True
     source = "RTS 7 (EU 2017/584) Art. 20(1)(a); CME Globex, market order with protection"
 
     def __init__(self, rulebook: Rulebook) -> None:

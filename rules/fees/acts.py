@@ -1,7 +1,7 @@
 """What somebody did, as the gate sees it, and which columns of a tariff's counts it belongs to."""
 
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeAlias
 
 from rules.fees.counts import CHARGED, CHARGES, bucket_age_ns, bucket_columns
 from rules.fees.tariff import Tariff
@@ -46,8 +46,12 @@ class Act(NamedTuple):
     sold: bool = False
 
 
+_Amount: TypeAlias = Callable[[Act], int]
+"""What an act adds to one column, in 1e-8 units."""
+
+
 class Counting:
-    """Tells the columns and amounts of an act by one tariff's rules of counting."""
+    """Adds acts to rows of counts by one tariff's rules of counting."""
 
     def __init__(self, tariff: Tariff, columns: tuple[str, ...]) -> None:
         clause = tariff.file.counting
@@ -60,49 +64,106 @@ class Counting:
         ]
         self._beyond_e8 = read_decimal(clause.beyond)
         self._buckets = [(bucket_age_ns(column), column) for column in bucket_columns(columns)]
+        self._amounts = {
+            kind: tuple((column, amount) for column, amount in amounts if column in columns)
+            for kind, amounts in self._all_amounts().items()
+        }
+        """What each kind of act adds to the columns the tariff needs."""
 
-    def amounts(self, act: Act) -> Iterator[tuple[str, int]]:
-        """Yield (column, amount in 1e-8 units), also of columns the tariff does not need."""
-        kind, quantity_e8 = act.kind, act.quantity_e8
-        if kind == ENTERED:
-            yield "orders", E8
-            yield "ordered_volume", quantity_e8
-            yield ENTERED_VALUE, act.price_e8 * quantity_e8
-            yield "weighted_orders", self._weight_e8(act.best_distance_e8)
-            yield "exempt_orders", self._exempt(act)
-        elif kind == MODIFIED:
-            yield "modifies", E8
-            yield "modified_volume", quantity_e8
-            yield "modified_fast", quantity_e8 if act.age_ns <= self._fast_ns else 0
-            yield "exempt_orders", self._exempt(act)
-        elif kind == CANCELLED:
-            yield "cancels", E8
-            yield "cancelled_volume", quantity_e8
-            yield "cancelled_fast", quantity_e8 if act.age_ns <= self._fast_ns else 0
+    def count(self, act: Act, row: dict[str, int]) -> None:
+        """Add an act to a row that has the tariff's columns, in 1e-8 units."""
+        for column, amount_of in self._amounts[act.kind]:
+            # More can't be taken back than was counted, whatever an engine reports.
+            row[column] = max(row[column] + amount_of(act), 0)
+        if self._buckets and act.kind == CANCELLED:
             for end_ns, column in self._buckets:
                 if act.age_ns < end_ns:
-                    yield column, E8
+                    row[column] += E8
                     break
-        elif kind == CHARGED_AT_ONCE:
-            yield CHARGES, E8
-            yield CHARGED, act.price_e8
-        else:
-            sign = 1 if kind == TRADED else -1
-            yield "trades", sign * E8
-            yield "traded_volume", sign * quantity_e8
-            yield "passive_volume" if act.maker else "aggressive_volume", sign * quantity_e8
-            if act.sold:
-                yield "sold_value", sign * (act.price_e8 * quantity_e8 // E8)
+
+    def _all_amounts(self) -> dict[int, tuple[tuple[str, _Amount], ...]]:
+        return {
+            ENTERED: (
+                ("orders", _one),
+                ("ordered_volume", _quantity),
+                (ENTERED_VALUE, _value_e16),
+                ("weighted_orders", self._weight),
+                ("exempt_orders", self._exempt),
+            ),
+            MODIFIED: (
+                ("modifies", _one),
+                ("modified_volume", _quantity),
+                ("modified_fast", self._fast),
+                ("exempt_orders", self._exempt),
+            ),
+            CANCELLED: (
+                ("cancels", _one),
+                ("cancelled_volume", _quantity),
+                ("cancelled_fast", self._fast),
+            ),
+            CHARGED_AT_ONCE: ((CHARGES, _one), (CHARGED, _price)),
+            TRADED: _TRADED_AMOUNTS,
+            ANNULLED: tuple((column, _less(amount)) for column, amount in _TRADED_AMOUNTS),
+        }
+
+    def _fast(self, act: Act) -> int:
+        return act.quantity_e8 if act.age_ns <= self._fast_ns else 0
 
     def _exempt(self, act: Act) -> int:
         return E8 if 0 <= act.last_distance_e8 <= self._exempt_e8 else 0
 
-    def _weight_e8(self, distance_e8: int) -> int:
-        if distance_e8 != UNKNOWN:
+    def _weight(self, act: Act) -> int:
+        if act.best_distance_e8 != UNKNOWN:
             for within_e8, weight_e8 in self._weights:
-                if distance_e8 <= within_e8:
+                if act.best_distance_e8 <= within_e8:
                     return weight_e8
         return self._beyond_e8
+
+
+def _one(_act: Act) -> int:
+    return E8
+
+
+def _quantity(act: Act) -> int:
+    return act.quantity_e8
+
+
+def _price(act: Act) -> int:
+    return act.price_e8
+
+
+def _value_e16(act: Act) -> int:
+    return act.price_e8 * act.quantity_e8
+
+
+def _passive(act: Act) -> int:
+    return act.quantity_e8 if act.maker else 0
+
+
+def _aggressive(act: Act) -> int:
+    return 0 if act.maker else act.quantity_e8
+
+
+def _sold_value(act: Act) -> int:
+    return act.price_e8 * act.quantity_e8 // E8 if act.sold else 0
+
+
+def _less(amount: _Amount) -> _Amount:
+    """Return what takes back the amounts of `amount`."""
+
+    def taken_back(act: Act) -> int:
+        return -amount(act)
+
+    return taken_back
+
+
+_TRADED_AMOUNTS: Final[tuple[tuple[str, _Amount], ...]] = (
+    ("trades", _one),
+    ("traded_volume", _quantity),
+    ("passive_volume", _passive),
+    ("aggressive_volume", _aggressive),
+    ("sold_value", _sold_value),
+)
 
 
 def distance_e8(price_e8: int, reference_e8: int) -> int:

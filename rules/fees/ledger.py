@@ -84,6 +84,11 @@ class FeeLedger:
 
     # --- Counting -----------------------------------------------------------------------------
 
+    @property
+    def ends_ns(self) -> int:
+        """When the day of the last event ends, 0 before it is known."""
+        return self._ends_ns
+
     def roll(self, now_ns: int) -> None:
         """Begin a new day when `now_ns` lies in one: what ended is to be posted."""
         if now_ns < self._ends_ns:
@@ -127,10 +132,7 @@ class FeeLedger:
             self._queue[owner] = None
         else:
             self._active[owner] = None
-        for column, amount in self._counting.amounts(act):
-            if column in row:
-                # More can't be taken back than was counted, whatever an engine reports.
-                row[column] = max(row[column] + amount, 0)
+        self._counting.count(act, row)
 
     def _expires(self, day: int) -> int:
         """Return the first day on which nothing can change the fee of `day` any more."""

@@ -27,6 +27,7 @@ class MarketLotSize(Rule):
         Reason.MARKET_QUANTITY_STEP,
     )
     wants = (Place, Replace, Amend)
+    unpriced_only = True
     source = "Binance Spot API, Filters: MARKET_LOT_SIZE"
 
     def check(self, event: Any, book: Book, now_ns: int) -> Verdict | None:

@@ -55,6 +55,7 @@ class StopState(Rule):
     )
     wants: ClassVar[tuple[type[Event], ...]] = ORDER_REQUESTS
     applies: ClassVar[tuple[type[Event], ...]] = (Place, Replace)
+    heeds_refused: ClassVar[bool] = False
     source: ClassVar[str] = "RTS 6 (2017/589) Art. 12; RTS 7 (2017/584) Art. 18(2)"
 
     def __init__(self, rulebook: Rulebook) -> None:
@@ -90,6 +91,14 @@ class StopState(Rule):
             subject=subject,
             detail=STATE_NAMES[state],
         )
+
+    def says_nothing(self, kind: type[Event], book: Book) -> bool:
+        """Return whether no stop state is set."""
+        return not book.states
+
+    def does_nothing(self, kind: type[Event], book: Book) -> bool:
+        """Return whether no stop state is set."""
+        return not book.states
 
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Note the time of a new order accepted in state SLOW; a test order leaves no trace."""

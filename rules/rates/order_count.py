@@ -43,6 +43,7 @@ class OrderCount(Rule):
         OrderEnded,
         EngineSession,
     )
+    heeds_refused: ClassVar[bool] = False
     source: ClassVar[str] = "Binance Spot API, faqs/order_count_decrement.md"
 
     def __init__(self, rulebook: Rulebook) -> None:

@@ -138,6 +138,8 @@ def break_rule(pipeline: Pipeline, kind: type[Event], stage: str, rule: str) -> 
     )
     assert broken != checks
     setattr(plan, stage, broken)
+    if stage == "limits":
+        plan.limits_priced = broken
 
 
 def test_accepted_order_is_booked() -> None:
@@ -234,7 +236,7 @@ def test_rules_that_are_off_are_not_asked() -> None:
 
 @pytest.mark.parametrize(
     ("stage", "rule"),
-    [("access", "authentication"), ("gates", "stop_state"), ("limits", "balance")],
+    [("access", "authentication"), ("gates", "symbol_state"), ("limits", "balance")],
 )
 def test_a_rule_with_a_bug_refuses_the_order(stage: str, rule: str) -> None:
     """It never lets an order pass, and the fault is counted and named."""

@@ -1,0 +1,99 @@
+"""Which rules are asked and told of each type of event, as things stand.
+
+Most rules have nothing to say most of the time: no address is banned, nobody is slowed, an order
+has a price of its own. Such a rule is left out while that holds, so that it costs nothing. Leaving
+one out never changes a decision: a rule says itself when it would say and do nothing.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+from rules.book import Book
+from rules.decisions import Decision
+from rules.events import CommandResult, Event, Place, Replace, Request
+from rules.registry import mode_of
+from rules.rule import ACCESS, ALL_RESULTS, GATE, LIMIT, WITH_ENDED, WITH_FILLS, Rule
+from rules.rulebook import Rulebook
+
+Check: TypeAlias = Callable[[Any, Book, int], Any]
+Apply: TypeAlias = Callable[[Any, Decision, Book, int], None]
+
+_RESULTS: Final = (0, WITH_FILLS, WITH_ENDED, WITH_FILLS | WITH_ENDED)
+"""What a result of a command may report; the number is the place."""
+
+
+class Plan:
+    """What is done for one type of event: the checks of each stage, then who is told."""
+
+    __slots__ = (
+        "_enforced",
+        "_kind",
+        "_rules",
+        "access",
+        "applies",
+        "applies_refused",
+        "early_shadows",
+        "gates",
+        "limits",
+        "limits_priced",
+        "results",
+        "shadows",
+    )
+
+    def __init__(self, kind: type[Event], rules: tuple[Rule, ...], rulebook: Rulebook) -> None:
+        self._kind = kind
+        self._rules = tuple(rule for rule in rules if kind in rule.wants or kind in rule.applies)
+        self._enforced = {rule.name: mode_of(rulebook, rule.name) == "enforce" for rule in rules}
+        self.access: tuple[Check, ...] = ()
+        self.gates: tuple[Check, ...] = ()
+        self.limits: tuple[Check, ...] = ()
+        self.limits_priced: tuple[Check, ...] = ()
+        """The limits of an order that has a price of its own."""
+        self.shadows: tuple[Check, ...] = ()
+        self.early_shadows: tuple[Check, ...] = ()
+        """What is still asked where access or a gate refuses: limits are not reached then."""
+        self.applies: tuple[Apply, ...] = ()
+        self.applies_refused: tuple[Apply, ...] = ()
+        """Who is told of a request that was refused."""
+        self.results: tuple[tuple[Apply, ...], ...] = ()
+        """Who is told of a result of a command, by what it reports."""
+
+    def arrange(self, book: Book) -> None:
+        """Take in the rules that have something to say or do as things stand."""
+        kind = self._kind
+        asked = [
+            rule for rule in self._rules if kind in rule.wants and not rule.says_nothing(kind, book)
+        ]
+        enforced = [rule for rule in asked if self._enforced[rule.name]]
+        self.access = _stage(enforced, ACCESS)
+        self.gates = _stage(enforced, GATE)
+        self.limits = self.limits_priced = _stage(enforced, LIMIT)
+        if kind is Place or kind is Replace:
+            self.limits_priced = _stage(
+                [rule for rule in enforced if not rule.unpriced_only], LIMIT
+            )
+        shadows = [rule for rule in asked if not self._enforced[rule.name]]
+        self.shadows = tuple(rule.check for rule in shadows)
+        self.early_shadows = _stage(shadows, ACCESS) + _stage(shadows, GATE)
+        told = [
+            rule
+            for rule in self._rules
+            if kind in rule.applies and not rule.does_nothing(kind, book)
+        ]
+        self.applies = tuple(rule.apply for rule in told)
+        if issubclass(kind, Request):
+            self.applies = tuple(rule.apply for rule in told if rule.heeds_passed)
+            self.applies_refused = tuple(rule.apply for rule in told if rule.heeds_refused)
+        if kind is CommandResult:
+            self.results = tuple(
+                tuple(
+                    rule.apply
+                    for rule in told
+                    if rule.results == ALL_RESULTS or rule.results & reported
+                )
+                for reported in _RESULTS
+            )
+
+
+def _stage(rules: list[Rule], stage: int) -> tuple[Check, ...]:
+    return tuple(rule.check for rule in rules if rule.stage == stage)

@@ -1,0 +1,138 @@
+"""What each rule takes of a decision: `python -m tests.bench.rules --help`.
+
+Every check and every `apply` of a pipeline with the rulebook `bench` is timed while the requests
+of the bench go through it. A figure is the median of the calls, with what the timing itself takes
+taken off, so it has its share of cold caches and none of the scheduler's pauses. A profiler would
+charge each call inside a rule with its own work, and show rules of many small calls too dear.
+"""
+
+import argparse
+import gc
+import statistics
+import sys
+from collections.abc import Callable
+from time import perf_counter_ns
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from rules.events import Cancel, CommandResult, Event, Place
+from rules.pipeline import Pipeline
+from tests.bench.flow import Flow
+
+KINDS: Final[tuple[type[Event], ...]] = (Place, Cancel, CommandResult)
+WARM_UP: Final = 2_000
+CALIBRATION: Final = 20_000
+
+
+class Timed:
+    """One method of a rule, with the times its calls took."""
+
+    __slots__ = ("_act", "taken_ns")
+
+    def __init__(self, act: Callable[..., Any]) -> None:
+        self._act = act
+        self.taken_ns: list[int] = []
+
+    @property
+    def median_ns(self) -> int:
+        """What a call takes, 0 before the first."""
+        return int(statistics.median(self.taken_ns)) if self.taken_ns else 0
+
+    def __call__(self, event: Any, *rest: Any) -> Any:
+        """Do what the method does, and add the time it took."""
+        started_ns = perf_counter_ns()
+        result = self._act(event, *rest)
+        self.taken_ns.append(perf_counter_ns() - started_ns)
+        return result
+
+
+class Nothing:
+    """A rule that does nothing: what calling and timing take."""
+
+    def check(self, event: Any, book: Any, now_ns: int) -> None:
+        """Look at nothing."""
+
+
+def overhead_ns() -> int:
+    """Return what timing one call takes."""
+    timed = Timed(Nothing().check)
+    for _ in range(CALIBRATION):
+        timed(None, None, 0)
+    return timed.median_ns
+
+
+def watch(pipeline: Pipeline) -> dict[tuple[str, str, str], Timed]:
+    """Time every rule's methods from now on; the key is rule, method and type of event."""
+    found: dict[tuple[str, str, str], Timed] = {}
+
+    def timed(act: Any, kind: type[Event]) -> Timed:
+        key = (act.__self__.name, act.__name__, kind.__name__)
+        return found.setdefault(key, Timed(act))
+
+    for kind in KINDS:
+        plan = pipeline.plan_of(kind)
+        for acts in ("access", "gates", "limits", "limits_priced", "applies", "applies_refused"):
+            setattr(plan, acts, tuple(timed(act, kind) for act in getattr(plan, acts)))
+        plan.results = tuple(tuple(timed(act, kind) for act in acts) for acts in plan.results)
+    return found
+
+
+def measure(size: int, accounts: int, requests: int, seed: int) -> list[dict[str, Any]]:
+    """Return a row for each rule, the dearest first, in nanoseconds a call."""
+    flow = Flow(size, seed, accounts)
+    for _ in range(WARM_UP):
+        request = flow.next_request()
+        result = flow.settle(request, flow.apply(request))
+        if result is not None:
+            flow.apply(result)
+    gc.collect()
+    gc.freeze()
+    watched = watch(flow.pipeline)
+    for _ in range(requests):
+        request = flow.next_request()
+        result = flow.settle(request, flow.apply(request))
+        if result is not None:
+            flow.apply(result)
+    gc.unfreeze()
+    taken_off = overhead_ns()
+    rows: dict[str, dict[str, Any]] = {}
+    for (rule, method, kind), timed in watched.items():
+        row = rows.setdefault(rule, {"rule": rule, "total": 0})
+        each = max(timed.median_ns - taken_off, 0)
+        row[f"{kind} {method}"] = each
+        row["total"] += each * len(timed.taken_ns) // requests
+    return sorted(rows.values(), key=lambda row: -int(row["total"]))
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    """Print the rows as a table."""
+    columns = [f"{kind.__name__} {method}" for kind in KINDS for method in ("check", "apply")]
+    columns.remove("CommandResult check")
+    table = Table(title="ns a call; total: ns an order or cancel", title_justify="left")
+    table.add_column("rule")
+    for heading in (*columns, "total"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        cells = [f"{row[column]:,}" if column in row else "" for column in columns]
+        table.add_row(row["rule"], *cells, f"{row['total']:,}")
+    sums = [f"{sum(row.get(column, 0) for row in rows):,}" for column in (*columns, "total")]
+    table.add_row("together", *sums)
+    Console(width=120).print(table)
+
+
+def main() -> int:
+    """Measure and print; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.rules", description=__doc__)
+    parser.add_argument("--size", type=int, default=1_000, help="number of open orders")
+    parser.add_argument("--accounts", type=int, default=1_000)
+    parser.add_argument("--requests", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    show(measure(given.size, given.accounts, given.requests, given.seed))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
