@@ -38,7 +38,7 @@ from gateway.edges.rest_choice import EdgeGround, make_edge_processes, make_rest
 from gateway.engine.embedded import EmbeddedEngine
 from gateway.engine.remote import RemoteEngine
 from gateway.fees.posting import FeePoster
-from gateway.gauges import Gauge, gate_gauges, open_gauges
+from gateway.gauges import Gauge, gate_gauges, open_gauges, publish_turns
 from gateway.journal import JournalError
 from gateway.journal.disk import REAL_DISK, Disk
 from gateway.journal.foundation import manifest_digest, start_digest
@@ -56,6 +56,8 @@ from gateway.stages import Stages
 from gateway.stub.market import DemoMarket
 from gateway.takeover import begin_engine, make_engine, reconcile, settle_what_was_lost, take_over
 from gateway.telemetry import Telemetry
+from gateway.trust import trust_of
+from gateway.turns import Turns, bounds_of
 from gateway.views import Views
 from gateway.views.before import ViewsBefore
 from rules.events import RunBegan
@@ -150,7 +152,6 @@ class Gate:
         )
         if isinstance(self.engine, RemoteEngine):
             self.core.listeners += (self.engine.on_record,)
-        self.core.outbox.later = asyncio.get_running_loop().call_soon
         # Before the engine is there, so that the kills it begins with find what was not cancelled.
         settle_what_was_lost(self.core, self.engine, before)
         self.engine.start(self.core.submit, self.views.market)
@@ -164,6 +165,7 @@ class Gate:
         self.core.submit(RunBegan(before.previous, next_order_id, *foundation))
         self._closers.append(self.core.flush)
         self._closers.append(self.core.close)
+        self._closers.append(self.turns.finish)
         self.recording.settle()
         self.space = space_watch(self.core, config.record, self._disk)
         self._timers()
@@ -173,6 +175,7 @@ class Gate:
             self._every(MARKET_STEP_SECONDS, lambda: self.market.step(self.core.now_ns()))
         self.views.klines.warm()
         open_gauges(self.telemetry, self.core, self.clock, self.recording, self._gauges())
+        publish_turns(self.telemetry, self.turns)
         await self._open_edges(data)
         self.collector = Collector(lambda: self.core.seq)
         self._closers.append(self.collector.stop)
@@ -201,6 +204,8 @@ class Gate:
             self.directory,
             config.record.refusals_per_second,
         )
+        self.turns = Turns(bounds_of(config.overload))
+        self.core.outbox.later = self.turns.later
 
     def _open_stores(self, data: Path, before: Recovered) -> Snapshot | None:
         """Open the key store and the record; return what the run begins with, as recorded."""
@@ -268,7 +273,7 @@ class Gate:
         dialect = BinanceDialect(
             core, self.views, authenticator, self.decision_ids, self.decisions.find, self.stages
         )
-        administration = Administration(core, self.decision_ids, self.recording)
+        administration = Administration(core, self.decision_ids, self.recording, self.turns)
         self.admin_token = make_token(data)
         clock = self.clock
         admin = AdminEdge(
@@ -322,8 +327,9 @@ class Gate:
         """Return what serves REST: this process, or others in front of it."""
         core, clock, meter, data = self.core, self.clock, self.telemetry, self.config.record.data
         if not listen.edges:
+            waiting = self.stages, self.turns, trust_of(core)
             return make_rest_edge(
-                listen, core, [dialect], clock.receive_ns, addresses, meter, self.stages
+                listen, core, [dialect], clock.receive_ns, addresses, meter, *waiting
             )
         secret, run_id = _decision_key(data), self.journal.directory.name
         find, keystore = self.decisions.find, data / KEYSTORE_FILE
@@ -351,6 +357,7 @@ class Gate:
         self._every(TICK_SECONDS, self._tick)
         self._every(1.0, self._follow_clock)
         self._every(LOOK_SECONDS, self.space.look)
+        self._every(1.0, self.turns.look)
         self.fee_poster = FeePoster(self.core)
         self._every(1.0, self.fee_poster.post)
         self.beside = Beside(

@@ -40,6 +40,25 @@ class ListenConfig(Section, frozen=True, kw_only=True):
     that one for itself: with durability `disk`, give the gate another for the thread that syncs."""
 
 
+class OverloadConfig(Section, frozen=True, kw_only=True):
+    """Whose request is next, and what is refused when there are more than can be decided."""
+
+    orders: DurationText = "200ms"
+    """New orders, replacements and amends that have waited for longer are refused (-1008, HTTP 503),
+    once such waits last. 0s: never. Cancels never are."""
+    queries: DurationText = "100ms"
+    """As `orders`, for what a client asks of its account; at most as long."""
+    market_data: DurationText = "50ms"
+    """As `queries`, for what needs no signature; at most as long."""
+    lasting: DurationText = "100ms"
+    """How long waits must have been too long before anything is refused."""
+    turn: DurationText = "1ms"
+    """How long requests are decided before whoever does not wait in line gets on: operators, the
+    engine, new connections."""
+    turn_requests: Annotated[int, msgspec.Meta(ge=1)] = 16
+    """Requests of one connection or session that are decided in a turn."""
+
+
 class EngineConfig(Section, frozen=True, kw_only=True):
     """The matching engine."""
 
@@ -177,6 +196,8 @@ class Config(Section, frozen=True, kw_only=True):
     """Name of a shipped rulebook, or path of a file, relative to this one."""
     listen: ListenConfig = ListenConfig()
     """Where to listen."""
+    overload: OverloadConfig = OverloadConfig()
+    """Whose request is next, and what is refused under overload."""
     engine: EngineConfig = EngineConfig()
     """The matching engine."""
     record: RecordConfig = RecordConfig()

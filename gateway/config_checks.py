@@ -16,6 +16,7 @@ from gateway.config import (
     InstrumentConfig,
     KeyConfig,
     ListenConfig,
+    OverloadConfig,
     RecordConfig,
     TelemetryConfig,
 )
@@ -59,6 +60,22 @@ def check_listen(listen: ListenConfig, path: FieldPath) -> list[Fault]:
         except ValueError:
             message = f"`{proxy}` is not an address or a network such as 10.0.0.0/8"
             faults.append(Fault(message, (*path, "proxies", index)))
+    return faults
+
+
+def check_overload(overload: OverloadConfig, path: FieldPath) -> list[Fault]:
+    """Return what is wrong with how long requests may wait; 0 is without end."""
+    faults = []
+    longest, of = INT63_MAX, ""
+    for name in ("orders", "queries", "market_data"):
+        text = getattr(overload, name)
+        most_ns = read_duration(text) or INT63_MAX
+        if most_ns > longest:
+            message = f"`{text}` is longer than {of} may wait, which are more urgent"
+            faults.append(Fault(message, (*path, name)))
+        longest, of = min(longest, most_ns), name
+    if read_duration(overload.turn) <= 0:
+        faults.append(Fault(f"`{overload.turn}` is no time to work; write 1ms", (*path, "turn")))
     return faults
 
 

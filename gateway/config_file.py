@@ -14,10 +14,17 @@ from gateway.config import (
     EngineConfig,
     KeyConfig,
     ListenConfig,
+    OverloadConfig,
     RecordConfig,
     TelemetryConfig,
 )
-from gateway.config_checks import check_engine, check_listen, check_record, check_telemetry
+from gateway.config_checks import (
+    check_engine,
+    check_listen,
+    check_overload,
+    check_record,
+    check_telemetry,
+)
 from gateway.rulebooks import load_rulebook
 from rules.faults import Fault, FieldPath, nearest
 from rules.rulebook import Rulebook, RulebookError
@@ -25,6 +32,7 @@ from rules.strict import UNUSABLE
 
 _CHECKS: Final[dict[type, Any]] = {
     ListenConfig: check_listen,
+    OverloadConfig: check_overload,
     EngineConfig: check_engine,
     RecordConfig: check_record,
     TelemetryConfig: check_telemetry,

@@ -13,6 +13,7 @@ from gateway.turnover import (
     API_TURNOVER_TEXT,
     api_turnovers,
 )
+from gateway.turns import Turns
 
 Read: TypeAlias = Callable[[], int]
 
@@ -97,4 +98,23 @@ def gate_gauges(
             "full collections of garbage since the start, each in a quiet moment",
             full_collections,
         ),
+    )
+
+
+def publish_turns(telemetry: Telemetry, turns: Turns) -> None:
+    """Publish how many requests wait in each lane, for how long, and how many were shed."""
+    telemetry.counter(
+        "shed", "Requests refused because they had waited for too long.", turns.shed, ("class",)
+    )
+    telemetry.shares(
+        "waiting_requests",
+        "requests that wait for their turn",
+        ("class",),
+        lambda: (((state.name,), state.requests) for state in turns.states()),
+    )
+    telemetry.shares(
+        "waiting_oldest_ns",
+        "how long the one of them that waits longest has waited",
+        ("class",),
+        lambda: (((state.name,), state.oldest_ns) for state in turns.states()),
     )

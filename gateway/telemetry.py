@@ -83,13 +83,34 @@ class Telemetry:
         )
 
     def shares(self, name: str, description: str, labels: tuple[str, ...], read: Shares) -> None:
-        """Publish what `read` returns, shares by the values of `labels`, as `ordergate_<name>`."""
+        """Publish what `read` returns, numbers by the values of `labels`, as `ordergate_<name>`."""
 
         def observe(_: CallbackOptions) -> Iterable[Observation]:
             for values, share in read():
                 yield Observation(share, dict(zip(labels, values, strict=True)))
 
         self._meter.create_observable_gauge(
+            f"ordergate_{name}", callbacks=[observe], description=description
+        )
+
+    def counter(
+        self, name: str, description: str, counts: Mapping[Any, int], labels: tuple[str, ...]
+    ) -> None:
+        """Publish counts by the values of `labels` as `ordergate_<name>_total`."""
+
+        def observe(_: CallbackOptions) -> Iterable[Observation]:
+            # A copy in one step: a push reader collects in a thread of its own.
+            for key, count in list(counts.items()):
+                values = key if isinstance(key, tuple) else (key,)
+                yield Observation(
+                    count,
+                    {
+                        label: _label(label, value)
+                        for label, value in zip(labels, values, strict=True)
+                    },
+                )
+
+        self._meter.create_observable_counter(
             f"ordergate_{name}", callbacks=[observe], description=description
         )
 
@@ -138,36 +159,17 @@ class Telemetry:
         self._provider.shutdown()
 
     def _instruments(self) -> None:
-        self._counter("decisions", "Decisions by verdict.", self.decisions, ("verdict",))
-        self._counter("refusals", "Refused requests.", self.refusals, ("rule", "reason"))
-        self._counter(
+        self.counter("decisions", "Decisions by verdict.", self.decisions, ("verdict",))
+        self.counter("refusals", "Refused requests.", self.refusals, ("rule", "reason"))
+        self.counter(
             "shadow_refusals",
             "Requests that rules in shadow would have refused.",
             self.shadows,
             ("rule", "reason"),
         )
-        self._counter("requests", "Requests by endpoint.", self.requests, ("endpoint",))
-        self._counter("answers", "HTTP answers.", self.answers, ("endpoint", "status"))
-        self._counter("engine_results", "Results of commands.", self.engine_results, ("result",))
-
-    def _counter(
-        self, name: str, description: str, counts: Mapping[Any, int], labels: tuple[str, ...]
-    ) -> None:
-        def observe(_: CallbackOptions) -> Iterable[Observation]:
-            # A copy in one step: a push reader collects in a thread of its own.
-            for key, count in list(counts.items()):
-                values = key if isinstance(key, tuple) else (key,)
-                yield Observation(
-                    count,
-                    {
-                        label: _label(label, value)
-                        for label, value in zip(labels, values, strict=True)
-                    },
-                )
-
-        self._meter.create_observable_counter(
-            f"ordergate_{name}", callbacks=[observe], description=description
-        )
+        self.counter("requests", "Requests by endpoint.", self.requests, ("endpoint",))
+        self.counter("answers", "HTTP answers.", self.answers, ("endpoint", "status"))
+        self.counter("engine_results", "Results of commands.", self.engine_results, ("result",))
 
 
 _ENDPOINT_NAMES: Final = {int(member): member.name.lower() for member in Endpoint}

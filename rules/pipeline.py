@@ -232,7 +232,7 @@ class Pipeline:
                     found.extend(rule.explain(event, self.book, now_ns))
                 except LookupError:
                     continue
-        if isinstance(event, RefusedRequest):
+        if isinstance(event, RefusedRequest) and event.reason is not Reason.OVERLOADED:
             found.append(Explanation("request", False, event.reason, event.expected, event.detail))
         return tuple(found)
 

@@ -204,6 +204,7 @@ def settings_page() -> str:
     ]
     for title, struct in (
         ("[listen]", config.ListenConfig),
+        ("[overload]", config.OverloadConfig),
         ("[engine]", config.EngineConfig),
         ("[record]", config.RecordConfig),
         ("[telemetry]", config.TelemetryConfig),

@@ -21,6 +21,7 @@ from gateway.answer import Answer
 from gateway.builds import is_compiled
 from gateway.decision_id import DecisionIds
 from gateway.outcome import Outcome
+from gateway.turns import Turns
 from gateway.usages import account_subjects, shown
 from rules.access.ban_ladder import BanLadder
 from rules.access.overload import Overload
@@ -62,7 +63,7 @@ LIMIT_LINES_MAX: Final = 1_000
 class Administration:
     """Carries out what operators ask for.
 
-    `journal` is None when nothing is recorded (a test).
+    `journal` is None when nothing is recorded, `turns` when nothing waits (a test).
     """
 
     def __init__(
@@ -70,10 +71,12 @@ class Administration:
         core: AdministeredCore,
         decision_ids: DecisionIds,
         journal: AdministeredJournal | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._core = core
         self._decision_ids = decision_ids
         self._journal = journal
+        self._turns = turns
         self._started_ns = core.now_ns()
         self.conduct = ConductListing(core)
         """How owners stand in ratios and fees."""
@@ -189,6 +192,7 @@ class Administration:
             stops=tuple(self._stops()),
             symbols=tuple(self._symbols()),
             bans=tuple(self._bans()),
+            lanes=tuple(self._lanes()),
         )
 
     def now_ns(self) -> int:
@@ -289,6 +293,16 @@ class Administration:
                 reason=reason,
                 actor=actor,
                 since_ns=since_ns,
+            )
+
+    def _lanes(self) -> Iterator[messages.LaneLine]:
+        for state in self._turns.states() if self._turns is not None else ():
+            yield messages.LaneLine(
+                name=state.name,
+                requests=state.requests,
+                oldest_ns=state.oldest_ns,
+                shed=state.shed,
+                shedding=state.shedding,
             )
 
     def _symbols(self) -> Iterator[messages.SymbolLine]:

@@ -155,6 +155,18 @@ class BanLine(msgspec.Struct, frozen=True, kw_only=True):
     until_ns: int
 
 
+class LaneLine(msgspec.Struct, frozen=True, kw_only=True):
+    """Requests of one class that wait for their turn."""
+
+    name: str
+    requests: int
+    oldest_ns: int
+    """How long the one that waits longest has waited."""
+    shed: int
+    """Those that were refused since the start because they had waited for too long."""
+    shedding: bool
+
+
 class StatusAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """How the gate is."""
 
@@ -181,6 +193,8 @@ class StatusAnswer(msgspec.Struct, frozen=True, kw_only=True):
     stops: tuple[StopLine, ...]
     symbols: tuple[SymbolLine, ...]
     bans: tuple[BanLine, ...]
+    lanes: tuple[LaneLine, ...] = ()
+    """The most urgent first."""
 
 
 class LimitLine(msgspec.Struct, frozen=True, kw_only=True):

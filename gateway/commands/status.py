@@ -33,7 +33,7 @@ def status_command(
     token_file: TokenFileOption = DEFAULT_TOKEN_FILE,
     json: JsonOption = False,
 ) -> None:
-    """Show how the gate is: record, engine, rulebook, stops, symbols, bans.
+    """Show how the gate is: record, engine, rulebook, stops, waiting requests, symbols, bans.
 
     Exit code 1 when new orders can't be taken at all: the record or the engine is lost.
     """
@@ -45,6 +45,8 @@ def status_command(
         console.print(_facts(status))
         if status.stops:
             console.print(_stops(status))
+        if any(lane.shed or lane.requests for lane in status.lanes):
+            console.print(_lanes(status))
         console.print(_symbols(status))
         if status.bans:
             console.print(_bans(status))
@@ -111,6 +113,18 @@ def _stops(status: StatusAnswer) -> Table:
     for stop in status.stops:
         chosen = map(cell, (stop.subject, stop.state, stop.reason, stop.actor))
         table.add_row(stop.scope, *chosen, _time(stop.since_ns))
+    return table
+
+
+def _lanes(status: StatusAnswer) -> Table:
+    table = Table("requests", title="waiting, and refused for having waited too long")
+    for heading in ("waiting", "for up to", "shed", ""):
+        table.add_column(heading, justify="right")
+    for lane in status.lanes:
+        waited = duration_text(_whole_ms(lane.oldest_ns)) if lane.requests else ""
+        state = "SHEDDING" if lane.shedding else ""
+        name = lane.name.replace("_", " ")
+        table.add_row(name, str(lane.requests), waited, str(lane.shed), state)
     return table
 
 

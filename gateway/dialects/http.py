@@ -55,6 +55,12 @@ class HttpDialect(Protocol):
     def serves(self, path: str) -> bool:
         """Tell whether this dialect answers `path`."""
 
+    def lane(self, method: str, path: str) -> int:
+        """Return the lane (`gateway.lanes`) of a request; MARKET_DATA for a path it does not know."""
+
+    def shed(self, request: HttpRequest, waited_ns: int, most_ns: int) -> Parsed:
+        """Turn a request that waited for longer than `most_ns` into a RefusedRequest, unread."""
+
     def parse(self, request: HttpRequest) -> Parsed:
         """Turn a request into an event; what can't be understood is a RefusedRequest."""
 

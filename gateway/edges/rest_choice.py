@@ -18,11 +18,12 @@ from gateway.edges.http.limits import HttpLimits
 from gateway.edges.processes.core_side import EdgeAuthenticator, EdgeDesk, ServedCore
 from gateway.edges.processes.messages import ClockRate, Setup
 from gateway.edges.processes.supervisor import EdgePlan, EdgeProcesses
-from gateway.edges.protocols import Meter, SubmittingCore
+from gateway.edges.protocols import Meter, SubmittingCore, everybody
 from gateway.edges.rest import RestEdge
 from gateway.latencies import BOUNDS_NS
 from gateway.stages import Stages
 from gateway.telemetry import Telemetry
+from gateway.turns import Turns
 from gateway.views import Views
 
 AnyRestEdge: TypeAlias = HttpEdge | RestEdge
@@ -36,12 +37,14 @@ def make_rest_edge(
     addresses: PeerAddresses,
     meter: Meter,
     stages: Stages | None = None,
+    turns: Turns | None = None,
+    trusts: Callable[[str], bool] = everybody,
 ) -> AnyRestEdge:
     """Return the edge the configuration asks for; only the own one tells `stages` of requests."""
     if listen.rest_edge == "aiohttp":
         return RestEdge(core, dialects, receive_ns, addresses, meter)
     limits = HttpLimits(connections=listen.connections_max)
-    return HttpEdge(core, dialects, receive_ns, addresses, meter, limits, stages)
+    return HttpEdge(core, dialects, receive_ns, addresses, meter, limits, stages, turns, trusts)
 
 
 class EdgeGround(NamedTuple):

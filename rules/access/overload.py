@@ -49,6 +49,8 @@ class Overload(Rule):
     together no more are answered than `unsigned_windows` allow; addresses that a key was proved
     from in this or the last `known_for` are no strangers, and are not counted. The state of the
     disk is recorded as an event, so a replay knows it.
+    A request that has waited too long for its turn comes here as one that could not be served: which
+    ones do depends on the processor, so that is found out before and is a fact of the event.
     Source: Binance Spot API, error -1008 and its order of shedding; RTS 7 (2017/584) Art. 11.
     """
 
@@ -70,6 +72,8 @@ class Overload(Rule):
 
     def check(self, event: Any, book: Book, now_ns: int) -> Verdict | None:
         """Return a breach when there is no room for the request."""
+        if type(event) is RefusedRequest and event.reason is Reason.OVERLOADED:
+            return first_breach((_waited(event),), SCOPE_IP, event.ip)
         if self.space != SPACE_AMPLE or not event.ip:
             looks = (self._numbered(event), *self._room(event))
             if not all(explanation.passed for explanation in looks):
@@ -94,6 +98,8 @@ class Overload(Rule):
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return 1 and whether the address is known, the room needed and there, each window."""
         looks = (self._numbered(event), *self._room(event))
+        if type(event) is RefusedRequest and event.reason is Reason.OVERLOADED:
+            return (_waited(event), *looks)
         if not self._is_strangers_query(event, now_ns):
             return looks
         reason = Reason.OVERLOADED
@@ -104,6 +110,10 @@ class Overload(Rule):
         if scope != SCOPE_VENUE:
             return ()
         return usages(self.name, self._limits, scope, _EVERYBODY, now_ns, "unsigned ")
+
+    def knows(self, ip: int, now_ns: int) -> bool:
+        """Return whether a key was proved from an address in this or the last `known_for`."""
+        return self._known.has(ip, now_ns)
 
     def state(self) -> Any:
         """Return how much room there is, and the counts of all windows."""
@@ -176,6 +186,10 @@ class KnownAddresses:
         """Put back what `state` returned."""
         self._turn_ns, new, old = state
         self._new, self._old = dict.fromkeys(new, True), dict.fromkeys(old, True)
+
+
+def _waited(event: RefusedRequest) -> Explanation:
+    return Explanation(Overload.name, False, Reason.OVERLOADED, event.expected, event.detail)
 
 
 def _passes_at(event: Request) -> int | None:

@@ -69,6 +69,7 @@ class Clients:
 
     def __init__(self, edge: HttpEdge, orders: Orders) -> None:
         self._orders = orders
+        self._turns = edge.turns
         self._wires = [Wire(number) for number in range(CONNECTIONS)]
         self._connections = [Connection(edge) for _ in self._wires]
         for connection, wire in zip(self._connections, self._wires, strict=True):
@@ -92,6 +93,7 @@ class Clients:
             started_ns = time.process_time_ns()
             for connection, request in zip(self._connections, row, strict=True):
                 connection.data_received(request)
+            self._turns.finish()
             found.append((time.process_time_ns() - started_ns) / CONNECTIONS / 1_000)
         return found
 

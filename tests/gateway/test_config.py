@@ -166,6 +166,24 @@ expires = "2027-01-01T00:00:00+01:00"
             "gate.toml:2: record.segment_bytes: 1023 is too small; write 1024 or more",
         ),
         ("[record]\ndata = 1", "gate.toml:2: record.data: number 1 where text is expected"),
+        (
+            '[overload]\norders = "50ms"',
+            (
+                "gate.toml:1: overload.queries: `100ms` is longer than orders may wait, which are "
+                "more urgent"
+            ),
+        ),
+        (
+            '[overload]\nmarket_data = "0s"',
+            (
+                "gate.toml:2: overload.market_data: `0s` is longer than queries may wait, which are "
+                "more urgent"
+            ),
+        ),
+        (
+            '[overload]\nturn = "0ms"',
+            "gate.toml:2: overload.turn: `0ms` is no time to work; write 1ms",
+        ),
         ('[record]\ndata = ""', "gate.toml:2: record.data: `` is not a path"),
         (
             '[record]\ndurability = "tape"',

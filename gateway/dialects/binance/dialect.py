@@ -20,10 +20,17 @@ from gateway.dialects.binance.reading import (
     Failure,
     Reading,
 )
-from gateway.dialects.binance.routes import PREFIXES, find_route, known_path
+from gateway.dialects.binance.routes import (
+    DECISIONS_PREFIX,
+    PREFIXES,
+    ROUTES,
+    find_route,
+    known_path,
+)
 from gateway.dialects.binance.surface import DecisionRecord, DialectCore
 from gateway.dialects.disclosure import rule_told
 from gateway.dialects.http import HttpRequest, HttpResponse, Parsed
+from gateway.lanes import MARKET_DATA, QUERIES, lane_of, waited_texts
 from gateway.outcome import Outcome
 from gateway.stages import AUTHENTICATE, PARSE, Stages
 from gateway.views import Views
@@ -32,7 +39,7 @@ from rules.endpoints import Endpoint
 from rules.events import Query, RefusedRequest, Replace, Request
 from rules.instruments import SECURITY_KEY, SECURITY_NONE, SECURITY_SIGNED, EndpointEntry
 from rules.reasons import Reason
-from rules.values import AUTH_OK, DEFINE_ADDRESS, DEFINE_AGENT
+from rules.values import AUTH_OK, CHANNEL_REST, DEFINE_ADDRESS, DEFINE_AGENT
 
 _DETAIL_MAX: Final = 256
 _CANCEL_SIDE: Final = frozenset(
@@ -84,12 +91,55 @@ class BinanceDialect:
         self._desks = {
             ns_per_unit: self._desk._replace(ns_per_unit=ns_per_unit) for ns_per_unit in TIME_UNITS
         }
+        self._lanes = {
+            path: {
+                method: lane_of(route.endpoint, core.rulebook) for method, route in methods.items()
+            }
+            for path, methods in ROUTES.items()
+        }
 
     def serves(self, path: str) -> bool:
         """Tell whether this dialect answers `path`."""
         return path.startswith(PREFIXES)
 
+    def lane(self, method: str, path: str) -> int:
+        """Return the lane of a request; MARKET_DATA for a path there is nothing under."""
+        lanes = self._lanes.get(path)
+        if lanes is not None:
+            return lanes.get(method, MARKET_DATA)
+        return QUERIES if path.startswith(DECISIONS_PREFIX) else MARKET_DATA
+
     # --- Reading ------------------------------------------------------------------------------
+
+    def shed(self, request: HttpRequest, waited_ns: int, most_ns: int) -> Parsed:
+        """Turn a request that waited for too long into a refused one; no signature is verified."""
+        route = find_route(request.method, request.path)
+        endpoint = Endpoint.UNKNOWN if route is None else route.endpoint
+        entry = self._core.rulebook.entry(endpoint)
+        identity = NOBODY
+        if entry.security != SECURITY_NONE:
+            key_name = request.headers.get("x-mbx-apikey")
+            identity = self._authenticator.authenticate(key_name, None, b"", banned=True)
+        ip = self._core.directory.caller(request.address, proved=False)
+        detail, expected = waited_texts(waited_ns, most_ns)
+        event = RefusedRequest(
+            int(endpoint),
+            ip,
+            identity.key,
+            identity.auth,
+            request.received_ns,
+            0,
+            0,
+            0,
+            CHANNEL_REST,
+            request.session,
+            self._agent(request, identity),
+            reason=Reason.OVERLOADED,
+            detail=detail,
+            expected=expected,
+        )
+        venue = request.path.startswith("/api/")
+        return Parsed(event, _Renderer(_Call(self._desk, _nothing, None, ip, venue, False)))
 
     def parse(self, request: HttpRequest) -> Parsed:
         """Turn a request into an event; whatever was sent, it is one."""

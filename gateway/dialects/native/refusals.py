@@ -68,7 +68,8 @@ def _refused_itself(outcome: Outcome) -> Breach:
 def _message(desk: Desk, outcome: Outcome, breach: Breach) -> wire.Refusal:
     entry = ENTRIES[breach.reason]
     event = outcome.event
-    if isinstance(event, RefusedRequest) and event.reason == breach.reason:
+    waited = breach.reason is Reason.OVERLOADED
+    if isinstance(event, RefusedRequest) and event.reason == breach.reason and not waited:
         return _malformed(desk, outcome, event)
     rule = desk.core.pipeline.rule(breach.rule)
     disclosed = tells_limits(rule)

@@ -9,6 +9,9 @@ from gateway.addresses import UNKNOWN_ADDRESS
 from gateway.edges.http.answers import CLOSE, CONTINUE, KEEP_ALIVE
 from gateway.edges.http.exchange import Exchange
 from gateway.edges.http.reader import BODY, HEAD, IDLE, RequestReader
+from gateway.lanes import MARKET_DATA, strangers_lane
+from gateway.turns import NOWHERE
+from rules.values import AUTH_NOT_CHECKED, AUTH_OK
 
 if TYPE_CHECKING:
     from gateway.edges.http.edge import HttpEdge
@@ -31,18 +34,20 @@ class _Pieces(NamedTuple):
 class Connection(asyncio.Protocol):
     """Serves one connection of an edge.
 
-    A turn decides a bounded number of requests and writes all answers that are there as one piece
-    of bytes; what is left waits for a turn of the loop. Nothing is read while too much waits, and
-    nothing is decided while the client does not take its answers.
+    Its requests wait for their turns (`gateway/turns.py`), together with everybody's; after a turn
+    all answers that are there are written as one piece of bytes. Nothing is read while too much
+    waits, and nothing is decided while the client does not take its answers.
     """
 
     __slots__ = (
+        "_address",
         "_arrived",
         "_client_ended",
         "_draining",
         "_edge",
         "_flush_planned",
         "_full",
+        "_in_line",
         "_lingering",
         "_lost",
         "_pieces",
@@ -51,21 +56,30 @@ class Connection(asyncio.Protocol):
         "_stage",
         "_stranger",
         "_transport",
-        "_turn_planned",
+        "_trusted",
         "_unanswered",
         "due_tick",
+        "lane",
+        "since_ns",
         "slot_tick",
+        "taken",
+        "turn",
     )
 
     _transport: asyncio.Transport
+    _address: str
     _reader: RequestReader
     _arrived: deque[Exchange]
 
     def __init__(self, edge: "HttpEdge") -> None:
         self.due_tick = self.slot_tick = 0
+        self.lane = NOWHERE
+        self.since_ns = self.turn = self.taken = 0
         self._edge = edge
         self._unanswered: deque[Exchange] = deque()
-        self._turn_planned = self._flush_planned = False
+        self._in_line = False
+        """It has requests waiting for a turn, or has one now."""
+        self._flush_planned = False
         self._reading = True
         self._pieces: _Pieces | None = None
         """What has arrived and is not looked at yet; nothing more is read meanwhile."""
@@ -78,6 +92,8 @@ class Connection(asyncio.Protocol):
         self._draining = False
         self._stranger = True
         """No key was proved over this connection yet."""
+        self._trusted = False
+        """The last request that named a key proved it."""
         self._lost = False
         self._stage = (0, IDLE)
         """The unfinished request whose time runs, by number and state."""
@@ -95,7 +111,8 @@ class Connection(asyncio.Protocol):
         def address_of(forwarded_for: str | None) -> str:
             return addresses.of(host, forwarded_for) if host else UNKNOWN_ADDRESS
 
-        self._reader = RequestReader(edge.limits, address_of(None), address_of)
+        self._address = address_of(None)
+        self._reader = RequestReader(edge.limits, self._address, address_of)
         self._arrived = self._reader.arrived
         if edge.opened(self):
             edge.wheel.set(self, edge.idle_ticks)
@@ -104,7 +121,7 @@ class Connection(asyncio.Protocol):
             transport.abort()  # type: ignore[attr-defined]
 
     def data_received(self, data: bytes) -> None:
-        """Read bytes, and decide what has arrived."""
+        """Read bytes; what has arrived gets its turn after everybody's bytes have been read."""
         if self._lingering or self._lost:
             return
         edge = self._edge
@@ -115,8 +132,8 @@ class Connection(asyncio.Protocol):
             left = self._pieces.left if self._pieces is not None else b""
             self._pieces = _Pieces(left + data, started_ns, received_ns)
             self._look(edge.limits.waiting_requests)
-        if not self._turn_planned:
-            self._turn()
+        if not self._in_line:
+            self._go()
         elif self._reading and self._has_enough():
             self._pause()
 
@@ -127,8 +144,8 @@ class Connection(asyncio.Protocol):
         self._client_ended = True
         self._look()
         self._reader.finish()
-        if not self._turn_planned:
-            self._turn()
+        if not self._in_line:
+            self._go()
         return bool(self._arrived or self._unanswered) and not self._transport.is_closing()
 
     def pause_writing(self) -> None:
@@ -140,8 +157,8 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Go on deciding."""
         self._full = False
-        if not self._turn_planned:
-            self._turn()
+        if not self._in_line:
+            self._go()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Have what was read decided all the same; its answers are lost."""
@@ -150,31 +167,84 @@ class Connection(asyncio.Protocol):
             self._full = False
             self._reader.finish()
             self._edge.closed(self)
-            if not self._turn_planned:
-                self._turn()
+            if not self._in_line:
+                self._go()
         self._reader.close()
 
     # --- Deciding -----------------------------------------------------------------------------
 
-    def _turn(self) -> None:
-        """Decide some of the requests that have arrived, and write the answers there are."""
-        self._turn_planned = False
-        edge, arrived, unanswered = self._edge, self._arrived, self._unanswered
-        left, most = edge.limits.turn_requests, edge.limits.unanswered_requests
-        while arrived and left and not self._full and len(unanswered) < most:
-            left -= 1
-            exchange = arrived.popleft()
-            unanswered.append(exchange)
-            edge.decide(exchange)
-            if not exchange.done:
-                exchange.waiter = self
-            if self._stranger and exchange.proved:
-                self._stranger = False
-                edge.proved(self)
+    def _go(self) -> None:
+        """Get in line if there is something to decide, else go on with what there is to do."""
+        self._get_in_line()
+        if not self._in_line:
+            self.turn_over()
+
+    def _get_in_line(self) -> None:
+        self._line_up()
+        if self.lane != NOWHERE:
+            self._in_line = True
+            self._edge.turns.add(self)
+
+    def _line_up(self) -> None:
+        """Find the lane of the first request that waits; none when nothing may be decided."""
+        arrived, edge = self._arrived, self._edge
+        if not arrived or self._full or len(self._unanswered) >= edge.limits.unanswered_requests:
+            self.lane = NOWHERE
+            return
+        exchange = arrived[0]
+        request = exchange.request
+        lane = MARKET_DATA if request is None else edge.lane(request.method, request.path)
+        if lane != MARKET_DATA and not (self._trusted and exchange.address == self._address):
+            # Behind a proxy one connection carries many clients, so there the address counts.
+            lane = lane if edge.trusts(exchange.address) else strangers_lane(lane)
+        self.lane = lane
+        self.since_ns = exchange.started_ns
+
+    @property
+    def waiting(self) -> int:
+        """Number of requests that wait for their turn."""
+        return len(self._arrived)
+
+    def decide(self) -> None:
+        """Have the first request decided, unless the client has stopped taking answers."""
+        if self._full:
+            self.lane = NOWHERE
+            return
+        exchange = self._arrived.popleft()
+        self._unanswered.append(exchange)
+        edge = self._edge
+        edge.decide(exchange)
+        if not exchange.done:
+            exchange.waiter = self
+        parsed = exchange.parsed
+        if parsed is not None:
+            auth = parsed.event.auth
+            if auth == AUTH_OK:
+                self._trusted = True
+                if self._stranger:
+                    self._stranger = False
+                    edge.proved(self)
+            elif auth == AUTH_NOT_CHECKED:
+                self._trusted = False
+        self._line_up()
+
+    def shed(self, waited_ns: int, most_ns: int) -> None:
+        """Have the first request refused, because it has waited for too long."""
+        exchange = self._arrived.popleft()
+        self._unanswered.append(exchange)
+        self._edge.shed(exchange, waited_ns, most_ns)
+        if not exchange.done:
+            exchange.waiter = self
+        self._line_up()
+
+    def turn_over(self) -> None:
+        """Write the answers there are, then wait for more or read on."""
         self._write()
-        if arrived and not self._full and len(unanswered) < most:
-            self._turn_planned = True
-            edge.loop.call_soon(self._turn)
+        if self.lane == NOWHERE:
+            self._in_line = False
+            if self._arrived:
+                # What waited for answers to leave may go on.
+                self._get_in_line()
         if not (self._lost or self._lingering):
             self._regulate()
 
@@ -186,8 +256,10 @@ class Connection(asyncio.Protocol):
 
     def _flush(self) -> None:
         self._flush_planned = False
-        if not self._turn_planned:
-            self._turn()
+        if self._in_line:
+            self._write()
+        else:
+            self.turn_over()
 
     def _write(self) -> None:
         """Write the answers that are there, in the order of the requests, as one piece."""
@@ -262,9 +334,8 @@ class Connection(asyncio.Protocol):
         if wanted and self._pieces is None and not self._has_enough():
             self._reading = True
             self._transport.resume_reading()
-        if self._arrived and not self._turn_planned:
-            self._turn_planned = True
-            edge.loop.call_soon(self._turn)
+        if self._arrived and not self._in_line:
+            self._get_in_line()
 
     def _look(self, most: int | None = None) -> None:
         """Look at what has arrived, until more than `most` requests wait."""
@@ -289,8 +360,8 @@ class Connection(asyncio.Protocol):
             edge.wheel.set(self, edge.idle_ticks)
         else:
             reader.refuse("head not in time" if reader.state == HEAD else "body not in time")
-            if not self._turn_planned:
-                self._turn()
+            if not self._in_line:
+                self._go()
 
     def drain(self) -> None:
         """Answer what has arrived, then close."""

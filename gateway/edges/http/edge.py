@@ -22,8 +22,10 @@ from gateway.edges.http.connection import Connection
 from gateway.edges.http.exchange import Exchange
 from gateway.edges.http.limits import HttpLimits
 from gateway.edges.http.wheel import TimerWheel
-from gateway.edges.protocols import Meter, SubmittingCore
+from gateway.edges.protocols import Meter, SubmittingCore, everybody
+from gateway.lanes import MARKET_DATA
 from gateway.stages import DECIDE, RENDER, Stages
+from gateway.turns import Turns
 from rules.reasons import Reason
 from rules.values import NS_PER_SECOND
 
@@ -41,7 +43,8 @@ class HttpEdge:
     """Serves HTTP dialects on one port.
 
     `receive_ns` is the receive clock (UTC), `addresses` tells which proxies are believed,
-    `meter` counts answers, `stages` is told where the time goes.
+    `meter` counts answers, `stages` is told where the time goes. `turns` says whose request is
+    next, among all edges that share it; `trusts` tells whether a key was proved from an address.
     """
 
     def __init__(
@@ -53,11 +56,17 @@ class HttpEdge:
         meter: Meter | None = None,
         limits: HttpLimits = _LIMITS,
         stages: Stages | None = None,
+        turns: Turns | None = None,
+        trusts: Callable[[str], bool] = everybody,
     ) -> None:
         self.receive_ns = receive_ns
         self.addresses = addresses or PeerAddresses()
         self.limits = self._limits = limits
         self.stages = stages
+        self.turns = turns or Turns()
+        self.trusts = trusts
+        self.lane = dialects[0].lane if len(dialects) == 1 else self._most_urgent_lane
+        """Returns the lane of a method and a path."""
         self.refused_connections = 0
         """Connections that were closed because there were too many."""
         self._core = core
@@ -183,6 +192,29 @@ class HttpEdge:
         self._strangers.pop(connection, None)
         if self._emptied is not None and not self._connections:
             self._emptied.set()
+
+    def _most_urgent_lane(self, method: str, path: str) -> int:
+        return min((dialect.lane(method, path) for dialect in self._dialects), default=MARKET_DATA)
+
+    def shed(self, exchange: Exchange, waited_ns: int, most_ns: int) -> None:
+        """Submit the refusal of a request that has waited for too long."""
+        request = exchange.request
+        if request is None:
+            # Refusing what could not be read costs no more than sending it away.
+            self.decide(exchange)
+            return
+        try:
+            for dialect in self._dialects:
+                if dialect.serves(request.path):
+                    break
+            else:
+                dialect = self._dialects[0]
+            exchange.parsed = dialect.shed(request, waited_ns, most_ns)
+            self._core.submit(exchange.parsed.event, exchange)
+        except Exception:
+            _logger.exception("fault while refusing %r", request)
+            exchange.outcome = None
+            exchange.done = True
 
     def decide(self, exchange: Exchange) -> None:
         """Submit a request; its outcome comes now or later, and of a fault of the gate at once."""

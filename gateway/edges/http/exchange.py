@@ -5,7 +5,6 @@ from typing import Protocol
 from gateway.dialects.http import HttpRequest, Parsed
 from gateway.outcome import Outcome
 from gateway.stages import Trace
-from rules.values import AUTH_OK
 
 
 class Answered(Protocol):
@@ -53,11 +52,6 @@ class Exchange:
         self.received_ns = received_ns
         """Receive clock, UTC."""
         self.address = address
-
-    @property
-    def proved(self) -> bool:
-        """Whether it came with a key that was proved."""
-        return self.parsed is not None and self.parsed.event.auth == AUTH_OK
 
     def __call__(self, outcome: Outcome | None) -> None:
         """Take the outcome, None when the gate met a bug of its own."""

@@ -28,8 +28,6 @@ class HttpLimits(NamedTuple):
     """How long requests in progress may take to end when the edge closes."""
     connections: int = 10_000
     """Most connections at a time; the oldest without a proved key makes room for a further one."""
-    turn_requests: int = 16
-    """Requests of one connection that are decided before others get their turn."""
     waiting_requests: int = 64
     """Requests of one connection waiting to be decided above which no more is read from it."""
     unanswered_requests: int = 256

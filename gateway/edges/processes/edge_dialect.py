@@ -77,6 +77,14 @@ class EdgeDialect:
         """Tell whether this dialect answers `path`."""
         return self._dialect.serves(path)
 
+    def lane(self, method: str, path: str) -> int:
+        """Return the lane of a request."""
+        return self._dialect.lane(method, path)
+
+    def shed(self, request: HttpRequest, waited_ns: int, most_ns: int) -> Parsed:
+        """Leave it to the core what becomes of a request that waited for long."""
+        return self.parse(request)
+
     def parse(self, request: HttpRequest) -> Parsed:
         """Turn a request into the event it is, or into one that is forwarded."""
         route = find_route(request.method, request.path)

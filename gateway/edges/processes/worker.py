@@ -46,6 +46,7 @@ from gateway.edges.processes.messages import (
 )
 from gateway.edges.processes.meter import EdgeMeter
 from gateway.edges.processes.mirror import Mirror
+from gateway.turns import PATIENT, Turns
 from rules.clauses import RulebookFile
 from rules.rulebook import Rulebook
 
@@ -136,6 +137,8 @@ class EdgeProcess:
             PeerAddresses(setup.proxies),
             self._meter,
             HttpLimits(connections=connections_that_fit(setup.connections_max, ports=1)),
+            # What waits too long waits for the core, which is not this process's to judge.
+            turns=Turns(PATIENT),
         )
         self._acts |= {
             Decided: core.decided,

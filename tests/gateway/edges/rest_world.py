@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import uvloop
 
@@ -13,7 +13,9 @@ from gateway.directory import Directory
 from gateway.edges.http.edge import HttpEdge
 from gateway.edges.http.limits import HttpLimits
 from gateway.edges.rest import RestEdge
+from gateway.lanes import CANCELS, MARKET_DATA, ORDERS, QUERIES
 from gateway.outcome import Outcome, Reply
+from gateway.turns import PATIENT, Turns
 from rules.decisions import ACCEPTED, NOTED_DECISION, REFUSED, Decision
 from rules.endpoints import Endpoint
 from rules.events import Event, Query, RefusedRequest, Request
@@ -49,6 +51,14 @@ class RecordingCore:
             reply(outcome)
 
 
+LANES: Final = {
+    "/api/cancel": CANCELS,
+    "/api/order": ORDERS,
+    "/api/query": QUERIES,
+    "/api/market": MARKET_DATA,
+}
+
+
 class EchoDialect:
     """Accepts everything under /api and keeps the requests it parsed."""
 
@@ -59,6 +69,14 @@ class EchoDialect:
     def serves(self, path: str) -> bool:
         """Tell whether the path is one of this dialect's."""
         return path.startswith("/api")
+
+    def lane(self, method: str, path: str) -> int:
+        """Return the lane its path names, that of orders otherwise."""
+        return LANES.get(path, ORDERS)
+
+    def shed(self, request: HttpRequest, waited_ns: int, most_ns: int) -> Parsed:
+        """Turn the request into one that is refused for having waited."""
+        return self.refuse(request.address, 0, Reason.OVERLOADED, f"{request.path} {waited_ns}")
 
     def parse(self, request: HttpRequest) -> Parsed:
         """Turn the request into a query, or into a refusal when its body is too large."""
@@ -83,7 +101,11 @@ class EchoDialect:
         """Answer with the sequence number."""
         status = 200
         if isinstance(outcome.event, RefusedRequest):
-            statuses = {Reason.BODY_TOO_LARGE: 413, Reason.UNKNOWN_ENDPOINT: 404}
+            statuses = {
+                Reason.BODY_TOO_LARGE: 413,
+                Reason.UNKNOWN_ENDPOINT: 404,
+                Reason.OVERLOADED: 503,
+            }
             status = statuses.get(outcome.event.reason, 400)
         headers = [("Content-Type", "text/plain"), ("X-Seq", str(outcome.seq))]
         return HttpResponse(status, headers, b"decided")
@@ -102,6 +124,7 @@ def http_edge(core: RecordingCore, dialect: EchoDialect, **options: Any) -> Http
         for name in tuple(options)
         if limits.get(name, name) in HttpLimits._fields
     }
+    options.setdefault("turns", Turns(PATIENT))
     return HttpEdge(core, [dialect], time.time_ns, limits=HttpLimits(**bounds), **options)
 
 

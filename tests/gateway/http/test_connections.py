@@ -12,7 +12,7 @@ from gateway.dialects.http import HttpRequest, HttpResponse, Parsed
 from gateway.edges.http.edge import HttpEdge
 from gateway.outcome import Outcome
 from rules.events import RefusedRequest, Request
-from rules.values import AUTH_OK
+from rules.values import AUTH_NOT_CHECKED, AUTH_OK
 from tests.gateway.edges.rest_world import EchoDialect, RecordingCore, exchange, get, run
 from tests.gateway.http.hostile import GET, NEXT, POST
 from tests.gateway.http.http_world import WatchedCore, client, serving, until
@@ -249,14 +249,15 @@ def test_expecting_clients_are_told_to_go_on() -> None:
 
 
 class Signed(EchoDialect):
-    """Takes a key as proved under /api/signed."""
+    """Takes a key as proved under /api/signed, and does not look at it under /api/banned."""
 
     def parse(self, request: HttpRequest) -> Parsed:
         """Turn the request into a query."""
         parsed = super().parse(request)
-        if request.path != "/api/signed":
+        auth = {"/api/signed": AUTH_OK, "/api/banned": AUTH_NOT_CHECKED}.get(request.path)
+        if auth is None:
             return parsed
-        return Parsed(msgspec.structs.replace(parsed.event, auth=AUTH_OK), parsed.render)
+        return Parsed(msgspec.structs.replace(parsed.event, auth=auth), parsed.render)
 
 
 SIGNED = NEXT.replace(b"/api/v3/time", b"/api/signed")

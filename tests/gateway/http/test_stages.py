@@ -37,7 +37,7 @@ from gateway.stages import (
 )
 from rules.endpoints import Endpoint
 from rules.events import CommandResult, Query
-from tests.gateway.edges.rest_world import RecordingCore, http_edge, run
+from tests.gateway.edges.rest_world import EchoDialect, RecordingCore, http_edge, run
 from tests.gateway.gate_world import Client, config, running
 from tests.gateway.http.hostile import NEXT
 from tests.gateway.http.http_world import client, serving, until
@@ -167,7 +167,7 @@ def test_nothing_is_traced_unless_asked_for(tmp_path: Path) -> None:
 
     run(scenario())
     core = RecordingCore()
-    assert http_edge(core, None).stages is None  # type: ignore[arg-type]
+    assert http_edge(core, EchoDialect(core)).stages is None
 
 
 def test_a_client_that_vanishes_leaves_no_trace() -> None:

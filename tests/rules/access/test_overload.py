@@ -13,6 +13,7 @@ from rules.reasons import Reason
 from rules.rule import ACCESS
 from rules.values import (
     AUTH_BAD_SIGNATURE,
+    AUTH_NOT_CHECKED,
     AUTH_NOT_REQUIRED,
     AUTH_OK,
     NS_PER_MINUTE,
@@ -94,6 +95,19 @@ def test_a_stranger_from_an_address_without_a_number_is_refused(event: Event, au
     assert (found.reason, found.limit, found.observed) == (Reason.OVERLOADED, 1, 0)
     assert reason_of(rule, event(ip=0, auth=AUTH_OK), BOOK, NOW_NS) is None  # type: ignore[operator]
     assert reason_of(rule, event(ip=1, auth=auth), BOOK, NOW_NS) is None  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("auth", [AUTH_NOT_CHECKED, AUTH_NOT_REQUIRED])
+@pytest.mark.parametrize("space", [SPACE_AMPLE, SPACE_SCARCE])
+def test_what_waited_too_long_is_refused_for_that(auth: int, space: int) -> None:
+    """Whatever the room; limit and wait are what the event says, in the explanation too."""
+    event = malformed(
+        auth=auth, reason=Reason.OVERLOADED, detail="waited 201 ms", expected="at most 200 ms"
+    )
+    found = breach(make_rule(space), event, BOOK, NOW_NS)
+    assert found is not None
+    assert (found.rule, found.reason) == ("overload", Reason.OVERLOADED)
+    assert (found.limit, found.observed) == ("at most 200 ms", "waited 201 ms")
 
 
 def test_stage_and_storing() -> None:
