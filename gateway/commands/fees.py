@@ -34,6 +34,8 @@ from rules.fees.tariff import Tariff, TariffError
 from rules.rulebook import RulebookError
 
 JsonOption = Annotated[bool, typer.Option("--json", help="The answer as JSON.")]
+_RECORDS_SHOWN: Final = 60
+"""Characters of a line's records that a table shows."""
 NAME_HELP: Final = "Name of a shipped tariff, or path of a .toml file."
 
 
@@ -114,13 +116,14 @@ def statement_command(
         fail("--json and --csv exclude each other; give one of them")
     if (data is None) == (counts is None):
         fail("name a data directory, or a table of counts with --counts; one of them")
+    if counts is not None and (owner or since or until):
+        fail("--owner, --from and --to choose from a record; a table of counts is taken whole")
     tariffs = _load_all(list(dict.fromkeys(tariff or ())))
     if counts is not None:
         statement = _from_counts(counts, tariffs)
     else:
         assert data is not None
-        for day in filter(None, (since, until)):
-            _check_day(day)
+        _check_days(since, until)
         source = open_recorded(context, data, "", actor)
         found = RecordCounts(tariffs or None)
         try:
@@ -130,6 +133,8 @@ def statement_command(
             fail(*error.errors)
         except (JournalError, ValueError) as error:
             fail(str(error))
+        if owner and not found.knows(owner):
+            fail(f"there is no owner `{owner}` in {data}")
         statement = found.statement(owner, since, until)
     if json:
         print_json(statement)
@@ -149,11 +154,19 @@ def _from_counts(counts: Path, tariffs: list[Tariff]) -> Statement:
         fail(*error.errors)
 
 
-def _check_day(text: str) -> None:
+def _check_days(since: str, until: str) -> None:
+    for text in filter(None, (since, until)):
+        if not _is_day(text):
+            fail(f"`{text}` is not a day such as 2026-01-31")
+    if since and until and since > until:
+        fail(f"--from `{since}` is after --to `{until}`")
+
+
+def _is_day(text: str) -> bool:
     try:
-        date.fromisoformat(text)
+        return date.fromisoformat(text).isoformat() == text
     except ValueError:
-        fail(f"`{text}` is not a day such as 2026-01-31")
+        return False
 
 
 def meter_command(
@@ -246,10 +259,18 @@ def _lines_table(statement: Statement, tariff: str) -> Table:
             if line.relief:
                 parts.append(f"{line.relief}: -{line.waived}")
             if line.state:
-                parts.append(f"{line.state}, records {line.records}")
+                parts.append(f"{line.state}, {line.acts} acts in records {_first(line.records)}")
             amount = f"{line.amount} {line.currency}"
             table.add_row(*names, line.period, measured, "\n".join(filter(None, parts)), amount)
     return table
+
+
+def _first(records: str) -> str:
+    """Return the first of many records: a table is read, and JSON and CSV name all."""
+    if len(records) <= _RECORDS_SHOWN:
+        return records
+    shown = records[: records.rindex(",", 0, _RECORDS_SHOWN)]
+    return f"{shown}, … (all with --json or --csv)"
 
 
 def _value_text(value: object) -> str:

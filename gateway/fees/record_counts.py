@@ -7,6 +7,7 @@ a running gate. So a statement can be made by any tariff, also by one that was n
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from gateway.directory import Directory
 from gateway.fees.statement import Statement, statement_of
 from gateway.journal import Record, Run, read_run
 from gateway.replica import Replica
@@ -75,6 +76,8 @@ class RecordCounts:
         self._trails: dict[LineKey, _Trail] = {}
         self._posted_e8: dict[LineKey, int] = {}
         self._last_ns = 0
+        self._directories: list[Directory] = []
+        """The names of each run."""
 
     @property
     def tariffs(self) -> list[Tariff]:
@@ -86,6 +89,7 @@ class RecordCounts:
         for run in runs:
             replica = Replica.at_start(run)
             tracer = _tracer(replica)
+            self._directories.append(replica.directory)
             if not self._given:
                 self._open_all(replica.rulebook)
             for record in read_run(run.path, replica.seq + 1):
@@ -165,10 +169,12 @@ class RecordCounts:
 
     # --- Statement ----------------------------------------------------------------------------
 
-    def statement(
-        self, owner: str = "", first_period: str = "", last_period: str = ""
-    ) -> Statement:
-        """Return the statement, of one owner and of periods within two if given.
+    def knows(self, owner: str) -> bool:
+        """Tell whether somebody of this name is in any of the runs."""
+        return any(names.known(DEFINE_OWNER, owner) for names in self._directories)
+
+    def statement(self, owner: str = "", first_day: str = "", last_day: str = "") -> Statement:
+        """Return the statement, of one owner and of the days and months between two if given.
 
         Relief and caps are those of everything that was counted, whatever is shown.
         """
@@ -180,8 +186,8 @@ class RecordCounts:
             for number in sorted(ledger.owners(), key=owners.__getitem__)
             if owner in ("", owners[number])
             for charge in ledger.charges(number, symbols)
-            if first_period <= charge.period
-            and (not last_period or charge.period[: len(last_period)] <= last_period)
+            if first_day[: len(charge.period)] <= charge.period
+            and (not last_day or charge.period <= last_day[: len(charge.period)])
         ]
         return statement_of(self.tariffs, charged, self._about)
 

@@ -299,6 +299,8 @@ def test_bad_input_ends_with_code_2(counts: Path) -> None:
     assert "no tariff `borsa-italiana-2012`; did you mean `borsa-italiana-2012-m" in message
     both = ["--counts", counts, "--tariff", BORSA, "--json", "--csv"]
     assert "exclude each other" in run("statement", *both, code=2)
+    of_one = ["--counts", counts, "--tariff", BORSA, "--owner", "acme"]
+    assert "choose from a record" in run("statement", *of_one, code=2)
     message = run("statement", "--counts", counts, "--tariff", "china-stamp-2023", code=2)
     assert f"{counts}:1: the header has no column `sold_value`" in message
     with pytest.raises(TariffError, match="No such file"):

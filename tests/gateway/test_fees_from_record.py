@@ -154,8 +154,17 @@ def test_forms_of_the_command(data: Path) -> None:
     first = min(line["period"] for line in lines)
     narrowed = json.loads(run("--json", "--owner", "bob", "--from", first, "--to", first))
     assert [line["amount"] for line in narrowed["lines"]] == ["1.00"]
-    assert "posted, records" in run()
-    for wrong in (["--from", "yesterday"], ["--counts", "x.csv"], ["--json", "--csv"]):
+    assert "acts in records" in run()
+    months = json.loads(run("--json", "--tariff", "nasdaq-nordic-2011", "--from", first))["lines"]
+    assert {line["period"] for line in months} == {first[:7]}
+    for wrong in (
+        ["--from", "yesterday"],
+        ["--from", "20260131"],
+        ["--from", "2026-01-02", "--to", "2026-01-01"],
+        ["--owner", "nobody"],
+        ["--counts", "x.csv"],
+        ["--json", "--csv"],
+    ):
         result = CliRunner().invoke(build(), ["fees", "statement", str(data), *wrong])
         assert result.exit_code == 2
 
