@@ -11,7 +11,7 @@ from loadtest.plan import Plan, arrivals_of, loopback_sources
 from loadtest.profile import load_profile
 from loadtest.share import parse_instance
 from loadtest.steps import Steps
-from loadtest.target import Target, is_loopback, parse_target
+from loadtest.target import Target, hosts, is_loopback, parse_target
 from loadtest.units import (
     NS_PER_MS,
     LoadTestError,
@@ -27,6 +27,9 @@ class Asked(NamedTuple):
     """The options by their names in `commands`; `options` says what each one is."""
 
     target: str
+    grpc: str
+    batch: int
+    control: str
     rate: str
     keys: Path
     duration: str
@@ -61,7 +64,7 @@ class Asked(NamedTuple):
         """Return what each run is made from; raises LoadTestError."""
         profile = load_profile(self.profile)
         return Plan(
-            target=owned_target(self.target, owned=self.i_own_this_venue),
+            target=self._target(),
             keys=read_keys(self.keys),
             profile=profile,
             symbols=tuple(self.symbol or ()),
@@ -77,6 +80,12 @@ class Asked(NamedTuple):
             processes=self.processes,
             instance=parse_instance(self.instance),
             start_at_utc_ns=parse_utc_ns(self.start_at) if self.start_at else 0,
+        )
+
+    def _target(self) -> Target:
+        return owned(
+            parse_target(self.target, self.grpc, self.batch, self.control),
+            stated=self.i_own_this_venue,
         )
 
     def course(self) -> Course:
@@ -95,14 +104,14 @@ class Asked(NamedTuple):
         )
 
 
-def owned_target(url: str, *, owned: bool) -> Target:
+def owned(target: Target, *, stated: bool) -> Target:
     """Return a target that is this machine, or stated to be one's own; raises LoadTestError."""
-    target = parse_target(url)
-    if not owned and not is_loopback(target.host):
-        raise LoadTestError(
-            f"target `{url}` is not this machine; this is a load of real orders, so another host "
-            "needs --i-own-this-venue"
-        )
+    for host in hosts(target):
+        if not stated and not is_loopback(host):
+            raise LoadTestError(
+                f"target `{target.url}` speaks to `{host}`, which is not this machine; this is a "
+                "load of real orders, so another host needs --i-own-this-venue"
+            )
     return target
 
 

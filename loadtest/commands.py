@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 
 from loadtest import options
-from loadtest.asked import Asked, owned_target
+from loadtest.asked import Asked, owned
 from loadtest.assertions import parse_assertion
 from loadtest.compare import compare, read_side, unlike
 from loadtest.course import measure
@@ -18,6 +18,7 @@ from loadtest.prepare import prepare_gate, prepare_running
 from loadtest.profile import DEFAULT_PROFILE
 from loadtest.results import Results, save
 from loadtest.results import load as load_results
+from loadtest.target import parse_target
 from loadtest.terminal import (
     EXIT_DIFFERENCE,
     fail,
@@ -42,6 +43,9 @@ def run_command(
     target: options.Target,
     rate: options.Rate,
     keys: options.KeysFile,
+    grpc: options.Grpc = "",
+    batch: options.Batch = 1,
+    control: options.ControlUrl = "",
     duration: options.Duration = "10s",
     warmup: options.Warmup = "2s",
     profile: options.ProfileName = DEFAULT_PROFILE,
@@ -109,7 +113,7 @@ def prepare_command(
         else:
             if not account:
                 raise LoadTestError("--admin needs --account: whose funds the keys trade with")
-            owned_target(admin, owned=False)
+            owned(parse_target(admin), stated=False)
             keys = run_in_loop(prepare_running(admin, token_file, tuple(account), accounts))
             output.mkdir(parents=True, exist_ok=True)
             write_keys(output / "keys.json", keys)

@@ -23,6 +23,10 @@ class Market(NamedTuple):
     notional_min: Decimal
     bid: Decimal
     ask: Decimal
+    base: str = ""
+    """Name of the asset that is traded."""
+    quote: str = ""
+    """Name of the asset it is paid in."""
 
     def price_text(self, price: Decimal, *, up: bool) -> str:
         """Return a price on the tick grid, at least one tick."""
@@ -76,7 +80,8 @@ def _market(entry: Any, bid: Decimal, ask: Decimal) -> Market:
     tick = Decimal(filters["PRICE_FILTER"]["tickSize"])
     if tick <= 0 or step <= 0:
         raise ValueError(f"{entry['symbol']} has tick {tick} and step {step}")
-    return Market(entry["symbol"], tick, step, max(least, step), notional, bid, ask)
+    assets = str(entry.get("baseAsset", "")), str(entry.get("quoteAsset", ""))
+    return Market(entry["symbol"], tick, step, max(least, step), notional, bid, ask, *assets)
 
 
 def _on_grid(value: Decimal, step: Decimal, *, up: bool) -> Decimal:

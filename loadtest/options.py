@@ -5,7 +5,26 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-Target: TypeAlias = Annotated[str, typer.Option(help="Base URL of a Binance-style REST API.")]
+Target: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        help="URL of what is measured: http, https (REST), ws, wss (WebSocket API), grpc, grpcs "
+        "(order entry of this gate's proto) or engine (an engine process)."
+    ),
+]
+Grpc: TypeAlias = Annotated[
+    str, typer.Option(help="Of a target grpc: unary calls, or a session (default).")
+]
+Batch: TypeAlias = Annotated[
+    int, typer.Option(help="Requests in one message of a session or to an engine.")
+]
+ControlUrl: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--control",
+        help="Base URL of the REST API that tells market and clock, where the target does not.",
+    ),
+]
 Rate: TypeAlias = Annotated[str, typer.Option(help="Requests per second, on average.")]
 Duration: TypeAlias = Annotated[str, typer.Option(help="How long is measured, such as 10s.")]
 Warmup: TypeAlias = Annotated[

@@ -30,7 +30,8 @@ def page(results: Results) -> str:
     load = results.load
     title = f"Load test of {load.target}"
     summary = (
-        f"Profile {load.profile.name}, arrivals: {load.arrivals}, {load.connections} connections, "
+        f"{load.way}, profile {load.profile.name}, arrivals: {load.arrivals}, "
+        f"{load.connections} connections, "
         f"{load.keys} keys, {', '.join(load.symbols)}. Latencies are from the intended time of a "
         "request to its answer."
     )

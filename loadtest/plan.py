@@ -33,8 +33,19 @@ class Arrivals(NamedTuple):
     flow_times_ns: tuple[int, ...] = ()
     speed: Fraction = Fraction(1)
 
-    def times(self, rate: Fraction, length_ns: int, seed: int) -> schedule.Schedule:
-        """Return the arrivals of a run of some length; raises LoadTestError."""
+    def times(self, rate: Fraction, length_ns: int, seed: int, batch: int = 1) -> schedule.Schedule:
+        """Return the arrivals of a run of some length; raises LoadTestError.
+
+        `batch` requests at a time arrive together; the rate is that of requests.
+        """
+        if batch > 1 and self.kind == "flow":
+            raise LoadTestError("a recorded flow's requests come one by one, so no --batch")
+        messages = self._messages(rate / batch, self.to_rate / batch, length_ns, seed)
+        return schedule.in_batches(messages, batch)
+
+    def _messages(
+        self, rate: Fraction, to_rate: Fraction, length_ns: int, seed: int
+    ) -> schedule.Schedule:
         if self.kind == "constant":
             return schedule.constant(rate, length_ns)
         if self.kind == "poisson":
@@ -42,7 +53,7 @@ class Arrivals(NamedTuple):
         if self.kind == "burst":
             return schedule.burst(rate, length_ns, self.period_ns, self.width_ns)
         if self.kind == "ramp":
-            return schedule.ramp(rate, self.to_rate, length_ns)
+            return schedule.ramp(rate, to_rate, length_ns)
         return schedule.recorded(self.flow_times_ns, self.speed, length_ns)
 
     def text(self) -> str:

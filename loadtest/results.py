@@ -113,6 +113,15 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     processes: int = 1
     instance: str = ""
     """`2/3`: the share of one of several machines; empty for all of it."""
+    protocol: str = "REST"
+    batch: int = 1
+    """Requests in one message."""
+
+    @property
+    def way(self) -> str:
+        """How the target was spoken to, in words."""
+        together = f", {self.batch} requests a message" if self.batch > 1 else ""
+        return f"{self.protocol}{together}"
 
 
 class Audit(msgspec.Struct, frozen=True, kw_only=True):

@@ -63,17 +63,24 @@ class Samples:
 
 
 def classify(status: int, body: bytes, rule: str) -> tuple[str, str]:
-    """Return the outcome and the label of an answer.
-
-    Accepted is any 2xx. Refused is what the target decided against: 4xx and, with the dialect's
-    code -1008, 503 (overload). Anything else, 408 (fate unknown) among it, is an error.
-    """
+    """Return the outcome and the label of an answer over HTTP."""
     if 200 <= status < 300:
         return ACCEPTED, str(status)
     try:
         code = msgspec.json.decode(body, type=_Refusal).code
     except msgspec.DecodeError:
         code = 0
+    return classify_status(status, code, rule)
+
+
+def classify_status(status: int, code: int, rule: str = "") -> tuple[str, str]:
+    """Return the outcome and the label of an answer of the Binance dialect.
+
+    Accepted is any 2xx. Refused is what the target decided against: 4xx and, with the dialect's
+    code -1008, 503 (overload). Anything else, 408 (fate unknown) among it, is an error.
+    """
+    if 200 <= status < 300:
+        return ACCEPTED, str(status)
     label = " ".join(filter(None, (str(status), str(code or ""), rule)))
     if (400 <= status < 500 and status != 408) or (status, code) == (503, -1008):
         return REFUSED, label

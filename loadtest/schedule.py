@@ -130,6 +130,12 @@ def recorded(times_ns: Iterable[int], speed: Fraction, duration_ns: int = 0) -> 
     return times
 
 
+def in_batches(times: Schedule, size: int) -> Schedule:
+    """Return arrivals of `size` requests at each of some times: what one message carries."""
+    _check_count(Fraction(len(times) * size))
+    return array("q", (at_ns for at_ns in times for _ in range(size))) if size > 1 else times
+
+
 def flow_times_ns(path: Path) -> list[int]:
     """Return when clients sent something in a recorded flow: a CSV file, plain or gzipped.
 

@@ -32,8 +32,13 @@ class Session:
     def __init__(self, plan: Plan, progress: Callable[[Counts], None]) -> None:
         self._plan = plan
         self._progress = progress
-        self._control = protocol_of(plan.target, plan.keys).control()
+        self._protocol = protocol_of(plan.target, plan.keys, plan.connections)
+        self._control = self._protocol.control()
         self.first_server_ms = 0
+        self.protocol_name = self._protocol.name
+        self.connections = self._protocol.connections
+        """As many as the target can have."""
+        self.keys = len(self._protocol.keys)
         self.symbols: tuple[str, ...] = ()
         self.decision_ids: list[str] = []
         """Of every answer of every run, warm-ups included; empty for answers without one."""
@@ -50,7 +55,7 @@ class Session:
         plan = self._plan
         length_ns = plan.warmup_ns + plan.duration_ns
         seed = plan.seed + number
-        times = plan.arrivals.times(rate, length_ns, seed)
+        times = plan.arrivals.times(rate, length_ns, seed, self._protocol.batch)
         if plan.arrivals.kind == "flow":
             rate = Fraction(len(times) * NS_PER_SECOND, length_ns)
         markets = await self._control.markets(plan.symbols)
@@ -60,7 +65,7 @@ class Session:
         utc_ahead_ns = utc_minus_stopwatch_ns()
         share = Share(
             target=plan.target,
-            keys=plan.keys,
+            keys=self._protocol.keys,
             profile=plan.profile,
             markets=tuple(markets),
             times=times,
@@ -70,7 +75,7 @@ class Session:
             utc_minus_stopwatch_ns=utc_ahead_ns,
             target_minus_utc_ns=server_minus_stopwatch_ns - utc_ahead_ns,
             tag=f"l{epoch_ns // NS_PER_MS:x}{os.getpid() & 0xFFFF:x}-",
-            connections=plan.connections,
+            connections=self._protocol.connections,
             sources=plan.sources,
             timeout_ns=plan.timeout_ns,
             warmup_ns=plan.warmup_ns,
@@ -92,7 +97,7 @@ class Session:
     def _start_ns(self, share: Share, server_minus_stopwatch_ns: int) -> int:
         """Return when to begin: once all is rendered, or when that was asked for."""
         plan = self._plan
-        sample = share._replace(times=share.times[:_SAMPLE])
+        sample = share._replace(times=share.times[: _SAMPLE * self._protocol.batch])
         before_ns = time.perf_counter_ns()
         sample.rendered()
         each_ns = (time.perf_counter_ns() - before_ns) / max(len(sample.times), 1)
@@ -130,4 +135,4 @@ class Session:
 
     async def cancel_all(self) -> None:
         """Cancel what the runs have left open; a venue without open orders may refuse that."""
-        await self._control.cancel_all(self._plan.keys, self.symbols)
+        await self._control.cancel_all(self._protocol.keys, self.symbols)

@@ -13,11 +13,12 @@ from loadtest.assertions import Assertion
 from loadtest.market import Market
 from loadtest.profile import Profile
 from loadtest.protocols import protocol_of
+from loadtest.protocols.protocol import Protocol
 from loadtest.protocols.senders import Rendered, Ways
 from loadtest.recorder import distribution, measured
 from loadtest.results import Run
 from loadtest.samples import ERROR, REFUSED, Samples
-from loadtest.schedule import Schedule
+from loadtest.schedule import Schedule, in_batches
 from loadtest.signing import Key
 from loadtest.target import Target
 from loadtest.units import NS_PER_MS, LoadTestError, duration_text
@@ -98,7 +99,7 @@ class Share(NamedTuple):
         number = instance.number - 1
         return self._replace(
             keys=_dealt(self.keys, number, instance.of),
-            times=self.times[number :: instance.of],
+            times=self._dealt_times(number, instance.of),
             rate=self.rate / instance.of,
             seed=self.seed + _INSTANCE_STRIDE * number,
             tag=f"{self.tag}{instance.number:x}.",
@@ -117,7 +118,7 @@ class Share(NamedTuple):
             raise LoadTestError(f"{self.connections} connections are too few for {of} processes")
         return self._replace(
             keys=_dealt(self.keys, number, of),
-            times=self.times[number::of],
+            times=self._dealt_times(number, of),
             rate=self.rate / of,
             seed=self.seed + _PROCESS_STRIDE * number,
             tag=f"{self.tag}{number:x}-",
@@ -125,10 +126,24 @@ class Share(NamedTuple):
             sources=_dealt(self.sources, number, of),
         )
 
+    def _dealt_times(self, number: int, of: int) -> Schedule:
+        """Return every `of`-th message's times; the requests of one message stay together."""
+        batch = self.target.batch
+        if batch == 1:
+            return self.times[number::of]
+        messages = self.times[::batch][number::of]
+        return in_batches(messages, batch)
+
+    def protocol(self) -> Protocol:
+        """Return how the target is spoken to."""
+        return protocol_of(self.target, self.keys, self.connections)
+
     def rendered(self) -> Rendered:
         """Return everything that is sent, signed, as it goes over the wire."""
-        workload = Workload(self.profile, self.markets, self.keys, self.seed, self.tag)
-        protocol = protocol_of(self.target, self.keys)
+        protocol = self.protocol()
+        workload = Workload(
+            self.profile, self.markets, protocol.keys, self.seed, self.tag, protocol.batch
+        )
         return protocol.rendered(workload.plan(self.times), self.epoch_ns)
 
     def ways(self) -> Ways:
@@ -153,7 +168,7 @@ class Sender:
     def __init__(self, share: Share) -> None:
         self._share = share
         self._rendered = share.rendered()
-        self._senders = protocol_of(share.target, share.keys).senders(share.ways())
+        self._senders = share.protocol().senders(share.ways(), share.markets)
 
     async def connect(self) -> None:
         """Open all connections; raises LoadTestError when one can't be."""

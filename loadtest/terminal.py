@@ -58,7 +58,7 @@ def print_results(results: Results) -> None:
     """Print everything a run measured."""
     load = results.load
     say(
-        f"{load.target}, profile {load.profile.name}, arrivals: {load.arrivals}, "
+        f"{load.target}, {load.way}, profile {load.profile.name}, arrivals: {load.arrivals}, "
         f"{load.connections} connections, {load.keys} keys, {', '.join(load.symbols)}"
         + (f", instance {load.instance}" if load.instance else "")
     )

@@ -48,10 +48,25 @@ class Cancellation(NamedTuple):
 Intent: TypeAlias = Placement | Cancellation
 
 
+class _Orders:
+    """Orders of the plan that rest."""
+
+    def __init__(self) -> None:
+        self.open: deque[Placement] = deque()
+        """Those that are old enough to be cancelled."""
+        self.ripening: deque[Placement] = deque()
+
+    def ripen(self, latest_ns: int) -> None:
+        """Open to cancels what was due by then."""
+        while self.ripening and self.ripening[0].at_ns <= latest_ns:
+            self.open.append(self.ripening.popleft())
+
+
 class Workload:
     """Draws what is sent in one run; each protocol renders it in its own way.
 
-    `tag` begins all client order ids and is unlike that of any other run.
+    `tag` begins all client order ids and is unlike that of any other run. `batch` requests that
+    follow each other go in one message, so they are of one key; else keys take turns.
     """
 
     def __init__(
@@ -61,6 +76,7 @@ class Workload:
         keys: Sequence[Key],
         seed: int,
         tag: str,
+        batch: int = 1,
     ) -> None:
         self._profile = profile
         self._markets = markets
@@ -69,8 +85,9 @@ class Workload:
         self._tag = tag
         self._notional = Decimal(profile.notional)
         self._after_ns = profile.cancel_after_ns
-        self._open: deque[Placement] = deque()
-        self._ripening: deque[Placement] = deque()
+        self._batch = batch
+        # Where a message is of one key, so are the orders that it can cancel.
+        self._groups = [_Orders() for _ in (keys if batch > 1 else keys[:1])]
 
     def plan(self, times: Schedule) -> Iterator[Intent]:
         """Return one request for each arrival.
@@ -82,18 +99,21 @@ class Workload:
             yield self._next(number, at_ns)
 
     def _next(self, number: int, at_ns: int) -> Intent:
-        while self._ripening and self._ripening[0].at_ns + self._after_ns <= at_ns:
-            self._open.append(self._ripening.popleft())
-        if self._open and self._random.randrange(100) >= self._profile.place_percent:
+        message = number // self._batch
+        orders = self._groups[message % len(self._groups)]
+        orders.ripen(at_ns - self._after_ns)
+        if orders.open and self._random.randrange(100) >= self._profile.place_percent:
             youngest = self._profile.cancel_youngest
-            placed = self._open.pop() if youngest else self._open.popleft()
+            placed = orders.open.pop() if youngest else orders.open.popleft()
             return Cancellation(number, at_ns, placed)
-        return self._place(number, at_ns)
+        placement = self._place(number, at_ns, self._keys[message % len(self._keys)])
+        if not placement.crosses:
+            orders.ripening.append(placement)
+        return placement
 
-    def _place(self, number: int, at_ns: int) -> Placement:
+    def _place(self, number: int, at_ns: int, key: Key) -> Placement:
         profile, draw = self._profile, self._random
         market = self._markets[number % len(self._markets)]
-        key = self._keys[number % len(self._keys)]
         buys = draw.random() < 0.5
         crosses = draw.randrange(100) < profile.cross_percent
         if crosses:
@@ -105,12 +125,7 @@ class Workload:
         text = market.price_text(price, up=buys == crosses)
         quantity = market.quantity_text(self._notional, Decimal(text))
         name = f"{self._tag}-{number}"
-        placement = Placement(
-            number, at_ns, key, market.symbol, buys, crosses, text, quantity, name
-        )
-        if not crosses:
-            self._ripening.append(placement)
-        return placement
+        return Placement(number, at_ns, key, market.symbol, buys, crosses, text, quantity, name)
 
     def _away(self, price: Decimal, least_bps: int, most_bps: int, *, up: bool) -> Decimal:
         """Return a price a drawn distance above or below another."""

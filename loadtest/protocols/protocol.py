@@ -1,53 +1,34 @@
 """What a protocol of order entry must offer the tester."""
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 from loadtest.control import Control, RestControl
+from loadtest.market import Market
 from loadtest.protocols.senders import Rendered, Senders, Ways
 from loadtest.signing import Key
 from loadtest.target import Target
-from loadtest.units import NS_PER_US
 from loadtest.workload import Intent
-
-_RENDER_NS: Final = 60 * NS_PER_US
-"""Allowed for rendering one request without its signature."""
-_KEYS_TRIED: Final = 8
 
 
 class Protocol(ABC):
-    """Order entry of one target.
+    """Order entry of one target over at most so many connections.
 
-    `name` is what results call it; `batch` is how many requests one message carries.
+    `name` is what results call it; `batch` is how many requests one message carries; `keys` are
+    those that trade, `connections` those that are opened.
     """
 
     name = ""
     batch = 1
-    connections_max: int | None = None
-    """Connections the target can have, None for any number."""
 
-    def __init__(self, target: Target, keys: Sequence[Key]) -> None:
+    def __init__(self, target: Target, keys: Sequence[Key], connections: int) -> None:
         self.target = target
         self.keys = tuple(keys)
+        self.connections = connections
 
     def control(self) -> Control:
         """Return what tells market and clock, and ends what a run has left open."""
-        return RestControl(self.target.url)
-
-    def render_ns(self) -> int:
-        """Return what to allow for rendering one request, as measured; a guess on the safe side.
-
-        A run that takes longer to render starts later than meant.
-        """
-        slowest_ns = 0
-        for key in self.keys[:_KEYS_TRIED]:
-            key.signature(b"")
-            before_ns = time.perf_counter_ns()
-            key.signature(b"")
-            slowest_ns = max(slowest_ns, time.perf_counter_ns() - before_ns)
-        return _RENDER_NS + 2 * slowest_ns
+        return RestControl(self.target.control or self.target.url)
 
     @abstractmethod
     def rendered(self, intents: Iterable[Intent], epoch_ns: int) -> Rendered:
@@ -58,5 +39,5 @@ class Protocol(ABC):
         """
 
     @abstractmethod
-    def senders(self, ways: Ways) -> Senders:
-        """Return connections that are yet to be opened."""
+    def senders(self, ways: Ways, markets: Sequence[Market]) -> Senders:
+        """Return connections that are yet to be opened; `markets` are what is traded."""

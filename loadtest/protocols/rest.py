@@ -7,12 +7,13 @@ the answers' ends.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import httptools
 
 from loadtest.control import RECV_WINDOW_MS, signed_query
+from loadtest.market import Market
 from loadtest.protocols.protocol import Protocol
 from loadtest.protocols.senders import Connection, Rendered, Senders, Ways
 from loadtest.samples import DECISION_HEADER, ERROR, RULE_HEADER, classify
@@ -68,7 +69,7 @@ class RestProtocol(Protocol):
         """Return each request with its signature, ready to be written."""
         return Rendered([self._wire(intent, epoch_ns) for intent in intents])
 
-    def senders(self, ways: Ways) -> Senders:
+    def senders(self, ways: Ways, markets: Sequence[Market]) -> Senders:
         """Return connections that are yet to be opened."""
         return RestSenders(self.target, ways)
 
@@ -164,7 +165,7 @@ class _Connection(Connection):
                 self._finish()
             else:
                 self._fail("connection lost", self.senders.now_ns())
-        self.senders.lost(self)
+        super().connection_lost(error)
 
     # --- httptools ----------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ that wait is part of its latency, not the tester's lateness. Nothing is ever sen
 """
 
 import asyncio
+import contextlib
 import ssl
 import time
 from abc import ABC, abstractmethod
@@ -19,6 +20,7 @@ from loadtest.units import NS_PER_MS, NS_PER_SECOND, LoadTestError
 
 _CONNECT_SECONDS: Final = 5.0
 _RECONNECT_SECONDS: Final = 0.1
+_LEAVE_SECONDS: Final = 1.0
 _SWEEP_SECONDS: Final = 0.05
 _LEAD_NS: Final = 50 * NS_PER_MS
 """Between the last preparation and the start of the run."""
@@ -57,6 +59,8 @@ class Connection(asyncio.Protocol, ABC):
     lane = 0
     listed = False
     """Whether the senders know that there is room; theirs to write."""
+    opening = False
+    """Whether it is being opened just now; the senders', too."""
 
     def __init__(self, senders: "Senders", number: int) -> None:
         self.number = number
@@ -79,10 +83,18 @@ class Connection(asyncio.Protocol, ABC):
     async def ready(self) -> None:
         """Return once requests may be sent; raises LoadTestError when they never may."""
 
+    async def leave(self) -> None:
+        """Say good-bye as the protocol wants it, before the connection is closed."""
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         # uvloop's transports are no subclass of asyncio's.
         self.transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Connect again."""
+        self.transport = None
+        self.senders.lost(self)
 
     def abort(self) -> None:
         """Close at once."""
@@ -97,7 +109,7 @@ class Pipeline(Connection):
         super().__init__(senders, number)
         self.outstanding: dict[int, None] = {}
         """Requests without an answer, in the order they were sent."""
-        self._paused = False
+        self.paused = False
 
     def sent(self, indexes: Iterable[int], now_ns: int) -> None:
         """Note that requests were sent."""
@@ -140,13 +152,23 @@ class Pipeline(Connection):
 
     # --- asyncio.Protocol ---------------------------------------------------------------------
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start afresh."""
+        super().connection_made(transport)
+        self.paused = False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """End everything that was under way, and connect again."""
+        self.fail_all("connection lost")
+        super().connection_lost(error)
+
     def pause_writing(self) -> None:
         """The target does not read: send nothing more."""
-        self._paused = True
+        self.paused = True
 
     def resume_writing(self) -> None:
         """The target reads again."""
-        self._paused = False
+        self.paused = False
         self.senders.freed(self, self.senders.now_ns())
 
 
@@ -197,6 +219,10 @@ class Senders(ABC):
         for task in self._reconnecting:
             task.cancel()
         await asyncio.gather(*self._reconnecting, return_exceptions=True)
+        leaving = [connection.leave() for connection in self._connections]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LEAVE_SECONDS):
+                await asyncio.gather(*leaving)
         for connection in self._connections:
             connection.abort()
         await asyncio.sleep(0)
@@ -280,7 +306,7 @@ class Senders(ABC):
         if connection.listed:
             self._lanes[connection.lane].free.remove(connection)
             connection.listed = False
-        if not self._closing:
+        if not self._closing and not connection.opening:
             self.reconnects += 1
             task = asyncio.get_running_loop().create_task(self._reopen(connection))
             self._reconnecting.add(task)
@@ -306,15 +332,24 @@ class Senders(ABC):
     async def _open(self, connection: Connection) -> None:
         sources = self.ways.sources
         source = sources[connection.number % len(sources)] if sources else None
-        async with asyncio.timeout(_CONNECT_SECONDS):
-            await asyncio.get_running_loop().create_connection(
-                lambda: connection,
-                self.target.host,
-                self.target.port,
-                ssl=self.tls(),
-                local_addr=(source, 0) if source else None,
-            )
-            await connection.ready()
+        connection.opening = True
+        try:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await asyncio.get_running_loop().create_connection(
+                    lambda: connection,
+                    self.target.host,
+                    self.target.port,
+                    ssl=self.tls(),
+                    local_addr=(source, 0) if source else None,
+                )
+                await connection.ready()
+            if connection.transport is None:
+                raise ConnectionError("the connection was closed at once")
+        except BaseException:
+            connection.abort()
+            raise
+        finally:
+            connection.opening = False
 
     def tls(self) -> ssl.SSLContext | None:
         """Return how connections are encrypted, None when they are not."""

@@ -66,7 +66,7 @@ def test_requests_are_signed_and_carry_their_moment() -> None:
     target = parse_target("http://127.0.0.1:8080")
     times = constant(Fraction(1_000), 300 * NS_PER_MS)
     intents = Workload(load_profile("mixed"), [MARKET], KEYS, 1, "t").plan(times)
-    rendered = RestProtocol(target, KEYS).rendered(intents, EPOCH_NS)
+    rendered = RestProtocol(target, KEYS, 1).rendered(intents, EPOCH_NS)
     for number, wire in enumerate(rendered.wires):
         head, *headers = wire.decode("ascii").split("\r\n")
         query, _, _ = head.split(" ")[1].partition("?")[2].rpartition("&signature=")
