@@ -198,6 +198,8 @@ class Explanation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     limit: int | str
     observed: int | str
     detail: str = ""
+    asked: Reason | None = None
+    """The reason it would refuse for, also when it passes; None where a rule has only one."""
 
 
 NOTED_DECISION: Final = Decision(verdict=NOTED)

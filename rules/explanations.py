@@ -11,7 +11,7 @@ from rules.reasons import Reason
 def look(
     rule: str, passed: bool, reason: Reason, limit: int, observed: int, detail: str = ""
 ) -> Explanation:
-    """Return what `rule` allows and saw; `reason` is kept only when it has not passed."""
+    """Return what `rule` allows and saw of what it refuses for `reason`."""
     return Explanation(
         rule=rule,
         passed=passed,
@@ -19,6 +19,7 @@ def look(
         limit=stored(limit),
         observed=stored(observed),
         detail=detail,
+        asked=reason,
     )
 
 

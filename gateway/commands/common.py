@@ -28,6 +28,11 @@ def cell(text: str) -> Text:
     return Text(printable(text))
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural but for 1: `1 segment`, `2 segments`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def fail(*messages: str) -> NoReturn:
     """Print each message on standard error and end with exit code 2."""
     for message in messages:

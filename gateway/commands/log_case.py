@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from gateway.clock import SystemClock
-from gateway.commands.common import console, fail, print_json
+from gateway.commands.common import console, counted, fail, print_json
 from gateway.commands.log_options import (
     DataOption,
     JsonOption,
@@ -39,6 +39,9 @@ def case(
         Path | None,
         typer.Option("--output", "-o", help="HTML file; the same as JSON is put beside it."),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace files that are there already.")
+    ] = False,
     entries: Annotated[int, typer.Option(help="Most entries it may have.", min=1)] = ENTRIES_MAX,
     actor: ActorOption = "",
     as_json: JsonOption = False,
@@ -54,6 +57,9 @@ def case(
         fail(f"`{output}` is no name of an HTML file; it ends with .html")
     if output is not None and not output.parent.is_dir():
         fail(f"`{output.parent}` is not a directory")
+    for file in () if output is None or force else (output, output.with_suffix(".json")):
+        if file.exists():
+            fail(f"{file} is there already; give another name, or --force to replace it")
     from_ns, to_ns = time_range(since, until)
     source = open_recorded(context, data, run_id, actor)
     try:
@@ -68,8 +74,9 @@ def case(
         print_json(found)
     elif output is not None:
         console.print(
-            f"{output}: {len(found.entries)} records, {len(found.orders)} orders, "
-            f"{len(found.trades)} trades, {len(found.measures)} measures; "
+            f"{output}: {counted(len(found.entries), 'record')}, "
+            f"{counted(len(found.orders), 'order')}, {counted(len(found.trades), 'trade')}, "
+            f"{counted(len(found.measures), 'measure')}; "
             f"{output.with_suffix('.json')} says the same as JSON",
             markup=False,
             soft_wrap=True,

@@ -8,13 +8,13 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from gateway.commands.common import console, errors, fail, print_json
+from gateway.commands.common import console, counted, errors, fail, print_json
 from gateway.commands.log_options import DataOption, JsonOption, RunOption, open_recorded
 from gateway.commands.log_recording import ActorOption
 from gateway.commands.progress import reading_progress
 from gateway.journal import JournalError
 from gateway.journal.manifest import DATA_DIRECTORY
-from gateway.logview.explaining import ExplainedDecision, explain
+from gateway.logview.explaining import ExplainedDecision, RuleView, explain
 from gateway.logview.measures import measured
 from gateway.logview.rendering import printable
 from gateway.logview.times import time_text
@@ -74,7 +74,7 @@ def _print_explained(explained: ExplainedDecision) -> None:
     snapshot, replayed = explained.beginning.snapshot_seq, explained.beginning.replayed
     begun = f"the snapshot after record {snapshot}" if snapshot else "the beginning of the run"
     console.print(
-        f"state from {begun} and {replayed} records replayed from there",
+        f"state from {begun} and {counted(replayed, 'record')} replayed from there",
         markup=False,
         soft_wrap=True,
     )
@@ -100,13 +100,19 @@ def _print_explained(explained: ExplainedDecision) -> None:
             view_.rule,
             view_.mode,
             "passed" if view_.passed else view_.reason or "refused",
-            measured(view_.limit, view_.rule, view_.reason),
-            measured(view_.observed, view_.rule, view_.reason),
-            printable(view_.detail),
+            measured(view_.limit, view_.rule, view_.reason or view_.asked),
+            measured(view_.observed, view_.rule, view_.reason or view_.asked),
+            printable(_detail(view_)),
         )
     console.print(table)
     for name, facts in explained.facts.items():
         _print_tree(name, facts)
+
+
+def _detail(view: RuleView) -> str:
+    """Return what a rule looked at; one with several reasons is told by that it would refuse for."""
+    asked = view.asked if view.passed else None
+    return ", ".join(text for text in (asked, view.detail) if text)
 
 
 def _print_tree(title: str, tree: dict[str, Any]) -> None:

@@ -23,6 +23,9 @@ DataOption: TypeAlias = Annotated[
 RunOption: TypeAlias = Annotated[
     str, typer.Option("--run", help="Run id within the data directory; empty: all its runs.")
 ]
+NewestRunOption: TypeAlias = Annotated[
+    str, typer.Option("--run", help="Run id within the data directory; empty: the newest.")
+]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 JsonLinesOption: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print one JSON object a line.")

@@ -2,8 +2,9 @@
 
 import getpass
 import os
+import shlex
 import sys
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import typer
 
@@ -74,18 +75,23 @@ def _user() -> str:
 
 
 def _asked(context: typer.Context) -> str:
-    """Return the command with the parameters that were given."""
+    """Return the command as it could be given: with the arguments and options that were given."""
     path = context.command_path
     told = [path.partition(" -m gateway ")[2] or path.partition(" ")[2] or path]
-    for name, value in context.params.items():
+    for parameter in context.command.params:
+        name = parameter.name or ""
         source = context.get_parameter_source(name)
-        if source is not None and source.name != "DEFAULT":
-            told.append(f"{name}={_value(value)}")
+        if source is None or source.name == "DEFAULT":
+            continue
+        value = context.params.get(name)
+        values = value if isinstance(value, (list, tuple)) else (value,)
+        if parameter.param_type_name == "argument":
+            told += (shlex.quote(str(one)) for one in values)
+        elif isinstance(value, bool):
+            told.append(parameter.opts[0] if value else (parameter.secondary_opts or [""])[0])
+        else:
+            told += (f"{parameter.opts[0]} {shlex.quote(str(one))}" for one in values)
     return " ".join(told)
-
-
-def _value(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _shortened(text: str, longest: int) -> str:

@@ -10,10 +10,11 @@ import msgspec
 import typer
 from rich.table import Table
 
-from gateway.commands.common import console, errors, fail, print_json
+from gateway.commands.common import console, counted, errors, fail, print_json
 from gateway.commands.log_options import (
     DataOption,
     JsonLinesOption,
+    NewestRunOption,
     RunOption,
     filtered,
     finish,
@@ -44,7 +45,7 @@ def add_to(log: typer.Typer) -> None:
 def tail(
     context: typer.Context,
     data: DataOption = Path(DATA_DIRECTORY),
-    run_id: RunOption = "",
+    run_id: NewestRunOption = "",
     count: Annotated[int, typer.Option("--lines", "-n", min=0, help="Records to show.")] = 20,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new ones.")] = False,
     actor: ActorOption = "",
@@ -118,7 +119,7 @@ def query(
     if isinstance(printer, _Counter):
         printer.print(as_json)
     elif not as_json:
-        _note(f"{printer.shown} records")
+        _note(counted(printer.shown, "record"))
     finish(source)
 
 
@@ -185,7 +186,7 @@ class _Counter:
                 for line in lines:
                     table.add_row(*(str(value) for value in line.values()))
                 console.print(table)
-        console.print(f"{self.shown} records", markup=False)
+        console.print(counted(self.shown, "record"), markup=False)
 
 
 def _line(names: tuple[str, str], values: tuple[str, str], count: int) -> dict[str, Any]:

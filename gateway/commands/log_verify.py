@@ -7,8 +7,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from gateway.commands.common import console, errors, fail, print_json
-from gateway.commands.log_options import DataOption, JsonOption, RunOption
+from gateway.commands.common import console, counted, errors, fail, print_json
+from gateway.commands.log_options import DataOption, JsonOption, NewestRunOption
 from gateway.commands.progress import bytes_progress
 from gateway.journal import JournalError, JournalManifestError, Run, find_run
 from gateway.journal.life import life_of
@@ -32,7 +32,7 @@ def add_to(log: typer.Typer) -> None:
 
 def verify(
     data: DataOption = Path(DATA_DIRECTORY),
-    run_id: RunOption = "",
+    run_id: NewestRunOption = "",
     all_runs: Annotated[bool, typer.Option("--all", help="Every run, not only the last.")] = False,
     public_key: Annotated[
         list[Path] | None,
@@ -110,10 +110,10 @@ def print_verification(result: Verification, counts: bool = True) -> None:
 def _print_counts(result: Verification) -> None:
     """Print what a run has, and its torn end."""
     _say(
-        f"run {result.run} ({result.life or result.status}): {result.records} records "
-        f"({result.first_seq} to {result.last_seq}) in {result.segments} segments "
-        f"({result.sealed} sealed), {result.checkpoints} checkpoints, {result.bytes} bytes, "
-        f"{result.snapshots} snapshots"
+        f"run {result.run} ({result.life or result.status}): {counted(result.records, 'record')} "
+        f"({result.first_seq} to {result.last_seq}) in {counted(result.segments, 'segment')} "
+        f"({result.sealed} sealed), {counted(result.checkpoints, 'checkpoint')}, "
+        f"{counted(result.bytes, 'byte')}, {counted(result.snapshots, 'snapshot')}"
     )
     if result.reserve:
         _say(f"from record {result.reserve_first_seq} on in the reserve: {result.reserve}")
@@ -121,12 +121,14 @@ def _print_counts(result: Verification) -> None:
         _say(f"deleted: {text}")
     if result.signed or result.signatures_checked:
         checked = "checked" if result.signatures_checked else "not checked; give --public-key"
-        _say(f"signed: {result.signed} closed segments ({checked}), not: {len(result.unsigned)}")
+        _say(
+            f"signed: {counted(result.signed, 'closed segment')} ({checked}), not: {len(result.unsigned)}"
+        )
         for file in result.unsigned if result.signatures_checked else ():
             _say(f"unsigned: {file}")
     if result.torn_bytes:
         _say(
-            f"torn end: {result.torn_bytes} bytes at byte {result.torn_offset} of "
+            f"torn end: {counted(result.torn_bytes, 'byte')} at byte {result.torn_offset} of "
             f"{result.torn_file}. An append was cut short there and never acknowledged; nothing "
             "before it is affected. The next start cuts it and keeps a copy; to do it now: "
             f"ordergate record repair {result.run} --data {Path(result.path).parent}"

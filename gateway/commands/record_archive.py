@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from gateway.clock import wall_ns
-from gateway.commands.common import cell, console, fail, print_json
+from gateway.commands.common import cell, console, counted, fail, print_json
 from gateway.commands.progress import bytes_progress
 from gateway.commands.record_options import (
     DataOption,
@@ -200,7 +200,7 @@ def _archive(
         after = sum(changed.bytes_after for changed in done.changed)
         verb = "compressed" if key is None else f"encrypted with key {key.key_id}"
         console.print(
-            f"{len(done.changed)} segments {verb}: {before:,} bytes are {after:,} now",
+            f"{counted(len(done.changed), 'segment')} {verb}: {before:,} bytes are {after:,} now",
             markup=False,
             soft_wrap=True,
         )

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from gateway.clock import wall_ns
-from gateway.commands.common import cell, console, errors, fail, print_json
+from gateway.commands.common import cell, console, counted, errors, fail, print_json
 from gateway.commands.log_options import time_range
 from gateway.commands.record_options import (
     ActorOption,
@@ -68,7 +68,9 @@ def _print_plan(plan: RetentionPlan) -> None:
     for removal in plan.removals:
         table.add_row(
             removal.run,
-            f"all {verb}" if removal.whole else f"{len(removal.segments)} segments {verb}",
+            f"all {verb}"
+            if removal.whole
+            else f"{counted(len(removal.segments), 'segment')} {verb}",
             str(removal.records),
             f"{removal.bytes:,}",
             time_text(removal.last_ns),
@@ -115,7 +117,7 @@ def add_command(
         print_json(msgspec.to_builtins(placed) | {"runs": held})
     else:
         console.print(
-            f"{placed.hold} is in force; it holds {len(held)} of {len(run_directories(data))} runs",
+            f"{placed.hold} is in force; it holds {len(held)} of {counted(len(run_directories(data)), 'run')}",
             markup=False,
             soft_wrap=True,
         )

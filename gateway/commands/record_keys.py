@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.commands.common import console, print_json
+from gateway.commands.common import console, counted, print_json
 from gateway.commands.record_options import (
     DataOption,
     JsonOption,
@@ -73,7 +73,7 @@ def sign_command(
         print_json(done)
     else:
         console.print(
-            f"{len(done.signed)} segments signed with key {done.key_id}",
+            f"{counted(len(done.signed), 'segment')} signed with key {done.key_id}",
             markup=False,
             soft_wrap=True,
         )

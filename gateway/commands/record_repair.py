@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from gateway.clock import wall_ns
-from gateway.commands.common import console, errors, fail, print_json
+from gateway.commands.common import console, counted, errors, fail, print_json
 from gateway.commands.log_verify import print_verification
 from gateway.commands.record_options import (
     ActorOption,
@@ -171,7 +171,7 @@ def _print_repairs(done: list[_Repair], whole: bool) -> None:
     for repair, name in parts:
         if repair.torn is not None:
             lines.append(
-                f"cut {repair.torn['bytes']} bytes at byte {repair.torn['offset']} of "
+                f"cut {counted(repair.torn['bytes'], 'byte')} at byte {repair.torn['offset']} of "
                 f"{repair.torn['segment']}; a copy is in {', '.join(repair.torn['kept'])}"
             )
         if repair.closed:

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from gateway.commands.common import EXIT_DIFFERENCE, console, errors, fail, print_json
+from gateway.commands.common import EXIT_DIFFERENCE, console, counted, errors, fail, print_json
 from gateway.commands.log_recording import ActorOption, record_read
 from gateway.commands.progress import reading_progress
 from gateway.journal import JournalError, Run
@@ -139,8 +139,8 @@ def _print_replay(report: ReplayReport) -> None:
     _line(f"run {report.run}, rulebook {report.rulebook} revision {report.revision}{start}")
     if report.difference is None:
         _line(
-            f"{report.records} records decided again, {report.requests} of them requests: "
-            "every decision is the same"
+            f"{counted(report.records, 'record')} decided again, {report.requests} of them "
+            "requests: every decision is the same"
         )
     else:
         _print_difference(report.difference)
@@ -178,7 +178,7 @@ def _print_what_if(report: WhatIfReport) -> None:
     )
     _line("first order: state follows the recorded course, only the verdict is made again")
     _line(
-        f"{report.requests} requests; refused {report.recorded_refused} then, "
+        f"{counted(report.requests, 'request')}; refused {report.recorded_refused} then, "
         f"{report.refused_now} now\n"
         f"{report.changed} changed: {report.newly_refused} newly refused, "
         f"{report.newly_accepted} newly accepted, {report.refused_otherwise} refused for another "

@@ -1,7 +1,8 @@
 """`ordergate status` and `ordergate limits`: how the gate is, and how close every limit is."""
 
 import datetime
-from typing import Annotated
+from itertools import pairwise
+from typing import Annotated, Final
 
 import typer
 from rich.table import Table
@@ -17,8 +18,9 @@ from gateway.admin.client import (
 from gateway.admin.messages import LimitsAnswer, StatusAnswer
 from gateway.commands.common import EXIT_DIFFERENCE, cell, console, print_json
 from rules.units import duration_text
-from rules.values import NS_PER_MS, NS_PER_SECOND
+from rules.values import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_MS, NS_PER_SECOND
 
+_IN_MS_BELOW: Final = 10 * NS_PER_SECOND
 JsonOption = Annotated[bool, typer.Option("--json", help="The answer as JSON.")]
 
 
@@ -76,7 +78,7 @@ def limits_command(
     for line in answer.limits:
         resets = ""
         if line.resets_ns:
-            resets = duration_text(_whole_ms(max(0, line.resets_ns - answer.now_ns)))
+            resets = time_left(max(0, line.resets_ns - answer.now_ns))
         limit = str(line.limit) if line.limit not in (0, "0") else "none"
         table.add_row(
             line.rule, line.scope, cell(line.subject), line.label, str(line.used), limit, resets
@@ -150,5 +152,17 @@ def _time(time_ns: int) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}.{rest // NS_PER_MS:03d}Z"
 
 
-def _whole_ms(duration_ns: int) -> int:
-    return -(-duration_ns // NS_PER_MS) * NS_PER_MS
+def time_left(left_ns: int) -> str:
+    """Return a time to wait as people read it, never too short: `1d 3h`, `12h 25m`, `9s`, `250ms`.
+
+    It is told in its two largest units, or below ten seconds in milliseconds.
+    """
+    if left_ns < _IN_MS_BELOW:
+        return duration_text(-(-left_ns // NS_PER_MS) * NS_PER_MS)
+    units = (NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_SECOND)
+    for larger, smaller in pairwise(units):
+        whole = -(-left_ns // smaller) * smaller
+        if whole >= larger:
+            parts = (whole // larger * larger, whole % larger)
+            return " ".join(duration_text(part) for part in parts if part)
+    return duration_text(-(-left_ns // NS_PER_SECOND) * NS_PER_SECOND)

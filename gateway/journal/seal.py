@@ -98,29 +98,47 @@ def make_key_files(path: Path) -> SealKey:
     return made
 
 
-def read_seal_key(path: Path) -> SealKey:
-    """Return the private key in a PEM file; raises JournalKeyError."""
+def _pem(path: Path) -> bytes:
     try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
+        return path.read_bytes()
     except OSError as error:
         raise JournalKeyError(f"{path}: {error.strerror}") from None
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise JournalKeyError(f"{path}: no Ed25519 private key in PEM: {error}") from None
+
+
+def read_seal_key(path: Path) -> SealKey:
+    """Return the private key in a PEM file; raises JournalKeyError."""
+    pem = _pem(path)
+    if b"BEGIN PUBLIC KEY-----" in pem:
+        raise JournalKeyError(f"{path}: holds a public key; the private one signs")
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise JournalKeyError(
+            f"{path}: no Ed25519 private key in PEM without a password, which begins with "
+            "`-----BEGIN PRIVATE KEY-----`; `ordergate record key seal FILE` makes one"
+        ) from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise JournalKeyError(f"{path}: holds a private key that is not Ed25519")
+        raise JournalKeyError(f"{path}: holds a private key of another kind; Ed25519 is wanted")
     return SealKey(public_key(key.public_key()), key)
 
 
 def read_public_key(path: Path) -> PublicKey:
     """Return the public key in a PEM file; raises JournalKeyError."""
+    pem = _pem(path)
+    if b"PRIVATE KEY-----" in pem:
+        raise JournalKeyError(
+            f"{path}: holds a private key; give the public one, which `ordergate record key seal` "
+            f"puts beside it as {path.name}.pub"
+        )
     try:
-        key = load_pem_public_key(path.read_bytes())
-    except OSError as error:
-        raise JournalKeyError(f"{path}: {error.strerror}") from None
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise JournalKeyError(f"{path}: no Ed25519 public key in PEM: {error}") from None
+        key = load_pem_public_key(pem)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise JournalKeyError(
+            f"{path}: no Ed25519 public key in PEM, which begins with "
+            "`-----BEGIN PUBLIC KEY-----`; `ordergate record key seal FILE` makes one as FILE.pub"
+        ) from None
     if not isinstance(key, Ed25519PublicKey):
-        raise JournalKeyError(f"{path}: holds a public key that is not Ed25519")
+        raise JournalKeyError(f"{path}: holds a public key of another kind; Ed25519 is wanted")
     return public_key(key)
 
 

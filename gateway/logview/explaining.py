@@ -74,6 +74,8 @@ class RuleView(msgspec.Struct, frozen=True):
     observed: int | str
     detail: str
     source: str
+    asked: str | None = None
+    """The reason it would have refused for, where the rule has more than one."""
 
 
 class Beginning(msgspec.Struct, frozen=True):
@@ -184,6 +186,7 @@ def _explained(
 def _view(pipeline: Pipeline, entry: Explanation) -> RuleView:
     rule = pipeline.rule(entry.rule)
     clause = getattr(pipeline.rulebook.clauses, entry.rule, None)
+    several = rule is not None and len(rule.reasons) > 1
     return RuleView(
         rule=entry.rule,
         stage=STAGE_NAMES[rule.stage] if rule is not None else "",
@@ -194,6 +197,7 @@ def _view(pipeline: Pipeline, entry: Explanation) -> RuleView:
         observed=entry.observed,
         detail=entry.detail,
         source=rule.source if rule is not None else "",
+        asked=entry.asked.name if entry.asked is not None and several else None,
     )
 
 

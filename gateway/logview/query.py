@@ -249,7 +249,10 @@ class NamesAsked:
         if "rule" in self._left:
             close = get_close_matches(self._left["rule"], _RULE_NAMES)
             meant = f"; did you mean {' or '.join(close)}?" if close else ""
-            found.append(f"no rule is called `{self._left['rule']}`{meant}")
+            found.append(
+                f"no rule is called `{self._left['rule']}`{meant}; there are "
+                f"{', '.join(sorted(_RULE_NAMES))}"
+            )
         return found
 
 

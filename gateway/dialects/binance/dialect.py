@@ -241,7 +241,8 @@ class _Renderer:
         payload = self._call.answer(self._call.desk, outcome)
         if isinstance(payload, Failure):
             rule = [(header.RULE, _ENGINE)] if result is not None else []
-            return self._failure(outcome, payload, None, rule)
+            reason = None if result is None else result.replaced_refusal or result.reason
+            return self._failure(outcome, payload, None, rule, reason)
         return self._response(outcome, 200, payload, [])
 
     def _refusal(self, outcome: Outcome, reason: Reason, breach: Breach | None) -> HttpResponse:
@@ -255,7 +256,7 @@ class _Renderer:
         failure = Failure(told.status, told.code, told.text)
         if isinstance(event, Replace) and reason in _CANCEL_SIDE:
             failure = replace_refused(told)
-        return self._failure(outcome, failure, breach, extra)
+        return self._failure(outcome, failure, breach, extra, reason)
 
     def _failure(
         self,
@@ -263,13 +264,17 @@ class _Renderer:
         failure: Failure,
         breach: Breach | None,
         extra: list[tuple[str, str]],
+        reason: Reason | None = None,
     ) -> HttpResponse:
+        """Return the answer to a failure; without a breach it is the engine's, for `reason`."""
         payload: dict[str, Any] = {"code": failure.code, "msg": failure.text}
         if failure.data is not None:
             payload["data"] = failure.data
         if breach is not None:
             desk = self._call.desk
             payload["ordergate"] = breach_object(desk.core.pipeline, desk.ids, breach)
+        elif reason is not None:
+            payload["ordergate"] = {"rule": _ENGINE, "reason": reason.name}
         return self._response(outcome, failure.status, payload, extra)
 
     def _response(

@@ -90,7 +90,7 @@ def test_compress_and_status(data: Path) -> None:
         "changed": [],
         "problems": [],
     }
-    assert "segments compressed" in invoke("record", "compress", "--data", data).stdout
+    assert "1 segment compressed" in invoke("record", "compress", "--data", data).stdout
     assert "compressed" in invoke("record", "status", "--data", data).stdout
 
 

@@ -119,6 +119,8 @@ def test_query(run: Path) -> None:
         (["--reason", "order_siz"], "did you mean ORDER_SIZE"),
         (["--rule", "order_siz"], "did you mean order_size"),
         (["--account", "nobody"], "no account is called `nobody`"),
+        (["--rule", "nosuch"], "no rule is called `nosuch`; there are account_standing, "),
+        (["--rule", "order_sise"], "`order_sise`; did you mean order_size"),
         (["--symbol", "NOPE", "--key", "k"], "no symbol is called `NOPE`"),
     ],
 )

@@ -185,6 +185,16 @@ def test_the_command_writes_both_forms(world: World, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert OWNER in page.read_text()
     assert json.loads(page.with_suffix(".json").read_text())["owner"] == OWNER
+    for file in (page, page.with_suffix(".json")):
+        kept = file.read_bytes()
+        other = page if file != page else page.with_suffix(".json")
+        other.unlink()
+        refused = invoke(OWNER, "--data", world.data, "-o", page)
+        assert refused.exit_code == 2
+        assert f"{file} is there already" in refused.stderr
+        assert file.read_bytes() == kept
+        assert invoke(OWNER, "--data", world.data, "-o", page, "--force").exit_code == 0
+        assert other.exists()
     printed = invoke(OWNER, "--data", world.data, "--json")
     assert json.loads(printed.stdout)["orders"]
     for wrong in ((OWNER,), (OWNER, "-o", tmp_path / "case.txt"), ("nobody", "--json")):

@@ -58,8 +58,11 @@ def test_every_reading_command_is_recorded(world: World, tmp_path: Path) -> None
         assert len(lines) == number
         assert str(lines[-1]["query"]).startswith(f"log {name} ")
         assert lines[-1]["actor"] == f"auditor ({_user()})"
-    assert "client_order_id=nobody" in str(lines[1]["query"])
-    assert "sql=SELECT 1" in str(lines[4]["query"])
+    data = f"--data {world.data}"
+    asked = f"log query {data} --client-order-id nobody --actor auditor --json"
+    assert lines[1]["query"] == asked
+    assert str(lines[0]["query"]).startswith(f"log tail {data} --lines 1 ")
+    assert "log sql 'SELECT 1' " in str(lines[4]["query"])
 
 
 def test_a_replay_is_a_read(world: World) -> None:

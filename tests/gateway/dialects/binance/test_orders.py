@@ -344,9 +344,25 @@ def test_engine_refusal(venue: Venue) -> None:
     )
     assert (answer.status, body(answer)) == (
         400,
-        {"code": -2010, "msg": "Order would immediately match and take."},
+        {
+            "code": -2010,
+            "msg": "Order would immediately match and take.",
+            "ordergate": {"rule": "engine", "reason": "ENGINE_WOULD_TAKE"},
+        },
     )
     assert header(answer, "X-OrderGate-Rule") == "engine"
+
+
+def test_an_order_while_the_engine_is_lost(venue: Venue) -> None:
+    """It was certainly not sent: busy by code and text, and beside them why."""
+    parsed = venue.signed("POST", "/api/v3/order", **LIMIT_ORDER)
+    answer = venue.decide(
+        parsed,
+        result=lambda seq: CommandResult(seq, 7, False, Reason.ENGINE_UNAVAILABLE, 0, NOW_NS),
+        order_id=7,
+    )
+    assert (answer.status, body(answer)["code"]) == (503, -1008)
+    assert body(answer)["ordergate"] == {"rule": "engine", "reason": "ENGINE_UNAVAILABLE"}
 
 
 def test_unknown_execution(venue: Venue) -> None:
@@ -430,7 +446,11 @@ def test_cancel_refused_by_engine(venue: Venue) -> None:
         parsed,
         result=lambda seq: CommandResult(seq, 7, False, Reason.ENGINE_UNKNOWN_ORDER, 0, NOW_NS),
     )
-    assert body(answer) == {"code": -2011, "msg": "Unknown order sent."}
+    assert body(answer) == {
+        "code": -2011,
+        "msg": "Unknown order sent.",
+        "ordergate": {"rule": "engine", "reason": "ENGINE_UNKNOWN_ORDER"},
+    }
 
 
 def test_cancel_all(venue: Venue) -> None:

@@ -1,0 +1,41 @@
+"""What `log explain` shows of a rule that looks at several things."""
+
+import asyncio
+import json
+import re
+from pathlib import Path
+
+from typer.testing import CliRunner, Result
+
+from gateway.__main__ import build
+from gateway.journal import read_run, runs
+from rules.events import Place
+from rules.units import decimal_text
+from tests.gateway.gate_world import Client, config, running
+
+
+def invoke(*arguments: object) -> Result:
+    """Run `ordergate` with these arguments."""
+    return CliRunner().invoke(build(), [str(argument) for argument in arguments])
+
+
+def test_each_look_is_told_apart(tmp_path: Path) -> None:
+    """A price is held against lowest, highest and tick; each line says which, also if it passes."""
+
+    async def scenario() -> None:
+        async with running(config(tmp_path)) as gate:
+            assert (await Client(gate).place(60_000)).status == 200
+
+    asyncio.run(scenario())
+    run = runs(tmp_path)[-1]
+    (seq,) = (record.seq for record in read_run(run.path) if isinstance(record.event, Place))
+    shown = invoke("log", "explain", seq, "--data", tmp_path).stdout
+    tree = json.loads(invoke("log", "explain", seq, "--data", tmp_path, "--json").stdout)
+    looks = [view for view in tree["rules"] if view["rule"] == "price_filter"]
+    assert [view["asked"] for view in looks] == ["PRICE_MIN", "PRICE_MAX", "PRICE_TICK"]
+    for view in looks:
+        limit = re.escape(decimal_text(view["limit"]))
+        row = f"price_filter +│ enforce +│ passed +│ {limit} +│ 60000 +│ {view['asked']}, price "
+        assert re.search(row, shown), row
+    (count,) = (view for view in tree["rules"] if view["rule"] == "max_num_orders")
+    assert count["asked"] is None
