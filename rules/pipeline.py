@@ -219,6 +219,11 @@ class Pipeline:
         rule = self._by_name.get(rule_name)
         return rule.usage(scope, subject, self.book, now_ns) if rule is not None else ()
 
+    def used(self, rule_name: str, scope: int, subject: int, now_ns: int) -> tuple[int, ...]:
+        """Return length and use of each of a rule's windows that answers tell of, in turn."""
+        rule = self._by_name.get(rule_name)
+        return rule.used(scope, subject, self.book, now_ns) if rule is not None else ()
+
     def explain(self, event: Event, now_ns: int) -> tuple[Explanation, ...]:
         """Return what every rule that wants `event` allows and sees, passed or not.
 

@@ -105,6 +105,10 @@ class Rule:
         """Return the use of each limit the rule keeps for `subject` of `scope` (`SCOPE_*`)."""
         return ()
 
+    def used(self, scope: int, subject: int, book: Book, now_ns: int) -> tuple[int, ...]:
+        """Return length (ns) and use of each window that answers tell of, one after the other."""
+        return ()
+
     def state(self) -> Any:
         """Return everything `apply` has written, as plain msgpack-encodable values."""
         return None

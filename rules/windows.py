@@ -213,6 +213,15 @@ def explanations(
     return (*first, *others)
 
 
+def lengths_and_uses(limits: Limits, subject: int, now_ns: int) -> tuple[int, ...]:
+    """Return length (ns) and use of every window, one after the other."""
+    found: list[int] = []
+    for window, _ in limits:
+        found.append(window.interval_ns)
+        found.append(window.counts.get(subject, 0) if now_ns < window.closes_ns else 0)
+    return tuple(found)
+
+
 def usages(
     rule: str, limits: Limits, scope: int, subject: int, now_ns: int, prefix: str = ""
 ) -> tuple[Usage, ...]:

@@ -1,13 +1,15 @@
 """HTTP as the dialects see it: no server's type crosses this line."""
 
-from collections.abc import Callable, Mapping
-from typing import Protocol, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, Protocol, TypeAlias
 
 import msgspec
 
 from gateway.outcome import Outcome
 from rules.events import Request
 from rules.reasons import Reason
+
+_LINE_END: Final = "\r\n"
 
 
 class HttpRequest(msgspec.Struct, frozen=True, gc=False):
@@ -35,8 +37,36 @@ class HttpResponse(msgspec.Struct, frozen=True, gc=False):
     """One answer, ready for the wire."""
 
     status: int
-    headers: list[tuple[str, str]]
+    fields: list[tuple[str, str]] | str
+    """Headers, or their lines as they go over the wire; those must have been made by
+    `header_lines`, or of nothing that could hold a line break."""
     body: bytes
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """The headers, in order."""
+        fields = self.fields
+        if not isinstance(fields, str):
+            return fields
+        lines = fields.removesuffix(_LINE_END).split(_LINE_END) if fields else []
+        return [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
+
+    @property
+    def lines(self) -> str:
+        """The headers' lines; raises ValueError when a line break would make two of one."""
+        fields = self.fields
+        return fields if isinstance(fields, str) else header_lines(fields)
+
+
+def header_lines(headers: Iterable[tuple[str, str]]) -> str:
+    """Return headers as they go over the wire; raises ValueError when one has a line break."""
+    lines = ""
+    for name, value in headers:
+        line = f"{name}: {value}"
+        if "\r" in line or "\n" in line:
+            raise ValueError(f"the header {line!r} has a line break")
+        lines += line + _LINE_END
+    return lines
 
 
 Render: TypeAlias = Callable[[Outcome], HttpResponse]

@@ -17,7 +17,7 @@ from rules.reasons import Reason
 from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
 from rules.values import FLAG_TEST, LIVE_STATUSES, SCOPE_ACCOUNT
-from rules.windows import Limits, Windows, admits, breach, explanations, usages
+from rules.windows import Limits, Windows, admits, breach, explanations, lengths_and_uses, usages
 
 
 class OrderCount(Rule):
@@ -109,6 +109,13 @@ class OrderCount(Rule):
             return ()
         limits = self._limits_of(subject, book)
         return usages(self.name, limits, scope, subject, now_ns)
+
+    def used(self, scope: int, subject: int, book: Book, now_ns: int) -> tuple[int, ...]:
+        """Return length of each window of an account's tier, and its count."""
+        if scope != SCOPE_ACCOUNT:
+            return ()
+        limits = self._limits_of(subject, book) if self._limits_by_tier else self._limits
+        return lengths_and_uses(limits, subject, now_ns)
 
     def state(self) -> Any:
         """Return the counts and the orders without a fill."""

@@ -18,7 +18,7 @@ from rules.recent import Recent
 from rules.rule import ACCESS, Rule
 from rules.rulebook import Rulebook
 from rules.values import SCOPE_IP
-from rules.windows import Limits, Windows, admits, breach, explanations, usages
+from rules.windows import Limits, Windows, admits, breach, explanations, lengths_and_uses, usages
 
 _COMMANDING: Final = frozenset(ORDER_REQUESTS)
 """Requests whose acceptance sends the engine a command, so that they can still fail there."""
@@ -108,6 +108,10 @@ class RequestWeight(Rule):
         return usages(self.name, self._limits, scope, subject, now_ns) + usages(
             self.name, self._gate_limits, scope, subject, now_ns, GATE_LABEL
         )
+
+    def used(self, scope: int, subject: int, book: Book, now_ns: int) -> tuple[int, ...]:
+        """Return length of each window of the venue's routes, and the weight an address used."""
+        return lengths_and_uses(self._limits, subject, now_ns) if scope == SCOPE_IP else ()
 
     def state(self) -> Any:
         """Return the counts of all windows and the commands without an answer."""

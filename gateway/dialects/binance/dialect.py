@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -29,7 +29,7 @@ from gateway.dialects.binance.routes import (
 )
 from gateway.dialects.binance.surface import DecisionRecord, DialectCore
 from gateway.dialects.disclosure import rule_told
-from gateway.dialects.http import HttpRequest, HttpResponse, Parsed
+from gateway.dialects.http import HttpRequest, HttpResponse, Parsed, header_lines
 from gateway.lanes import MARKET_DATA, QUERIES, lane_of, waited_texts
 from gateway.outcome import Outcome
 from gateway.stages import AUTHENTICATE, PARSE, Stages
@@ -56,8 +56,8 @@ _ENGINE: Final = "engine"
 _encode = msgspec.json.Encoder().encode
 
 
-class _Call(NamedTuple):
-    """What is needed to answer a request."""
+class _Renderer(msgspec.Struct, frozen=True, gc=False):
+    """Writes the answer to one request."""
 
     desk: Desk
     answer: Answer
@@ -66,6 +66,70 @@ class _Call(NamedTuple):
     venue: bool
     """Whether it is one of the venue's routes, which tell the weight used."""
     counts_orders: bool
+
+    def __call__(self, outcome: Outcome) -> HttpResponse:
+        """Return the answer to `outcome`."""
+        decision, result = outcome.decision, outcome.result
+        if decision.verdict == REFUSED:
+            breach = decision.breaches[0]
+            return self._refusal(outcome, breach.reason, breach)
+        if result is not None and result.unknown:
+            return self._refusal(outcome, Reason.ENGINE_TIMEOUT, None)
+        if result is not None and not result.accepted and not isinstance(outcome.event, Replace):
+            # Of a cancel-replace one half may have worked: its answer tells.
+            return self._refusal(outcome, result.reason or Reason.INTERNAL_ERROR, None)
+        payload = self.answer(self.desk, outcome)
+        if isinstance(payload, Failure):
+            rule = [(header.RULE, _ENGINE)] if result is not None else []
+            reason = None if result is None else result.replaced_refusal or result.reason
+            return self._failure(outcome, payload, None, rule, reason)
+        return self._response(outcome, 200, payload, "")
+
+    def _refusal(self, outcome: Outcome, reason: Reason, breach: Breach | None) -> HttpResponse:
+        event = outcome.event
+        told = rejection(reason, event, breach, self.fault)
+        rule = _ENGINE if breach is None else rule_told(breach)
+        extra = [(header.RULE, rule)] if rule else []
+        if breach is not None and told.status in (418, 429):
+            extra.append(header.retry_after(breach, outcome.now_ns))
+        failure = Failure(told.status, told.code, told.text)
+        if isinstance(event, Replace) and reason in _CANCEL_SIDE:
+            failure = replace_refused(told)
+        return self._failure(outcome, failure, breach, extra, reason)
+
+    def _failure(
+        self,
+        outcome: Outcome,
+        failure: Failure,
+        breach: Breach | None,
+        extra: list[tuple[str, str]],
+        reason: Reason | None = None,
+    ) -> HttpResponse:
+        """Return the answer to a failure; without a breach it is the engine's, for `reason`."""
+        payload: dict[str, Any] = {"code": failure.code, "msg": failure.text}
+        if failure.data is not None:
+            payload["data"] = failure.data
+        if breach is not None:
+            desk = self.desk
+            payload["ordergate"] = breach_object(desk.core.pipeline, desk.ids, breach)
+        elif reason is not None:
+            payload["ordergate"] = {"rule": _ENGINE, "reason": reason.name}
+        return self._response(outcome, failure.status, payload, header_lines(extra))
+
+    def _response(self, outcome: Outcome, status: int, payload: Any, extra: str) -> HttpResponse:
+        desk = self.desk
+        decision_id = desk.ids.encode(outcome.seq)
+        lines = f"{header.ALWAYS}{header.DECISION}: {decision_id}\r\n{extra}"
+        if self.venue:
+            now_ns = desk.core.now_ns()
+            request_id = _request_id(decision_id)
+            weight = header.weight_lines(desk, self.ip, now_ns)
+            lines = f"{lines}{header.REQUEST_ID}: {request_id}\r\n{weight}"
+            if self.counts_orders:
+                account = desk.account(outcome)
+                if account:
+                    lines += header.order_count_lines(desk, account, now_ns)
+        return HttpResponse(status, lines, _encode(payload))
 
 
 class BinanceDialect:
@@ -139,7 +203,7 @@ class BinanceDialect:
             expected=expected,
         )
         venue = request.path.startswith("/api/")
-        return Parsed(event, _Renderer(_Call(self._desk, _nothing, None, ip, venue, False)))
+        return Parsed(event, _Renderer(self._desk, _nothing, None, ip, venue, False))
 
     def parse(self, request: HttpRequest) -> Parsed:
         """Turn a request into an event; whatever was sent, it is one."""
@@ -167,7 +231,7 @@ class BinanceDialect:
         event = asked.event
         if parameters.fault is not None:
             event = _refused(event, parameters.fault)
-        call = _Call(
+        renderer = _Renderer(
             self._desks[reading.ns_per_unit],
             asked.answer,
             parameters.fault,
@@ -175,7 +239,7 @@ class BinanceDialect:
             request.path.startswith("/api/"),
             route.counts_orders,
         )
-        return Parsed(event, _Renderer(call))
+        return Parsed(event, renderer)
 
     def refuse(self, address: str, received_ns: int, reason: Reason, detail: str) -> Parsed:
         """Turn what the server could not read, or no dialect serves, into a refused request."""
@@ -195,7 +259,7 @@ class BinanceDialect:
         reading = Reading(self._core, request, Endpoint.UNKNOWN, parameters, NOBODY, ip, 0)
         event = _refused(Query(*reading.head()), fault)
         venue = request.path.startswith("/api/")
-        return Parsed(event, _Renderer(_Call(self._desk, _nothing, fault, ip, venue, False)))
+        return Parsed(event, _Renderer(self._desk, _nothing, fault, ip, venue, False))
 
     def _authenticate(self, request: HttpRequest, entry: EndpointEntry, ip: int) -> Identity:
         if entry.security == SECURITY_NONE:
@@ -217,83 +281,6 @@ class BinanceDialect:
         if identity.auth == AUTH_OK:
             return self._core.directory.agent(name)
         return self._core.directory.known(DEFINE_AGENT, name[:120])
-
-
-class _Renderer:
-    """Writes the answer to one request."""
-
-    __slots__ = ("_call",)
-
-    def __init__(self, call: _Call) -> None:
-        self._call = call
-
-    def __call__(self, outcome: Outcome) -> HttpResponse:
-        """Return the answer to `outcome`."""
-        decision, result = outcome.decision, outcome.result
-        if decision.verdict == REFUSED:
-            breach = decision.breaches[0]
-            return self._refusal(outcome, breach.reason, breach)
-        if result is not None and result.unknown:
-            return self._refusal(outcome, Reason.ENGINE_TIMEOUT, None)
-        if result is not None and not result.accepted and not isinstance(outcome.event, Replace):
-            # Of a cancel-replace one half may have worked: its answer tells.
-            return self._refusal(outcome, result.reason or Reason.INTERNAL_ERROR, None)
-        payload = self._call.answer(self._call.desk, outcome)
-        if isinstance(payload, Failure):
-            rule = [(header.RULE, _ENGINE)] if result is not None else []
-            reason = None if result is None else result.replaced_refusal or result.reason
-            return self._failure(outcome, payload, None, rule, reason)
-        return self._response(outcome, 200, payload, [])
-
-    def _refusal(self, outcome: Outcome, reason: Reason, breach: Breach | None) -> HttpResponse:
-        call = self._call
-        event = outcome.event
-        told = rejection(reason, event, breach, call.fault)
-        rule = _ENGINE if breach is None else rule_told(breach)
-        extra = [(header.RULE, rule)] if rule else []
-        if breach is not None and told.status in (418, 429):
-            extra.append(header.retry_after(breach, outcome.now_ns))
-        failure = Failure(told.status, told.code, told.text)
-        if isinstance(event, Replace) and reason in _CANCEL_SIDE:
-            failure = replace_refused(told)
-        return self._failure(outcome, failure, breach, extra, reason)
-
-    def _failure(
-        self,
-        outcome: Outcome,
-        failure: Failure,
-        breach: Breach | None,
-        extra: list[tuple[str, str]],
-        reason: Reason | None = None,
-    ) -> HttpResponse:
-        """Return the answer to a failure; without a breach it is the engine's, for `reason`."""
-        payload: dict[str, Any] = {"code": failure.code, "msg": failure.text}
-        if failure.data is not None:
-            payload["data"] = failure.data
-        if breach is not None:
-            desk = self._call.desk
-            payload["ordergate"] = breach_object(desk.core.pipeline, desk.ids, breach)
-        elif reason is not None:
-            payload["ordergate"] = {"rule": _ENGINE, "reason": reason.name}
-        return self._response(outcome, failure.status, payload, extra)
-
-    def _response(
-        self, outcome: Outcome, status: int, payload: Any, extra: list[tuple[str, str]]
-    ) -> HttpResponse:
-        call = self._call
-        desk = call.desk
-        decision_id = desk.ids.encode(outcome.seq)
-        headers = [header.CONTENT_TYPE, header.CACHE_CONTROL, (header.DECISION, decision_id)]
-        headers += extra
-        if call.venue:
-            headers.append((header.REQUEST_ID, _request_id(decision_id)))
-            now_ns = desk.core.now_ns()
-            headers += header.weight_headers(desk, call.ip, now_ns)
-            if call.counts_orders:
-                account = desk.account(outcome)
-                if account:
-                    headers += header.order_count_headers(desk, account, now_ns)
-        return HttpResponse(status, headers, _encode(payload))
 
 
 def _request_id(decision_id: str) -> str:

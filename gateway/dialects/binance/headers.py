@@ -5,11 +5,14 @@ from typing import Final
 
 from gateway.dialects.binance.reading import Desk
 from gateway.dialects.binance.windows import window_suffix
+from gateway.dialects.http import header_lines
 from rules.decisions import Breach
 from rules.values import NS_PER_MINUTE, NS_PER_SECOND, SCOPE_ACCOUNT, SCOPE_IP
 
 CONTENT_TYPE: Final = ("Content-Type", "application/json;charset=UTF-8")
 CACHE_CONTROL: Final = ("Cache-Control", "no-cache, no-store, must-revalidate")
+ALWAYS: Final = header_lines((CONTENT_TYPE, CACHE_CONTROL))
+"""Lines of every answer."""
 WEIGHT: Final = "X-MBX-USED-WEIGHT"
 ORDER_COUNT: Final = "X-MBX-ORDER-COUNT"
 DECISION: Final = "X-OrderGate-Decision"
@@ -17,37 +20,38 @@ RULE: Final = "X-OrderGate-Rule"
 REQUEST_ID: Final = "x-mbx-uuid"
 
 
-def weight_headers(desk: Desk, ip: int, now_ns: int) -> list[tuple[str, str]]:
-    """Return the weight an address has used in each window.
+def weight_lines(desk: Desk, ip: int, now_ns: int) -> str:
+    """Return lines with the weight an address has used in each window.
 
     The old header without a suffix repeats the one-minute window, or the first where the rulebook
     has no such window.
     """
-    windows = len(desk.core.rulebook.clauses.request_weight.windows)
-    usages = desk.core.pipeline.usage("request_weight", SCOPE_IP, ip, now_ns)
-    # The budget of the gate's own routes follows the venue's windows and is not told here.
-    usages = usages[:windows]
-    if not usages:
-        return []
-    plain = usages[0].used
-    found = []
-    for usage in usages:
-        if usage.window_ns == NS_PER_MINUTE:
-            plain = usage.used
-        found.append((_window_name(WEIGHT, usage.window_ns), str(usage.used)))
-    return [(WEIGHT, str(plain)), *found]
+    used = desk.core.pipeline.used("request_weight", SCOPE_IP, ip, now_ns)
+    if not used:
+        return ""
+    plain = used[1]
+    lines = ""
+    for place in range(0, len(used), 2):
+        weight = used[place + 1]
+        if used[place] == NS_PER_MINUTE:
+            plain = weight
+        lines += f"{_line_start(WEIGHT, used[place])}{weight}\r\n"
+    return f"{WEIGHT}: {plain}\r\n{lines}"
 
 
-def order_count_headers(desk: Desk, account: int, now_ns: int) -> list[tuple[str, str]]:
-    """Return the account's order count in each window."""
-    usages = desk.core.pipeline.usage("order_count", SCOPE_ACCOUNT, account, now_ns)
-    return [(_window_name(ORDER_COUNT, usage.window_ns), str(usage.used)) for usage in usages]
+def order_count_lines(desk: Desk, account: int, now_ns: int) -> str:
+    """Return lines with the account's order count in each window."""
+    used = desk.core.pipeline.used("order_count", SCOPE_ACCOUNT, account, now_ns)
+    lines = ""
+    for place in range(0, len(used), 2):
+        lines += f"{_line_start(ORDER_COUNT, used[place])}{used[place + 1]}\r\n"
+    return lines
 
 
 @cache
-def _window_name(name: str, window_ns: int) -> str:
+def _line_start(name: str, window_ns: int) -> str:
     """Return a header's name with its window; a rulebook has few of them."""
-    return f"{name}-{window_suffix(window_ns)}"
+    return f"{name}-{window_suffix(window_ns)}: "
 
 
 def retry_after(breach: Breach, now_ns: int) -> tuple[str, str]:

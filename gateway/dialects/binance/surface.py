@@ -23,6 +23,9 @@ class UsagePipeline(Protocol):
     def usage(self, rule_name: str, scope: int, subject: int, now_ns: int) -> tuple[Usage, ...]:
         """Return the use of a rule's limits."""
 
+    def used(self, rule_name: str, scope: int, subject: int, now_ns: int) -> tuple[int, ...]:
+        """Return length and use of each window of a rule that answers tell of."""
+
 
 class DialectCore(Protocol):
     """The part of the core a dialect reads; it changes nothing but by submitting events."""

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Final
 
-from gateway.dialects.http import HttpResponse
+from gateway.dialects.http import HttpResponse, header_lines
 
 CLOSE: Final = "Connection: close\r\n"
 KEEP_ALIVE: Final = "Connection: keep-alive\r\n"
@@ -14,8 +14,6 @@ FAULT: Final = HttpResponse(500, [("Content-Type", "text/plain")], b"")
 _STATUS_LINES: Final = {
     int(status): f"HTTP/1.1 {int(status)} {status.phrase}\r\n" for status in HTTPStatus
 }
-_OWN_LINES: Final = 5
-"""Status line, Date, Server, Content-Length and the empty line."""
 
 
 def answer_bytes(
@@ -27,13 +25,10 @@ def answer_bytes(
     Content-Length are the edge's, so a dialect sends none of them. Raises ValueError when a line
     break in a header would make two answers of one.
     """
-    headers, body = response.headers, response.body
-    fields = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    fields, body = response.fields, response.body
+    lines = fields if isinstance(fields, str) else header_lines(fields)
     line = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"
     head = (
-        f"{line}{fields}{date}Server: ordergate\r\nContent-Length: {len(body)}\r\n{connection}\r\n"
-    )
-    lines = len(headers) + _OWN_LINES + (1 if connection else 0)
-    if head.count("\n") != lines or head.count("\r") != lines:
-        raise ValueError(f"one of the headers {headers} has a line break")
-    return head.encode("latin-1") if head_only else head.encode("latin-1") + body
+        f"{line}{lines}{date}Server: ordergate\r\nContent-Length: {len(body)}\r\n{connection}\r\n"
+    ).encode("latin-1")
+    return head if head_only else head + body

@@ -116,13 +116,13 @@ class MirrorPipeline:
         return self._pipeline.rule(name)
 
     def usage(self, rule_name: str, scope: int, subject: int, now_ns: int) -> tuple[Usage, ...]:
+        """Return nothing: who asks for limits is answered by the core."""
+        return ()
+
+    def used(self, rule_name: str, scope: int, subject: int, now_ns: int) -> tuple[int, ...]:
         """Return length and use of each window."""
         outcome = self._shown.outcome
-        told = outcome.weights if scope == SCOPE_IP else outcome.counts
-        return tuple(
-            Usage(rule_name, scope, subject, told[place + 1], 0, told[place], 0)
-            for place in range(0, len(told), 2)
-        )
+        return outcome.weights if scope == SCOPE_IP else outcome.counts
 
 
 class MirrorOrders:

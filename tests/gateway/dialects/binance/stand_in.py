@@ -143,6 +143,14 @@ class StandInPipeline:
             )
         return ()
 
+    def used(self, name: str, scope: int, subject: int, now_ns: int) -> tuple[int, ...]:
+        """Return the same uses as answers tell them."""
+        found: list[int] = []
+        for usage in self.usage(name, scope, subject, now_ns):
+            if not usage.label.startswith("GATE-"):
+                found += (usage.window_ns, usage.used)
+        return tuple(found)
+
 
 class StandInEngine:
     """Answers depth and nothing else."""
