@@ -326,18 +326,18 @@ class Gate:
     ) -> Any:
         """Return what serves REST: this process, or others in front of it."""
         core, clock, meter, data = self.core, self.clock, self.telemetry, self.config.record.data
+        turns, trusts = self.turns, trust_of(core)
         if not listen.edges:
-            waiting = self.stages, self.turns, trust_of(core)
+            waiting = self.stages, turns, trusts
             return make_rest_edge(
                 listen, core, [dialect], clock.receive_ns, addresses, meter, *waiting
             )
         secret, run_id = _decision_key(data), self.journal.directory.name
-        find, keystore = self.decisions.find, data / KEYSTORE_FILE
-        edges = make_edge_processes(
-            listen,
-            core,
-            EdgeGround(self.views, authenticator, secret, run_id, keystore, find, clock, meter),
+        ground = EdgeGround(
+            *(self.views, authenticator, secret, run_id, data / KEYSTORE_FILE),
+            *(self.decisions.find, clock, meter, turns, trusts),
         )
+        edges = make_edge_processes(listen, core, ground)
         core.listeners += (edges.on_record,)
         return edges
 

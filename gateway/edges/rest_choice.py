@@ -15,7 +15,7 @@ from gateway.dialects.binance.surface import DecisionRecord
 from gateway.dialects.http import HttpDialect
 from gateway.edges.http.edge import HttpEdge
 from gateway.edges.http.limits import HttpLimits
-from gateway.edges.processes.core_side import EdgeAuthenticator, EdgeDesk, ServedCore
+from gateway.edges.processes.core_desk import EdgeAuthenticator, EdgeDesk, ServedCore
 from gateway.edges.processes.messages import ClockRate, Setup
 from gateway.edges.processes.supervisor import EdgePlan, EdgeProcesses
 from gateway.edges.protocols import Meter, SubmittingCore, everybody
@@ -58,6 +58,8 @@ class EdgeGround(NamedTuple):
     find_record: Callable[[int], DecisionRecord | None]
     clock: Clock
     telemetry: Telemetry
+    turns: Turns
+    trusts: Callable[[str], bool]
 
 
 def make_edge_processes(
@@ -75,7 +77,8 @@ def make_edge_processes(
     authenticator = EdgeAuthenticator(ground.authenticator, core.directory)
     ids = DecisionIds(ground.decision_key, ground.run_id)
     dialect = BinanceDialect(core, ground.views, authenticator, ids, ground.find_record)
-    desk = EdgeDesk(core, dialect, authenticator, ground.views.orders, ground.telemetry)
+    waiting = ground.turns, ground.trusts
+    desk = EdgeDesk(core, dialect, authenticator, ground.views.orders, ground.telemetry, *waiting)
 
     def setup() -> Setup:
         return Setup(

@@ -60,6 +60,7 @@ class Connection(asyncio.Protocol):
         "_unanswered",
         "due_tick",
         "lane",
+        "number",
         "since_ns",
         "slot_tick",
         "taken",
@@ -75,6 +76,8 @@ class Connection(asyncio.Protocol):
         self.due_tick = self.slot_tick = 0
         self.lane = NOWHERE
         self.since_ns = self.turn = self.taken = 0
+        self.number = edge.next_number()
+        """Among all connections of the edge."""
         self._edge = edge
         self._unanswered: deque[Exchange] = deque()
         self._in_line = False
@@ -211,6 +214,7 @@ class Connection(asyncio.Protocol):
             self.lane = NOWHERE
             return
         exchange = self._arrived.popleft()
+        exchange.connection = self.number
         self._unanswered.append(exchange)
         edge = self._edge
         edge.decide(exchange)

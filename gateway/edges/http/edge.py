@@ -13,6 +13,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from email.utils import formatdate
+from itertools import count
 from typing import Final
 
 from gateway.addresses import PeerAddresses
@@ -67,6 +68,7 @@ class HttpEdge:
         self.trusts = trusts
         self.lane = dialects[0].lane if len(dialects) == 1 else self._most_urgent_lane
         """Returns the lane of a method and a path."""
+        self.next_number = count(1).__next__
         self.refused_connections = 0
         """Connections that were closed because there were too many."""
         self._core = core

@@ -43,6 +43,8 @@ class Exchange:
     outcome: Outcome | None = None
     """None when the gate met a bug of its own."""
     waiter: Answered | None = None
+    connection = 0
+    """Number of its connection, from when it was decided."""
     trace: Trace | None = None
     """Where its time goes, None while nobody wants to know."""
 

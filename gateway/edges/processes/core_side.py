@@ -1,9 +1,9 @@
 """What the core's process does for its edge processes: their requests in, outcomes back.
 
 What an edge has read goes through the core's door as it is, after a look at what only the core
-knows for sure: whether the key is still in force and the address not banned. What an edge has
-forwarded is read and answered by a dialect here, as in a gate without edge processes. No task,
-future or await is made for a request; the outcomes of a turn leave in one write.
+knows for sure. What an edge has forwarded is read and answered by a dialect here, as in a gate
+without edge processes. No task, future or await is made for a request; the outcomes of a turn leave
+in one write.
 """
 
 import asyncio
@@ -12,17 +12,15 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-import msgspec
-
-from gateway.auth.authenticator import Authenticator, Identity
-from gateway.dialects.http import HttpDialect, HttpRequest, Parsed
-from gateway.directory import Directory
+from gateway.auth.authenticator import Identity
+from gateway.dialects.http import HttpRequest, Parsed
+from gateway.edges.processes.core_desk import EdgeDesk
 from gateway.edges.processes.link import Link
 from gateway.edges.processes.messages import (
-    NOT_VERIFIED,
     Answered,
+    AnyAsking,
     Asked,
     AskedEvent,
     Begin,
@@ -37,8 +35,9 @@ from gateway.edges.processes.messages import (
     Message,
     Unreadable,
 )
-from gateway.edges.protocols import SubmittingCore
+from gateway.lanes import waited_texts
 from gateway.outcome import Outcome
+<<<<<<< HEAD
 from gateway.views import OrderView
 from rules.access.ban_ladder import BanLadder
 from rules.book import Book
@@ -53,42 +52,55 @@ from rules.events import (
     Request,
 )
 from rules.pipeline import Pipeline
+=======
+from gateway.turns import NOWHERE
+from rules.events import RefusedRequest
+>>>>>>> 1a45645 (wip)
 from rules.reasons import Reason
-from rules.rulebook import Rulebook
-from rules.values import (
-    AUTH_NOT_CHECKED,
-    AUTH_UNKNOWN_KEY,
-    DEFINE_ASSET,
-    SCOPE_ACCOUNT,
-    SCOPE_IP,
-)
+from rules.values import AUTH_NOT_CHECKED
 
-TURN_REQUESTS: Final = 64
-"""Requests of one edge that are taken before others get their turn."""
 DEFINITIONS_PER_TURN: Final = 512
-_WITH_ORDER: Final = frozenset((Cancel, Amend))
 
 _logger: Final = logging.getLogger(__name__)
 
 
-class ServedCore(SubmittingCore, Protocol):
-    """What is asked of the core for edge processes."""
+class _Line:
+    """Requests of one connection of an edge that wait for their turn, in order."""
+
+    __slots__ = ("_edge", "_number", "_waiting", "lane", "since_ns", "taken", "turn")
+
+    def __init__(self, edge: "EdgeLink", first: AnyAsking) -> None:
+        self.turn = self.taken = 0
+        self._edge = edge
+        self._number = first.connection
+        self._waiting = deque((first,))
+        self.lane = edge.lane(first)
+        self.since_ns = first.since_ns
+
+    def join(self, message: AnyAsking) -> None:
+        """Have one more wait."""
+        self._waiting.append(message)
 
     @property
-    def pipeline(self) -> Pipeline:
-        """Uses of limits, and bans."""
+    def waiting(self) -> int:
+        """Number of requests that wait."""
+        return len(self._waiting)
 
-    @property
-    def rulebook(self) -> Rulebook:
-        """Limits, weights and filters in force."""
+    def decide(self) -> None:
+        """Decide the first request."""
+        self._edge.decide(self._waiting.popleft())
+        self._next()
 
-    @property
-    def book(self) -> Book:
-        """The facts of the pipeline."""
+    def shed(self, waited_ns: int, most_ns: int) -> None:
+        """Refuse the first request, because it has waited for too long."""
+        self._edge.shed(self._waiting.popleft(), waited_ns, most_ns)
+        self._next()
 
-    def now_ns(self) -> int:
-        """Return the core's time."""
+    def turn_over(self) -> None:
+        """Send what was answered; the first line of an edge does it for all of them."""
+        self._edge.link.flush()
 
+<<<<<<< HEAD
 
 class Orders(Protocol):
     """Orders as clients see them."""
@@ -213,23 +225,35 @@ class EdgeDesk:
         else:
             return None
         return self._orders.get(account, 0, order_id, "") if order_id else None
+=======
+    def _next(self) -> None:
+        if self._waiting:
+            first = self._waiting[0]
+            self.lane = self._edge.lane(first)
+            self.since_ns = first.since_ns
+        else:
+            self.lane = NOWHERE
+            self._edge.leave(self._number)
+>>>>>>> 1a45645 (wip)
 
 
 class EdgeLink:
-    """One edge process, as the core's process has it."""
+    """One edge process, as the core's process has it.
+
+    Each connection's requests wait in a line of their own, so that whose request is next, and who
+    is sent away, is as in a gate without edges.
+    """
 
     def __init__(
         self, desk: EdgeDesk, listening: Callable[[], None], lost: Callable[[], None]
     ) -> None:
         self.connections = 0
         self.refused_connections = 0
-        self.unanswered = 0
-        """Requests that are with the core."""
         self.link = Link(FromEdge, self._arrive, lost, _failed)
         self._desk = desk
         self._listening = listening
-        self._arrived: deque[Any] = deque()
-        self._turn_planned = False
+        self._lines: dict[int, _Line] = {}
+        """By connection; only of those of whom something waits."""
         self._loop = asyncio.get_running_loop()
         self._acts: dict[type[Any], Callable[[Any], None]] = {
             Asked: self._asked,
@@ -254,59 +278,72 @@ class EdgeLink:
         else:
             self.link.send(Begin())
 
-    # --- Requests -----------------------------------------------------------------------------
+    # --- Turns --------------------------------------------------------------------------------
 
     def _arrive(self, messages: list[Any]) -> None:
-        self._arrived += messages
-        if not self._turn_planned:
-            self._turn()
-
-    def _turn(self) -> None:
-        """Take some of what has arrived, also of an edge that has died since."""
-        self._turn_planned = False
-        arrived, link = self._arrived, self.link
-        link.hold()
-        for _ in range(min(len(arrived), TURN_REQUESTS)):
-            message = arrived.popleft()
-            act = self._acts.get(type(message))
-            if act is None:
+        """Put requests in line; they are decided also when the edge dies meanwhile."""
+        lines, turns = self._lines, self._desk.turns
+        for message in messages:
+            if type(message) not in self._acts:
                 self._report(message)
                 continue
-            self.unanswered += 1
-            try:
-                act(message)
-            except Exception:
-                _logger.exception("fault while deciding %r", message)
-                self._tell(Failed(message.number))
-        link.flush()
-        if arrived:
-            self._turn_planned = True
-            self._loop.call_soon(self._turn)
+            line = lines.get(message.connection)
+            if line is None:
+                line = lines[message.connection] = _Line(self, message)
+                turns.add(line)
+            else:
+                line.join(message)
+
+    def lane(self, message: AnyAsking) -> int:
+        """Return the lane of a request; who has not proved a key is as urgent as a stranger."""
+        return self._desk.lane(message)
+
+    def leave(self, connection: int) -> None:
+        """Take note that nothing of a connection waits any more."""
+        del self._lines[connection]
+
+    def decide(self, message: AnyAsking) -> None:
+        """Have one request decided."""
+        self.link.hold()
+        try:
+            self._acts[type(message)](message)
+        except Exception:
+            _logger.exception("fault while deciding %r", message)
+            self.link.send(Failed(message.number))
+
+    def shed(self, message: AnyAsking, waited_ns: int, most_ns: int) -> None:
+        """Have one request refused that has waited for too long."""
+        self.link.hold()
+        desk = self._desk
+        try:
+            if isinstance(message, Asked):
+                refused = _shed(message.event, waited_ns, most_ns)
+                reply = partial(self._decided, message.number, waited_ns, most_ns)
+                desk.core.submit(refused, reply)
+            elif isinstance(message, Forwarded):
+                parsed = desk.dialect.shed(_request(message), waited_ns, most_ns)
+                self._submit(message.number, parsed)
+            else:
+                # Refusing what could not be read costs no more than sending it away.
+                self._unreadable(message)
+        except Exception:
+            _logger.exception("fault while refusing %r", message)
+            self.link.send(Failed(message.number))
+
+    # --- Requests -----------------------------------------------------------------------------
 
     def _asked(self, message: Asked) -> None:
         desk = self._desk
-        desk.core.submit(desk.looked_at(message.event), partial(self._decided, message.number))
+        reply = partial(self._decided, message.number, 0, 0)
+        desk.core.submit(desk.looked_at(message.event), reply)
 
-    def _decided(self, number: int, outcome: Outcome) -> None:
-        self._tell(self._desk.decided(number, outcome))
+    def _decided(self, number: int, waited_ns: int, most_ns: int, outcome: Outcome) -> None:
+        self.link.send(self._desk.decided(number, outcome, waited_ns, most_ns))
 
     def _forwarded(self, message: Forwarded) -> None:
         desk = self._desk
         desk.authenticator.found = Identity(message.auth, message.key)
-        parsed = desk.dialect.parse(
-            HttpRequest(
-                message.method,
-                message.path,
-                message.query,
-                message.headers,
-                message.body,
-                message.address,
-                message.received_ns,
-                0,
-                message.body_too_large,
-            )
-        )
-        self._submit(message.number, parsed)
+        self._submit(message.number, desk.dialect.parse(_request(message)))
 
     def _unreadable(self, message: Unreadable) -> None:
         parsed = self._desk.dialect.refuse(
@@ -323,14 +360,10 @@ class EdgeLink:
             response = parsed.render(outcome)
         except Exception:
             _logger.exception("fault while answering %r", event)
-            self._tell(Failed(number))
+            self.link.send(Failed(number))
             return
         told = (response.status, response.headers, response.body)
-        self._tell(Answered(number, *told, event.ip, event.agent))
-
-    def _tell(self, message: Message) -> None:
-        self.unanswered -= 1
-        self.link.send(message)
+        self.link.send(Answered(number, *told, event.ip, event.agent))
 
     def _report(self, message: Listening | Measured) -> None:
         if isinstance(message, Listening):
@@ -341,13 +374,39 @@ class EdgeLink:
         self._desk.meter.answered_elsewhere(message.answers, message.latencies)
 
 
-def definition_of(event: Event) -> Definition | None:
-    """Return what edges are told of an event, None when it is nothing to them."""
-    if isinstance(event, (DefineSymbol, DefineKey)):
-        return event
-    if isinstance(event, Define) and event.kind == DEFINE_ASSET:
-        return event
-    return None
+def _request(message: Forwarded) -> HttpRequest:
+    return HttpRequest(
+        message.method,
+        message.path,
+        message.query,
+        message.headers,
+        message.body,
+        message.address,
+        message.received_ns,
+        0,
+        message.body_too_large,
+    )
+
+
+def _shed(event: AskedEvent, waited_ns: int, most_ns: int) -> RefusedRequest:
+    """Return the refusal of a request that has waited for too long, as the dialect makes it."""
+    detail, expected = waited_texts(waited_ns, most_ns)
+    return RefusedRequest(
+        event.endpoint,
+        event.ip,
+        event.key,
+        AUTH_NOT_CHECKED,
+        event.received_ns,
+        0,
+        0,
+        0,
+        event.channel,
+        event.session,
+        event.agent,
+        reason=Reason.OVERLOADED,
+        detail=detail,
+        expected=expected,
+    )
 
 
 def _failed(message: Message) -> Message | None:

@@ -1,14 +1,17 @@
 """The dialect in an edge process: what it reads itself, and what it leaves to the core."""
 
+from functools import partial
 from typing import Final
+
+import msgspec
 
 from gateway.auth.authenticator import Authenticator, Identity
 from gateway.auth.signing import signed_bytes
 from gateway.dialects.binance.dialect import BinanceDialect
 from gateway.dialects.binance.routes import find_route
-from gateway.dialects.http import HttpRequest, HttpResponse, Parsed
+from gateway.dialects.http import HttpRequest, HttpResponse, Parsed, Render
 from gateway.edges.processes.messages import NOT_VERIFIED
-from gateway.edges.processes.mirror import Mirror
+from gateway.edges.processes.mirror import LocalOutcome, Mirror
 from gateway.outcome import Outcome
 from rules.decisions import NOTED, Decision
 from rules.endpoints import Endpoint
@@ -30,8 +33,8 @@ READ_HERE: Final = frozenset(
 VERIFIED: Final = frozenset((AUTH_OK, AUTH_BAD_SIGNATURE))
 """What an edge may say of a signature: it had the key. That there is no such key, or no longer,
 only the core knows for sure."""
-BANNED_MAX: Final = 65_536
-"""Banned addresses that are kept in mind; the oldest goes."""
+KEPT_MAX: Final = 65_536
+"""Addresses that are kept in mind, banned ones and proved ones each; the oldest goes."""
 _NO_DECISION: Final = Decision(NOTED)
 _UNSEEN: Final = Identity(NOT_VERIFIED, 0)
 
@@ -72,6 +75,8 @@ class EdgeDialect:
         self._dialect = dialect
         self._authenticator = authenticator
         self._banned: dict[str, None] = {}
+        self._proved: dict[str, None] = {}
+        """Addresses from which a signature was right."""
 
     def serves(self, path: str) -> bool:
         """Tell whether this dialect answers `path`."""
@@ -95,11 +100,13 @@ class EdgeDialect:
         if endpoint in READ_HERE and self._knows(request):
             parsed = self._dialect.parse(request)
             event = parsed.event
-            if event.auth not in VERIFIED:
+            if event.auth == AUTH_OK:
+                _keep(self._proved, request.address)
+            elif event.auth not in VERIFIED:
                 return _forward(request, endpoint)
             if type(event) is RefusedRequest and event.reason is Reason.UNKNOWN_SYMBOL:
                 return _forward(request, endpoint, Identity(event.auth, event.key))
-            return Parsed(event, self._mirror.shown(parsed.render))
+            return Parsed(event, partial(self._answer, request, parsed.render))
         return _forward(request, endpoint, self._verified(request, endpoint))
 
     def refuse(self, address: str, received_ns: int, reason: Reason, detail: str) -> Parsed:
@@ -109,17 +116,23 @@ class EdgeDialect:
 
     def note(self, address: str, banned: bool) -> None:
         """Keep in mind whether an address was just told that it is banned."""
-        if not banned:
+        if banned:
+            _keep(self._banned, address)
+        else:
             self._banned.pop(address, None)
-        elif address not in self._banned:
-            if len(self._banned) >= BANNED_MAX:
-                del self._banned[next(iter(self._banned))]
-            self._banned[address] = None
 
-    @property
-    def any_banned(self) -> bool:
-        """Whether any address is kept in mind as banned."""
-        return bool(self._banned)
+    def trusts(self, address: str) -> bool:
+        """Tell whether a key was proved from an address here, and it is not banned."""
+        return address in self._proved and address not in self._banned
+
+    def _answer(self, request: HttpRequest, render: Render, outcome: Outcome) -> HttpResponse:
+        """Write the answer to a request that was read here."""
+        assert isinstance(outcome, LocalOutcome)
+        if outcome.waited_ns:
+            shed = self._dialect.shed(request, outcome.waited_ns, outcome.most_ns)
+            outcome = msgspec.structs.replace(outcome, event=shed.event)
+            render = shed.render
+        return self._mirror.show(render, outcome)
 
     def _knows(self, request: HttpRequest) -> bool:
         """Tell whether the request's names have numbers here."""
@@ -136,6 +149,8 @@ class EdgeDialect:
         payload, signature = signed_bytes(request.query, request.body)
         key_name = request.headers.get("x-mbx-apikey")
         identity = self._authenticator.authenticate(key_name, signature, payload)
+        if identity.auth == AUTH_OK:
+            _keep(self._proved, request.address)
         return identity if identity.auth in VERIFIED else _UNSEEN
 
 
@@ -149,3 +164,10 @@ def _response(outcome: Outcome) -> HttpResponse:
     assert isinstance(outcome, ForwardedOutcome)
     assert outcome.response is not None
     return outcome.response
+
+
+def _keep(kept: dict[str, None], address: str) -> None:
+    if address not in kept:
+        if len(kept) >= KEPT_MAX:
+            del kept[next(iter(kept))]
+        kept[address] = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from itertools import count
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, Protocol, cast
 
 from gateway.dialects.http import HttpResponse
 from gateway.directory import Directory
@@ -29,20 +29,33 @@ _RESUME_SHARE: Final = 2
 """Reading goes on once no more than this part of them is left."""
 _BANNED_STATUS: Final = 418
 
-_Answer = Callable[[Outcome | None], None]
+
+class EdgeReply(Protocol):
+    """Whom an outcome is for: a request of a connection."""
+
+    @property
+    def connection(self) -> int:
+        """Number of the connection."""
+
+    @property
+    def started_ns(self) -> int:
+        """Stopwatch when the request arrived."""
+
+    def __call__(self, outcome: Outcome | None) -> None:
+        """Take the outcome, None when the gate met a bug of its own."""
 
 
 class _Waiting(NamedTuple):
     """A request without an answer."""
 
     event: Event
-    reply: _Answer
+    reply: EdgeReply
 
 
 class RemoteCore:
     """Has requests decided by the core in another process.
 
-    `full` and `roomy` are called when so much waits for the core that nothing more should be read,
+    `hold` and `go_on` are called when so much waits for the core that nothing more should be read,
     and when it should again. A reply is called with None when the gate met a bug of its own.
     """
 
@@ -50,8 +63,8 @@ class RemoteCore:
         self,
         link: Link,
         directory: MirrorDirectory,
-        full: Callable[[], None],
-        roomy: Callable[[], None],
+        hold: Callable[[], None],
+        go_on: Callable[[], None],
         unanswered_max: int = UNANSWERED_MAX,
     ) -> None:
         self.directory: Directory = directory
@@ -61,11 +74,12 @@ class RemoteCore:
         """Requests that were sent to the core."""
         self._link = link
         self._names = directory
-        self._full = full
-        self._roomy = roomy
+        self._hold = hold
+        self._go_on = go_on
         self._most = unanswered_max
         self._few = unanswered_max // _RESUME_SHARE
         self._held = False
+        self._crowded = False
         self._waiting: dict[int, _Waiting] = {}
         self._numbers = count(1)
 
@@ -76,27 +90,37 @@ class RemoteCore:
 
     def submit(self, event: Event, reply: Reply | None = None) -> None:
         """Send a request to the core; `reply` is called with the outcome, always later."""
-        assert reply is not None
         number = next(self._numbers)
-        self._waiting[number] = _Waiting(event, cast("_Answer", reply))
+        asking = cast("EdgeReply", reply)
+        self._waiting[number] = _Waiting(event, asking)
         self.submitted += 1
+        head = (number, asking.connection, asking.started_ns)
         if isinstance(event, Forward):
-            self._forward(number, event)
+            self._forward(head, event)
         else:
-            self._link.send(Asked(number, cast("AskedEvent", event)))
-        if len(self._waiting) >= self._most and not self._held:
+            self._link.send(Asked(*head, cast("AskedEvent", event)))
+        if not self._held and len(self._waiting) >= self._most:
             self._held = True
-            self._full()
+            self._hold()
 
-    def _forward(self, number: int, event: Forward) -> None:
+    def crowded(self, crowded: bool) -> None:
+        """Take note of whether what was sent to the core waits to be taken."""
+        self._crowded = crowded
+        if crowded and not self._held:
+            self._held = True
+            self._hold()
+        elif not crowded:
+            self._relieve()
+
+    def _forward(self, head: tuple[int, int, int], event: Forward) -> None:
         request = event.request
         if request is None:
-            reading = (event.address, event.received_ns, event.reason, event.detail)
-            self._link.send(Unreadable(number, *reading))
+            address, reason = event.address, event.reason
+            self._link.send(Unreadable(*head, address, event.received_ns, reason, event.detail))
             return
         self._link.send(
             Forwarded(
-                number,
+                *head,
                 request.method,
                 request.path,
                 request.query,
@@ -107,6 +131,7 @@ class RemoteCore:
                 request.body_too_large,
                 event.auth,
                 event.key,
+                event.endpoint,
             )
         )
 
@@ -133,6 +158,8 @@ class RemoteCore:
                 told.weights,
                 told.counts,
                 told.view,
+                told.waited_ns,
+                told.most_ns,
             )
         )
 
@@ -153,10 +180,14 @@ class RemoteCore:
 
     def _take(self, number: int) -> _Waiting:
         waiting = self._waiting.pop(number)
-        if self._held and len(self._waiting) <= self._few:
-            self._held = False
-            self._roomy()
+        if self._held:
+            self._relieve()
         return waiting
+
+    def _relieve(self) -> None:
+        if self._held and not self._crowded and len(self._waiting) <= self._few:
+            self._held = False
+            self._go_on()
 
 
 def take_each(acts: dict[type[Any], Callable[[Any], None]], messages: list[Any]) -> None:

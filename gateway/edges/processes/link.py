@@ -17,7 +17,7 @@ class Link(asyncio.Protocol):
 
     `kinds` is the union of messages that are understood, `take` gets those of a read, `lost` is
     told once that the other side has gone. `instead` returns what is sent in place of a message
-    that can't be encoded.
+    that can't be encoded. `crowded` is called with whether what was sent waits to be taken.
     """
 
     def __init__(
@@ -26,11 +26,13 @@ class Link(asyncio.Protocol):
         take: Callable[[list[Any]], None],
         lost: Callable[[], None],
         instead: Callable[[Message], Message | None] = lambda _: None,
+        crowded: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self._reader = FrameReader(kinds)
         self._take = take
         self._lost = lost
         self._instead = instead
+        self._crowded = crowded
         self._outgoing: list[Message] = []
         self._planned = False
         self._transport: asyncio.Transport | None = None
@@ -56,6 +58,14 @@ class Link(asyncio.Protocol):
             return
         if messages:
             self._take(messages)
+
+    def pause_writing(self) -> None:
+        """Say that the other side does not take what was sent."""
+        self._crowded(True)
+
+    def resume_writing(self) -> None:
+        """Say that it has."""
+        self._crowded(False)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Say that the other side has gone."""

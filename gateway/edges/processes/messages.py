@@ -38,17 +38,25 @@ class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
 # --- From an edge to the core -----------------------------------------------------------------
 
 
-class Asked(Message, frozen=True, array_like=True, gc=False, tag=1):
-    """A request that the edge has read, with a signature it has verified."""
+class Asking(Message, frozen=True, array_like=True, gc=False):
+    """The beginning of every request."""
 
     number: int
+    connection: int
+    """Number of its connection, whose requests are decided in order."""
+    since_ns: int
+    """Stopwatch when it arrived. On Linux that is the monotonic clock, one for all processes."""
+
+
+class Asked(Asking, frozen=True, array_like=True, gc=False, tag=1):
+    """A request that the edge has read, with a signature it has verified."""
+
     event: AskedEvent
 
 
-class Forwarded(Message, frozen=True, array_like=True, gc=False, tag=2):
+class Forwarded(Asking, frozen=True, array_like=True, gc=False, tag=2):
     """A request as it came; the core's dialect reads it and writes the answer."""
 
-    number: int
     method: str
     path: str
     query: bytes
@@ -61,12 +69,12 @@ class Forwarded(Message, frozen=True, array_like=True, gc=False, tag=2):
     """What the edge found of the signature, `NOT_VERIFIED` where it did not look or is not sure."""
     key: int
     """The key it verified it with."""
+    endpoint: int
 
 
-class Unreadable(Message, frozen=True, array_like=True, gc=False, tag=3):
+class Unreadable(Asking, frozen=True, array_like=True, gc=False, tag=3):
     """What was no HTTP request, or nobody serves."""
 
-    number: int
     address: str
     received_ns: int
     reason: int
@@ -141,6 +149,10 @@ class Decided(Message, frozen=True, array_like=True, gc=False, tag=5):
     """As `weights`, of the account's order count."""
     view: OrderView | None
     """The order the answer is about."""
+    waited_ns: int = 0
+    """Of a request that was refused because it had waited for so long: how long."""
+    most_ns: int = 0
+    """And how long it might have."""
 
 
 class Answered(Message, frozen=True, array_like=True, gc=False, tag=6):
@@ -166,5 +178,6 @@ class Stop(Message, frozen=True, array_like=True, gc=False, tag=8):
     """Answer what is under way, take nothing new, and end."""
 
 
-FromEdge: TypeAlias = Asked | Forwarded | Unreadable | Listening | Measured
+AnyAsking: TypeAlias = Asked | Forwarded | Unreadable
+FromEdge: TypeAlias = AnyAsking | Listening | Measured
 FromCore: TypeAlias = ClockRate | Setup | Defined | Begin | Decided | Answered | Failed | Stop

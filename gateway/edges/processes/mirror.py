@@ -33,6 +33,9 @@ class LocalOutcome(Outcome, frozen=True, gc=False):
     weights: tuple[int, ...] = ()
     counts: tuple[int, ...] = ()
     view: OrderView | None = None
+    waited_ns: int = 0
+    most_ns: int = 0
+    """How long it had waited, and might have, where it was refused for that; else 0."""
 
 
 class Learnt:
@@ -177,15 +180,10 @@ class Mirror:
         else:
             self._register.take(event, 0)
 
-    def shown(self, render: Render) -> Render:
-        """Return what writes an answer from a `LocalOutcome`, as `render` does in the core."""
-
-        def show(outcome: Outcome) -> HttpResponse:
-            assert isinstance(outcome, LocalOutcome)
-            self._shown.outcome = outcome
-            return render(outcome)
-
-        return show
+    def show(self, render: Render, outcome: LocalOutcome) -> HttpResponse:
+        """Return the answer that `render` writes in the core from an outcome."""
+        self._shown.outcome = outcome
+        return render(outcome)
 
 
 def _define_nothing(event: Event) -> NoReturn:

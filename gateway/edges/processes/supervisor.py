@@ -15,7 +15,8 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from gateway.clock import Rate
-from gateway.edges.processes.core_side import EdgeDesk, EdgeLink, definition_of
+from gateway.edges.processes.core_desk import EdgeDesk, definition_of
+from gateway.edges.processes.core_side import EdgeLink
 from gateway.edges.processes.messages import ClockRate, Defined, Setup, Stop
 from rules.decisions import Decision
 from rules.events import Event
@@ -70,7 +71,7 @@ class EdgeProcesses:
         self._desk = desk
         self._edges: list[_Edge] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self._stopping = False
+        self._stop = asyncio.Event()
         self._told_rate: Rate | None = None
         self._clock_timer: asyncio.TimerHandle | None = None
 
@@ -126,7 +127,7 @@ class EdgeProcesses:
 
     async def close(self) -> None:
         """Have every edge answer what is under way, then end it."""
-        self._stopping = True
+        self._stop.set()
         if self._clock_timer is not None:
             self._clock_timer.cancel()
         for edge in self._edges:
@@ -147,14 +148,14 @@ class EdgeProcesses:
         """Have a process in this place until the end."""
         loop = asyncio.get_running_loop()
         backoff_seconds = BACKOFF_SECONDS_MIN
-        while not self._stopping:
+        while not self._stop.is_set():
             began = loop.time()
             try:
                 code = await self._serve(edge)
             except OSError as error:
                 _logger.critical("%s can't be started: %s", edge.name, error)
                 code = None
-            if self._stopping:
+            if self._stop.is_set():
                 return
             self.deaths += 1
             if loop.time() - began >= STEADY_SECONDS:
@@ -163,7 +164,8 @@ class EdgeProcesses:
                 "%s ended with %s; its connections are lost, and it is started anew in %g s",
                 *(edge.name, code, backoff_seconds),
             )
-            await asyncio.sleep(backoff_seconds)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), backoff_seconds)
             backoff_seconds = min(2 * backoff_seconds, BACKOFF_SECONDS_MAX)
 
     async def _serve(self, edge: _Edge) -> int:
@@ -191,7 +193,7 @@ class EdgeProcesses:
             link.link.flush()
             link.link.send(ClockRate(*self._plan.rate()))
             link.define_all()
-            if self._stopping:
+            if self._stop.is_set():
                 link.link.send(Stop())
             await gone.wait()
         finally:

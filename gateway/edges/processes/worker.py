@@ -74,7 +74,7 @@ class EdgeProcess:
             Begin: lambda _: self._begin(),
             Stop: lambda _: self.ask_to_stop(),
         }
-        self._link = Link(FromCore, self._take, self._lost)
+        self._link = Link(FromCore, self._take, self._lost, crowded=self._crowded)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def ask_to_stop(self) -> None:
@@ -139,6 +139,7 @@ class EdgeProcess:
             HttpLimits(connections=connections_that_fit(setup.connections_max, ports=1)),
             # What waits too long waits for the core, which is not this process's to judge.
             turns=Turns(PATIENT),
+            trusts=dialect.trusts,
         )
         self._acts |= {
             Decided: core.decided,
@@ -167,6 +168,9 @@ class EdgeProcess:
         edge = self._edge
         assert edge is not None
         self._link.send(self._meter.take(edge.connections, edge.refused_connections))
+
+    def _crowded(self, crowded: bool) -> None:
+        self._core.crowded(crowded)
 
     def _hold(self) -> None:
         assert self._edge is not None

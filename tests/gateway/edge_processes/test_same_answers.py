@@ -208,6 +208,7 @@ def timeless(answer: bytes) -> bytes:
     )
     answer = re.sub(rb'"(clientOrderId|decisionId)":"[a-z2-7]{22,26}"', rb'"\1"', answer)
     answer = re.sub(rb"\b1[0-9]{12,18}\b", b"a moment", answer)
+    answer = re.sub(rb'"observed":60[0-9]{3}\b', b"so late", answer)
     return re.sub(rb'"(bid|ask)(Price|Qty)":"[^"]*"', rb'"\1\2"', answer)
 
 
