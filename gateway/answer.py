@@ -8,9 +8,10 @@ from gateway.outcome import Outcome
 class Answer:
     """The reply to give to `submit`; no future is made when it is called within that call."""
 
-    __slots__ = ("_future", "_outcome")
+    __slots__ = ("_error", "_future", "_outcome")
 
     def __init__(self) -> None:
+        self._error: Exception | None = None
         self._outcome: Outcome | None = None
         self._future: asyncio.Future[Outcome] | None = None
 
@@ -20,8 +21,16 @@ class Answer:
         if self._future is not None and not self._future.done():
             self._future.set_result(outcome)
 
+    def fail(self, error: Exception) -> None:
+        """Have the error raised to who waits: there will be no outcome."""
+        self._error = error
+        if self._future is not None and not self._future.done():
+            self._future.set_exception(error)
+
     async def outcome(self) -> Outcome:
-        """Return the outcome once it is there."""
+        """Return the outcome once it is there; raises what `fail` was told."""
+        if self._error is not None:
+            raise self._error
         if self._outcome is None:
             self._future = asyncio.get_running_loop().create_future()
             return await self._future

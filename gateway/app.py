@@ -302,6 +302,8 @@ class Gate:
                     meter=self.telemetry,
                     services=(GrpcAdmin(administration, self.admin_token).add_to,),
                     connections_max=config.connections_max,
+                    turns=self.turns,
+                    trusts=trust_of(core),
                 ),
             ),
             ("admin", config.admin_port, admin),

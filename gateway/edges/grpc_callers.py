@@ -105,6 +105,12 @@ class Callers:
         caller = self._caller(origin, identity, received_ns, timestamp_ns, window_ns)
         return caller, fault
 
+    def unverified(self, origin: Origin, received_ns: int) -> Caller:
+        """Return the caller of a unary call that is refused unread; no signature is verified."""
+        name = origin.metadata.get(KEY_HEADER)
+        identity = self._authenticator.authenticate(name, None, b"", banned=True)
+        return self._caller(origin, identity, received_ns, 0, _NO_TIME)
+
     def logon(
         self, origin: Origin, logon: wire.Logon, received_ns: int, session: int
     ) -> tuple[Caller, Fault | None]:

@@ -26,9 +26,12 @@ from gateway.dialects.native.reading import Fault
 from gateway.dialects.native.refusals import status_code
 from gateway.dialects.native.requests import refused
 from gateway.dialects.native.signing import DECISION_HEADER, RULE_HEADER, SERVICE, SESSION_PATH
+from gateway.edges.calls import Call, Calls
 from gateway.edges.grpc_callers import Callers
 from gateway.edges.grpc_session import LOGON_SECONDS, MESSAGE_MAX, Session, too_long
-from gateway.edges.protocols import Meter, SubmittingCore
+from gateway.edges.protocols import Meter, SubmittingCore, everybody
+from gateway.lanes import MARKET_DATA, lane_of, waited_texts
+from gateway.turns import Turns
 from gateway.wire.ordergate.v1 import order_entry_pb2 as wire
 from rules.endpoints import Endpoint
 from rules.events import Request
@@ -65,7 +68,8 @@ class GrpcOrderEdge:
 
     `receive_ns` is the receive clock (UTC), `next_session` numbers sessions over all edges,
     `credentials` turn on TLS (with client certificates required, mutual TLS), `services` are
-    served beside order entry.
+    served beside order entry. `turns` says whose request is next, among all edges that share it;
+    `trusts` tells whether a key was proved from an address.
     """
 
     def __init__(
@@ -82,10 +86,13 @@ class GrpcOrderEdge:
         shutdown_seconds: float = SHUTDOWN_SECONDS,
         connections_max: int = CONNECTIONS_MAX,
         logon_seconds: float = LOGON_SECONDS,
+        turns: Turns | None = None,
+        trusts: Callable[[str], bool] = everybody,
     ) -> None:
         self._core = core
         self._desk = desk
         self._callers = Callers(desk.core, authenticator, addresses)
+        self._calls = Calls(turns or Turns(), trusts)
         self._receive_ns = receive_ns
         self._next_session = next_session or count(1).__next__
         self._credentials = credentials
@@ -95,6 +102,9 @@ class GrpcOrderEdge:
         self._connections_max = connections_max
         self._logon_seconds = logon_seconds
         self._server: grpc.aio.Server | None = None
+        self._lanes = {
+            method.endpoint: lane_of(method.endpoint, desk.core.rulebook) for method in METHODS
+        }
         self._health = health.aio.HealthServicer()
         self.closing = False
 
@@ -136,15 +146,26 @@ class GrpcOrderEdge:
         started_ns = time.perf_counter_ns()
         received_ns = self._receive_ns()
         origin = self._callers.origin(context)
-        caller, fault = self._callers.unary(origin, path, raw, received_ns)
-        event = self._read(method, caller, fault, raw)
         waiting = Answer()
-        self._core.submit(event, waiting)
-        told = answer(method, self._desk, await waiting.outcome())
+
+        def decide() -> None:
+            caller, fault = self._callers.unary(origin, path, raw, received_ns)
+            self._core.submit(self._read(method, caller, fault, raw), waiting)
+
+        def shed(waited_ns: int, most_ns: int) -> None:
+            caller = self._callers.unverified(origin, received_ns)
+            fault = Fault(Reason.OVERLOADED, *waited_texts(waited_ns, most_ns))
+            self._core.submit(refused(caller, method.endpoint, fault), waiting)
+
+        lane = self._calls.lane(self._lanes[method.endpoint], origin.address)
+        self._calls.add(context.peer(), Call(lane, started_ns, decide, shed, waiting))
+        outcome = await waiting.outcome()
+        told = answer(method, self._desk, outcome)
         code = status_code(told).value if isinstance(told, wire.Refusal) else 0
         if self._meter is not None:
             latency_ns = time.perf_counter_ns() - started_ns
-            self._meter.answered(event.endpoint, code, latency_ns)
+            assert isinstance(outcome.event, Request)
+            self._meter.answered(outcome.event.endpoint, code, latency_ns)
         if isinstance(told, wire.Refusal):
             await abort(context, told)
         context.set_trailing_metadata(((DECISION_HEADER, told.decision_id),))
@@ -167,7 +188,9 @@ class GrpcOrderEdge:
     async def session(self, _requests: object, context: Context) -> None:
         """Serve one session from logon to its end."""
         origin = self._callers.origin(context)
-        session = Session(self._core, self._desk, self._callers, self._receive_ns, context, origin)
+        session = Session(
+            self._core, self._desk, self._callers, self._receive_ns, context, origin, self._calls
+        )
         refusal = await session.log_on(self._next_session(), self._logon_seconds)
         if refusal is not None:
             await abort(context, refusal)
@@ -178,10 +201,17 @@ class GrpcOrderEdge:
 
     async def unknown(self, path: str, _requests: object, context: Context) -> None:
         """Decide and refuse the call of a method that does not exist."""
-        caller = self._callers.stranger(self._callers.origin(context), self._receive_ns())
-        event = refused(caller, Endpoint.UNKNOWN, Fault(Reason.UNKNOWN_ENDPOINT, path[:256]))
+        origin, received_ns = self._callers.origin(context), self._receive_ns()
         waiting = Answer()
-        self._core.submit(event, waiting)
+
+        def submit() -> None:
+            caller = self._callers.stranger(origin, received_ns)
+            event = refused(caller, Endpoint.UNKNOWN, Fault(Reason.UNKNOWN_ENDPOINT, path[:256]))
+            self._core.submit(event, waiting)
+
+        started_ns = time.perf_counter_ns()
+        call = Call(MARKET_DATA, started_ns, submit, lambda _waited_ns, _most_ns: submit(), waiting)
+        self._calls.add(context.peer(), call)
         told = answer(METHODS[0], self._desk, await waiting.outcome())
         await abort(context, told)
 

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -16,19 +16,20 @@ from gateway.dialects.native.desk import Caller, Desk
 from gateway.dialects.native.reading import Fault
 from gateway.dialects.native.refusals import refusal, status_code
 from gateway.dialects.native.requests import refused
+from gateway.edges.calls import Call, Calls
 from gateway.edges.grpc_callers import Callers, Origin, entry_caller
 from gateway.edges.protocols import Meter, SubmittingCore
+from gateway.lanes import CANCELS, MARKET_DATA, lane_of, strangers_lane, waited_texts
 from gateway.outcome import Outcome
+from gateway.turns import NOWHERE
 from gateway.wire.ordergate.v1 import order_entry_pb2 as wire
 from rules.endpoints import Endpoint
 from rules.events import Query, Request, SessionClosed, SessionOpened
 from rules.reasons import Reason
-from rules.values import AUTH_MISSING_KEY, CHANNEL_GRPC
+from rules.values import AUTH_MISSING_KEY, AUTH_NOT_CHECKED, CHANNEL_GRPC
 
 MESSAGE_MAX: Final = 1_048_576
 """Bytes of a message that is read."""
-REQUESTS_PER_TURN: Final = 16
-"""Requests of one session decided before other connections get their turn."""
 ANSWERS_PER_MESSAGE: Final = 1_000
 UNANSWERED_MAX: Final = 4_096
 """Requests whose answers have not been written yet; no more is read until they are."""
@@ -40,8 +41,23 @@ _NS_PER_MICROSECOND: Final = 1_000
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
+class _Entry(NamedTuple):
+    """A request that waits for its turn."""
+
+    entry: wire.SessionEntry | None
+    """None for a message without any, which is refused as a whole."""
+    method: Method | None
+    """What it asks for, None when it does not say."""
+    lane: int
+    caller: Caller
+    fault: Fault | None
+    """What is wrong with it already."""
+    started_ns: int
+    """Stopwatch when it was read."""
+
+
 class Session:
-    """One stream from logon to its end."""
+    """One stream from logon to its end; its requests wait for their turns in their order."""
 
     def __init__(
         self,
@@ -51,15 +67,24 @@ class Session:
         receive_ns: Callable[[], int],
         context: Context,
         origin: Origin,
+        calls: Calls,
         meter: Meter | None = None,
     ) -> None:
+        self.lane = NOWHERE
+        self.since_ns = self.turn = self.taken = 0
         self._core = core
         self._desk = desk
         self._callers = callers
         self._receive_ns = receive_ns
         self._context = context
         self._origin = origin
+        self._calls = calls
         self._meter = meter
+        self._entries: deque[_Entry] = deque()
+        """Of the message that was read last, those that wait for their turn."""
+        self._in_line = False
+        self._decided = asyncio.Event()
+        """Set while none does."""
         self._caller: Caller = callers.stranger(origin, 0)
         self._first = wire.SessionRequest()
         self._last_sequence = 0
@@ -71,6 +96,8 @@ class Session:
         """Set while more may be read."""
         self._room.set()
         self._read_all = False
+        rulebook = desk.core.rulebook
+        self._lanes = {method.endpoint: lane_of(method.endpoint, rulebook) for method in METHODS}
 
     async def log_on(self, number: int, seconds: float = LOGON_SECONDS) -> wire.Refusal | None:
         """Decide the first message; return why the session is refused, None when it is open.
@@ -83,9 +110,19 @@ class Session:
         except TimeoutError:
             raw = grpc.aio.EOF
         received_ns = self._receive_ns()
-        event = self._logon_event(b"" if raw is grpc.aio.EOF else raw, received_ns, number)
+        first = b"" if raw is grpc.aio.EOF else raw
         waiting = Answer()
-        self._core.submit(event, waiting)
+
+        def submit() -> None:
+            self._core.submit(self._logon_event(first, received_ns, number), waiting)
+
+        lane = self._calls.lane(CANCELS, self._origin.address)
+        self._calls.add(
+            self._context.peer(),
+            Call(
+                lane, time.perf_counter_ns(), submit, lambda _waited_ns, _most_ns: submit(), waiting
+            ),
+        )
         outcome = await waiting.outcome()
         told = refusal(self._desk, outcome)
         if told is not None:
@@ -132,7 +169,11 @@ class Session:
             reader.cancel()
 
     def end(self, planned: bool) -> None:
-        """Record the end of the session; `planned` ends by the gate count as graceful."""
+        """Record the end of the session; `planned` ends by the gate count as graceful.
+
+        What waited for its turn is dropped: nothing may be decided for a session that has ended.
+        """
+        self._entries.clear()
         self._core.submit(SessionClosed(self._caller.session, self._read_all or planned))
 
     # --- Requests -----------------------------------------------------------------------------
@@ -151,7 +192,7 @@ class Session:
             if fault is None:
                 await self._take(message, received_ns)
             else:
-                self._refuse(self._caller._replace(received_ns=received_ns), fault)
+                await self._take_refused(self._caller._replace(received_ns=received_ns), fault)
             await self._room.wait()
         # A cancelled stream reads as ended too; that it was cancelled is told a moment later.
         await asyncio.sleep(CANCEL_SECONDS)
@@ -161,46 +202,103 @@ class Session:
     async def _take(
         self, message: wire.SessionRequest, received_ns: int, opening: bool = False
     ) -> None:
-        """Decide every request of one message."""
+        """Have every request of one message decided."""
         caller, fault = entry_caller(self._caller, message, received_ns)
         if not opening and message.HasField("logon"):
-            self._refuse(caller, Fault(Reason.UNEXPECTED_PARAMETER, "logon"))
+            await self._take_refused(caller, Fault(Reason.UNEXPECTED_PARAMETER, "logon"))
         elif not opening and not message.entries:
-            self._refuse(caller, Fault(Reason.MISSING_PARAMETER, "entries"))
-        for place, entry in enumerate(message.entries):
-            if place and place % REQUESTS_PER_TURN == 0:
-                await asyncio.sleep(0)
-                await self._room.wait()
-            self._decide(entry, caller, fault)
+            await self._take_refused(caller, Fault(Reason.MISSING_PARAMETER, "entries"))
+        started_ns = time.perf_counter_ns()
+        trusted = self._calls.trusts(self._origin.address)
+        for entry in message.entries:
+            field = entry.WhichOneof("request")
+            method = METHOD_BY_ENTRY[field] if field else None
+            lane = MARKET_DATA if method is None else self._lanes[method.endpoint]
+            if not trusted:
+                lane = strangers_lane(lane)
+            self._entries.append(_Entry(entry, method, lane, caller, fault, started_ns))
+        await self._all_decided()
 
-    def _decide(self, entry: wire.SessionEntry, caller: Caller, fault: Fault | None) -> None:
-        """Have one entry decided."""
-        field = entry.WhichOneof("request")
-        method = METHOD_BY_ENTRY[field] if field else METHODS[0]
-        if entry.sequence <= self._last_sequence:
-            expected = f"above {self._last_sequence}"
-            fault = Fault(Reason.INVALID_PARAMETER, "sequence", expected)
-        else:
-            self._last_sequence = entry.sequence
-            if field is None:
-                fault = Fault(Reason.MISSING_PARAMETER, "request")
-        endpoint = method.endpoint if field else Endpoint.UNKNOWN
-        event: Request = (
-            method.read(self._desk.core, caller, getattr(entry, method.entry_field))
-            if fault is None
-            else refused(caller, endpoint, fault)
-        )
-        self._submit(event, method, entry.sequence)
-
-    def _refuse(self, caller: Caller, fault: Fault) -> None:
+    async def _take_refused(self, caller: Caller, fault: Fault) -> None:
         """Have a message decided that has no entry to answer."""
-        self._submit(refused(caller, Endpoint.UNKNOWN, fault), METHODS[0], 0)
+        started_ns = time.perf_counter_ns()
+        self._entries.append(_Entry(None, None, MARKET_DATA, caller, fault, started_ns))
+        await self._all_decided()
 
-    def _submit(self, event: Request, method: Method, sequence: int) -> None:
+    async def _all_decided(self) -> None:
+        if self._entries:
+            self._decided.clear()
+            self._get_in_line()
+            await self._decided.wait()
+
+    # --- Turns --------------------------------------------------------------------------------
+
+    @property
+    def waiting(self) -> int:
+        """Number of requests that wait for their turn."""
+        return len(self._entries)
+
+    def _get_in_line(self) -> None:
+        self._next()
+        if self.lane != NOWHERE:
+            self._in_line = True
+            self._calls.turns.add(self)
+
+    def _next(self) -> None:
+        """Find the lane of the first entry; none when nothing may be decided."""
+        self.lane = NOWHERE
+        if self._entries and self._unanswered < UNANSWERED_MAX:
+            first = self._entries[0]
+            self.lane, self.since_ns = first.lane, first.started_ns
+
+    def decide(self) -> None:
+        """Have the first entry decided, unless the session has ended."""
+        if self._entries:
+            self._decide(self._entries.popleft())
+        self._next()
+
+    def shed(self, waited_ns: int, most_ns: int) -> None:
+        """Have the first entry refused, because it has waited for too long."""
+        if self._entries:
+            first = self._entries[0]
+            fault = Fault(Reason.OVERLOADED, *waited_texts(waited_ns, most_ns))
+            # Nothing was verified for this one entry, so refusals of many are counted.
+            caller = first.caller._replace(auth=AUTH_NOT_CHECKED)
+            self._entries[0] = first._replace(caller=caller, fault=fault)
+        self.decide()
+
+    def turn_over(self) -> None:
+        """Have more read once everything is decided."""
+        if self.lane == NOWHERE:
+            self._in_line = False
+            if not self._entries:
+                self._decided.set()
+
+    def _decide(self, first: _Entry) -> None:
+        """Have one entry decided."""
+        entry, method, caller, fault = first.entry, first.method, first.caller, first.fault
+        sequence = entry.sequence if entry is not None else 0
+        if entry is not None:
+            if sequence <= self._last_sequence:
+                expected = f"above {self._last_sequence}"
+                fault = Fault(Reason.INVALID_PARAMETER, "sequence", expected)
+            else:
+                self._last_sequence = sequence
+                if method is None:
+                    fault = Fault(Reason.MISSING_PARAMETER, "request")
+        if entry is not None and method is not None and fault is None:
+            message = getattr(entry, method.entry_field)
+            event: Request = method.read(self._desk.core, caller, message)
+        else:
+            assert fault is not None
+            endpoint = Endpoint.UNKNOWN if method is None else method.endpoint
+            event = refused(caller, endpoint, fault)
+        self._submit(event, method or METHODS[0], sequence, first.started_ns)
+
+    def _submit(self, event: Request, method: Method, sequence: int, started_ns: int) -> None:
         self._unanswered += 1
         if self._unanswered >= UNANSWERED_MAX:
             self._room.clear()
-        started_ns = time.perf_counter_ns()
         reply = partial(self._answered, method, sequence, event.endpoint, started_ns)
         self._core.submit(event, reply)
 
@@ -234,6 +332,8 @@ class Session:
                 self._unanswered -= len(batch)
                 if self._unanswered < UNANSWERED_MAX:
                     self._room.set()
+                    if not self._in_line:
+                        self._get_in_line()
             if self._read_all and not self._unanswered:
                 return
 

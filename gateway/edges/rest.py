@@ -3,8 +3,8 @@
 The low-level server is used, without routes: every path goes to a dialect, and what a client sent
 reaches it untouched (the raw query, the raw body), because signatures are verified over those
 bytes. Requests that aiohttp itself can't read, and paths no dialect serves, are decided too, as
-refused requests. aiohttp handles one request of a connection per turn of the event loop, so no
-connection holds up the others.
+refused requests. aiohttp handles one request of a connection at a time, and each waits for its turn
+among those of all edges.
 """
 
 import asyncio
@@ -12,7 +12,8 @@ import logging
 import re
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -22,7 +23,10 @@ from multidict import CIMultiDict
 from gateway.addresses import UNKNOWN_ADDRESS, PeerAddresses
 from gateway.answer import Answer
 from gateway.dialects.http import HttpDialect, HttpRequest, HttpResponse, Parsed
-from gateway.edges.protocols import Meter, SubmittingCore
+from gateway.edges.calls import Call, Calls
+from gateway.edges.protocols import Meter, SubmittingCore, everybody
+from gateway.lanes import MARKET_DATA
+from gateway.turns import Turns
 from rules.reasons import Reason
 
 BODY_MAX: Final = 1_048_576
@@ -43,11 +47,24 @@ _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _logger = logging.getLogger(__name__)
 
 
+class _Asked(NamedTuple):
+    """A request that has arrived."""
+
+    lane: int
+    read: Callable[[], Parsed]
+    shed: Callable[[int, int], Parsed]
+
+
+def _refused(read: Callable[[], Parsed]) -> _Asked:
+    """Return what can't be served: refusing it is as cheap as sending it away."""
+    return _Asked(MARKET_DATA, read, lambda _waited_ns, _most_ns: read())
+
+
 class RestEdge:
     """Serves HTTP dialects on one port.
 
     `receive_ns` is the receive clock (UTC), `addresses` tells which proxies are believed,
-    `meter` counts answers.
+    `meter` counts answers. `turns` and `trusts` are as HttpEdge has them.
     """
 
     def __init__(
@@ -59,6 +76,8 @@ class RestEdge:
         meter: Meter | None = None,
         body_max: int = BODY_MAX,
         body_seconds: float = BODY_SECONDS,
+        turns: Turns | None = None,
+        trusts: Callable[[str], bool] = everybody,
     ) -> None:
         self._core = core
         self._dialects = tuple(dialects)
@@ -67,6 +86,7 @@ class RestEdge:
         self._meter = meter
         self._body_max = body_max
         self._body_seconds = body_seconds
+        self._calls = Calls(turns or Turns(), trusts)
         self._runner: web.ServerRunner | None = None
 
     async def start(self, host: str, port: int) -> int:
@@ -95,34 +115,25 @@ class RestEdge:
         path, query = split_target(request.raw_path)
         dialect = self._dialect(path)
         too_large = broken = False
+        refuse = partial(dialect.refuse, address, received_ns)
         try:
             body, too_large = await self._body(request)
         except TimeoutError:
             broken = True
-            parsed = dialect.refuse(
-                address, received_ns, Reason.MALFORMED_REQUEST, "body not in time"
-            )
+            asked = _refused(partial(refuse, Reason.MALFORMED_REQUEST, "body not in time"))
         except (web.RequestPayloadError, HttpProcessingError, ConnectionError):
             broken = True
-            parsed = dialect.refuse(address, received_ns, Reason.MALFORMED_REQUEST, "broken body")
+            asked = _refused(partial(refuse, Reason.MALFORMED_REQUEST, "broken body"))
         else:
             if dialect.serves(path):
-                parsed = dialect.parse(
-                    HttpRequest(
-                        request.method,
-                        path,
-                        query,
-                        headers,
-                        body,
-                        address,
-                        received_ns,
-                        0,
-                        too_large,
-                    )
-                )
+                method = request.method
+                fields = (method, path, query, headers, body, address, received_ns, 0, too_large)
+                whole = HttpRequest(*fields)
+                lane = self._calls.lane(dialect.lane(method, path), address)
+                asked = _Asked(lane, partial(dialect.parse, whole), partial(dialect.shed, whole))
             else:
-                parsed = dialect.refuse(address, received_ns, Reason.UNKNOWN_ENDPOINT, path)
-        rendered = await self._decide(parsed, started_ns)
+                asked = _refused(partial(refuse, Reason.UNKNOWN_ENDPOINT, path))
+        rendered = await self._decide(request.protocol, asked, started_ns)
         response = _response(rendered)
         if too_large or broken:
             response.force_close()
@@ -131,13 +142,16 @@ class RestEdge:
     async def refuse_broken(self, request: web.BaseRequest, detail: str) -> HttpResponse:
         """Have bytes that are no HTTP request decided; return the answer once that is recorded."""
         started_ns = time.perf_counter_ns()
-        parsed = self._dialects[0].refuse(
-            self._address(request, request.headers.get("X-Forwarded-For")),
-            self._receive_ns(),
-            Reason.MALFORMED_REQUEST,
-            detail,
+        asked = _refused(
+            partial(
+                self._dialects[0].refuse,
+                self._address(request, request.headers.get("X-Forwarded-For")),
+                self._receive_ns(),
+                Reason.MALFORMED_REQUEST,
+                detail,
+            )
         )
-        return await self._decide(parsed, started_ns)
+        return await self._decide(request.protocol, asked, started_ns)
 
     def _dialect(self, path: str) -> HttpDialect:
         """Return the dialect of a path; what none serves is refused by the first one."""
@@ -146,11 +160,28 @@ class RestEdge:
                 return dialect
         return self._dialects[0]
 
-    async def _decide(self, parsed: Parsed, started_ns: int) -> HttpResponse:
-        """Submit a parsed request and return its rendered answer."""
+    async def _decide(self, connection: object, asked: "_Asked", started_ns: int) -> HttpResponse:
+        """Submit a request when it is its turn, and return its rendered answer."""
         answer = Answer()
-        self._core.submit(parsed.event, answer)
-        rendered = parsed.render(await answer.outcome())
+        submitted: list[Parsed] = []
+
+        def submit(parsed: Parsed) -> None:
+            submitted.append(parsed)
+            self._core.submit(parsed.event, answer)
+
+        self._calls.add(
+            connection,
+            Call(
+                asked.lane,
+                started_ns,
+                lambda: submit(asked.read()),
+                lambda waited_ns, most_ns: submit(asked.shed(waited_ns, most_ns)),
+                answer,
+            ),
+        )
+        outcome = await answer.outcome()
+        (parsed,) = submitted
+        rendered = parsed.render(outcome)
         if self._meter is not None:
             latency_ns = time.perf_counter_ns() - started_ns
             self._meter.answered(parsed.event.endpoint, rendered.status, latency_ns)

@@ -42,7 +42,7 @@ def make_rest_edge(
 ) -> AnyRestEdge:
     """Return the edge the configuration asks for; only the own one tells `stages` of requests."""
     if listen.rest_edge == "aiohttp":
-        return RestEdge(core, dialects, receive_ns, addresses, meter)
+        return RestEdge(core, dialects, receive_ns, addresses, meter, turns=turns, trusts=trusts)
     limits = HttpLimits(connections=listen.connections_max)
     return HttpEdge(core, dialects, receive_ns, addresses, meter, limits, stages, turns, trusts)
 

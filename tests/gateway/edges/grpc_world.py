@@ -26,6 +26,7 @@ from gateway.engine.embedded import EmbeddedEngine
 from gateway.engine.port import CancelCommand, PlaceCommand, ReplaceCommand
 from gateway.outcome import Outcome, Reply
 from gateway.stub.exchange import MatchingExchange
+from gateway.turns import PATIENT, Turns
 from gateway.views import Views
 from gateway.wire.ordergate.v1 import order_entry_pb2 as wire
 from gateway.wire.ordergate.v1.order_entry_pb2_grpc import OrderEntryStub
@@ -296,6 +297,7 @@ class World:
     ) -> AsyncIterator[str]:
         """Serve on a port, a free one for 0; yield the address."""
         authenticator = Authenticator(self.materials.get, self.core.directory)
+        bounds.setdefault("turns", Turns(PATIENT))
         edge = GrpcOrderEdge(
             self.core,
             self.desk,

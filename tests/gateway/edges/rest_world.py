@@ -130,6 +130,7 @@ def http_edge(core: RecordingCore, dialect: EchoDialect, **options: Any) -> Http
 
 def aiohttp_edge(core: RecordingCore, dialect: EchoDialect, **options: Any) -> RestEdge:
     """Return the edge over aiohttp."""
+    options.setdefault("turns", Turns(PATIENT))
     return RestEdge(core, [dialect], time.time_ns, **options)
 
 
