@@ -123,7 +123,7 @@ def _lanes(status: StatusAnswer) -> Table:
     for heading in ("waiting", "for up to", "shed", ""):
         table.add_column(heading, justify="right")
     for lane in status.lanes:
-        waited = duration_text(_whole_ms(lane.oldest_ns)) if lane.requests else ""
+        waited = time_left(lane.oldest_ns) if lane.requests else ""
         state = "SHEDDING" if lane.shedding else ""
         name = lane.name.replace("_", " ")
         table.add_row(name, str(lane.requests), waited, str(lane.shed), state)
@@ -153,7 +153,7 @@ def _time(time_ns: int) -> str:
 
 
 def time_left(left_ns: int) -> str:
-    """Return a time to wait as people read it, never too short: `1d 3h`, `12h 25m`, `9s`, `250ms`.
+    """Return a time as people read it, never too short: `1d 3h`, `12h 25m`, `9s`, `250ms`.
 
     It is told in its two largest units, or below ten seconds in milliseconds.
     """

@@ -158,11 +158,11 @@ def test_key_files(tmp_path: Path) -> None:
     (tmp_path / "words").write_text("no key at all")
     for read, wrong, told in (
         (read_seal_key, "seal.pem.pub", "the private one signs"),
-        (read_public_key, "seal.pem", "give the public one, .* as seal.pem.pub"),
+        (read_public_key, "seal.pem", r"give the public one, .* as seal\.pem\.pub"),
     ):
         with pytest.raises(JournalKeyError, match=told):
             read(tmp_path / wrong)
-        with pytest.raises(JournalKeyError, match="Ed25519 .*`ordergate record key seal FILE`"):
+        with pytest.raises(JournalKeyError, match=r"Ed25519 .*`ordergate record key seal FILE`"):
             read(tmp_path / "words")
         with pytest.raises(JournalKeyError):
             read(tmp_path / "missing")
