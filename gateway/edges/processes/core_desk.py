@@ -25,7 +25,6 @@ from gateway.turns import Turns
 from gateway.views import OrderView
 from rules.access.ban_ladder import BanLadder
 from rules.book import Book
-from rules.decisions import Usage
 from rules.endpoints import Endpoint
 from rules.events import (
     Amend,
@@ -143,9 +142,8 @@ class EdgeDesk:
         self._trusts = trusts
         self._lanes = {int(endpoint): lane_of(endpoint, core.rulebook) for endpoint in Endpoint}
         self._orders = orders
-        self._usage = core.pipeline.usage
+        self._used = core.pipeline.used
         self._keys = core.directory.keys_by_number
-        self._weight_windows = len(core.rulebook.clauses.request_weight.windows)
         self._ladder: Any = core.pipeline.rule(BanLadder.name)
 
     def definitions(self) -> Iterator[Callable[[], Definition | None]]:
@@ -188,8 +186,8 @@ class EdgeDesk:
         if not account and event.key:
             account = self._keys[event.key].account
         now_ns = self.core.now_ns()
-        weights = self._usage("request_weight", SCOPE_IP, event.ip, now_ns)
-        counts = self._usage("order_count", SCOPE_ACCOUNT, account, now_ns) if account else ()
+        weights = self._used("request_weight", SCOPE_IP, event.ip, now_ns)
+        counts = self._used("order_count", SCOPE_ACCOUNT, account, now_ns) if account else ()
         return Decided(
             number,
             outcome.seq,
@@ -197,8 +195,8 @@ class EdgeDesk:
             decision,
             outcome.result,
             outcome.result_ns,
-            _flat(weights[: self._weight_windows]),
-            _flat(counts),
+            weights,
+            counts,
             self._view(event, outcome, account),
             waited_ns,
             most_ns,
@@ -214,13 +212,6 @@ class EdgeDesk:
         else:
             return None
         return self._orders.get(account, 0, order_id, "") if order_id else None
-
-
-def _flat(usages: tuple[Usage, ...]) -> tuple[int, ...]:
-    found: list[int] = []
-    for usage in usages:
-        found += (usage.window_ns, usage.used)
-    return tuple(found)
 
 
 def definition_of(event: Event) -> Definition | None:

@@ -37,25 +37,8 @@ from gateway.edges.processes.messages import (
 )
 from gateway.lanes import waited_texts
 from gateway.outcome import Outcome
-<<<<<<< HEAD
-from gateway.views import OrderView
-from rules.access.ban_ladder import BanLadder
-from rules.book import Book
-from rules.events import (
-    Amend,
-    Cancel,
-    Define,
-    DefineKey,
-    DefineSymbol,
-    Event,
-    Replace,
-    Request,
-)
-from rules.pipeline import Pipeline
-=======
 from gateway.turns import NOWHERE
 from rules.events import RefusedRequest
->>>>>>> 1a45645 (wip)
 from rules.reasons import Reason
 from rules.values import AUTH_NOT_CHECKED
 
@@ -100,132 +83,6 @@ class _Line:
         """Send what was answered; the first line of an edge does it for all of them."""
         self._edge.link.flush()
 
-<<<<<<< HEAD
-
-class Orders(Protocol):
-    """Orders as clients see them."""
-
-    def get(
-        self, account: int, symbol: int, order_id: int, client_order_id: str
-    ) -> OrderView | None:
-        """Return the account's order on `symbol` (0: any), open or closed."""
-
-
-class MeasuredAnswers(Protocol):
-    """Takes what edges have measured."""
-
-    def answered_elsewhere(
-        self,
-        answers: tuple[tuple[int, int, int], ...],
-        latencies: tuple[tuple[int, tuple[int, ...], int, int, int], ...],
-    ) -> None:
-        """Add answers by endpoint and status, and latencies by endpoint."""
-
-
-class EdgeAuthenticator(Authenticator):
-    """Authenticates what edges forward, by their word where they verified the signature.
-
-    `found` is that word, for the request that is being read. Their word holds for one key: a key
-    that was revoked since, or made anew under the same name, is looked at here.
-    """
-
-    def __init__(self, own: Authenticator, directory: Directory) -> None:
-        self.found = Identity(NOT_VERIFIED, 0)
-        self._own = own
-        self._directory = directory
-
-    def identify(self, key_name: str | None) -> Identity:
-        """Return whose key id this is, without looking at a signature."""
-        return self._own.identify(key_name)
-
-    def authenticate(
-        self, key_name: str | None, signature: str | None, payload: bytes, banned: bool = False
-    ) -> Identity:
-        """Return who signed `payload`."""
-        found = self.found
-        if found.auth != NOT_VERIFIED and not banned:
-            definition = self._directory.keys.get(key_name or "")
-            if definition is not None and definition.key == found.key and definition.enabled:
-                return found
-        return self._own.authenticate(key_name, signature, payload, banned)
-
-
-class EdgeDesk:
-    """What all edges of one gate ask of its core.
-
-    `dialect` reads what they forward, with `authenticator`. Raises nothing on what clients sent.
-    """
-
-    def __init__(
-        self,
-        core: ServedCore,
-        dialect: HttpDialect,
-        authenticator: EdgeAuthenticator,
-        orders: Orders,
-        meter: MeasuredAnswers,
-    ) -> None:
-        self.core = core
-        self.dialect = dialect
-        self.authenticator = authenticator
-        self.meter = meter
-        self._orders = orders
-        self._used = core.pipeline.used
-        self._keys = core.directory.keys_by_number
-        self._ladder: Any = core.pipeline.rule(BanLadder.name)
-
-    def definitions(self) -> Iterator[Callable[[], Definition | None]]:
-        """Yield what returns each definition there is, as it stands when it is called."""
-        directory = self.core.directory
-        for number, name in tuple(directory.names(DEFINE_ASSET).items()):
-            yield partial(Define, DEFINE_ASSET, number, name)
-        for symbol in tuple(directory.symbols_by_number):
-            yield partial(directory.symbols_by_number.get, symbol)
-        for key in tuple(directory.keys_by_number):
-            yield partial(directory.keys_by_number.get, key)
-
-    def looked_at(self, event: AskedEvent) -> AskedEvent:
-        """Return a request with the result of authentication as it is now."""
-        ladder = self._ladder
-        if ladder is not None and ladder.banned_until(event.ip, self.core.now_ns()):
-            # Its signature was verified before the edge could know; here it would not have been.
-            return msgspec.structs.replace(event, auth=AUTH_NOT_CHECKED)
-        if not self._keys[event.key].enabled:
-            return msgspec.structs.replace(event, auth=AUTH_UNKNOWN_KEY)
-        return event
-
-    def decided(self, number: int, outcome: Outcome) -> Decided:
-        """Return an outcome with what its answer says beside it."""
-        event, decision = outcome.event, outcome.decision
-        assert isinstance(event, Request)
-        account = decision.account
-        if not account and event.key:
-            account = self._keys[event.key].account
-        now_ns = self.core.now_ns()
-        weights = self._used("request_weight", SCOPE_IP, event.ip, now_ns)
-        counts = self._used("order_count", SCOPE_ACCOUNT, account, now_ns) if account else ()
-        return Decided(
-            number,
-            outcome.seq,
-            outcome.now_ns,
-            decision,
-            outcome.result,
-            outcome.result_ns,
-            weights,
-            counts,
-            self._view(event, outcome, account),
-        )
-
-    def _view(self, event: Request, outcome: Outcome, account: int) -> OrderView | None:
-        """Return the order an answer is about where the outcome does not say all of it."""
-        kind = type(event)
-        if kind in _WITH_ORDER:
-            order_id = outcome.decision.order_id
-        elif kind is Replace and outcome.result is not None and outcome.result.ended:
-            order_id = outcome.result.ended[0].order_id
-        else:
-            return None
-        return self._orders.get(account, 0, order_id, "") if order_id else None
-=======
     def _next(self) -> None:
         if self._waiting:
             first = self._waiting[0]
@@ -234,7 +91,6 @@ class EdgeDesk:
         else:
             self.lane = NOWHERE
             self._edge.leave(self._number)
->>>>>>> 1a45645 (wip)
 
 
 class EdgeLink:
@@ -358,11 +214,11 @@ class EdgeLink:
         event = parsed.event
         try:
             response = parsed.render(outcome)
+            told = (response.status, response.lines, response.body)
         except Exception:
             _logger.exception("fault while answering %r", event)
             self.link.send(Failed(number))
             return
-        told = (response.status, response.headers, response.body)
         self.link.send(Answered(number, *told, event.ip, event.agent))
 
     def _report(self, message: Listening | Measured) -> None:

@@ -172,7 +172,7 @@ class RemoteCore:
         self._names.learn(event.address, told.ip, agent, told.agent)
         if self.dialect is not None:
             self.dialect.note(event.address, told.status == _BANNED_STATUS)
-        reply(forwarded(event, HttpResponse(told.status, told.headers, told.body)))
+        reply(forwarded(event, HttpResponse(told.status, told.lines, told.body)))
 
     def failed(self, told: Failed) -> None:
         """Take word that the gate met a bug with a request."""

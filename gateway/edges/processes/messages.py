@@ -160,7 +160,8 @@ class Answered(Message, frozen=True, array_like=True, gc=False, tag=6):
 
     number: int
     status: int
-    headers: list[tuple[str, str]]
+    lines: str
+    """Headers as they go over the wire."""
     body: bytes
     ip: int
     """Number of the request's address, 0 when it has none."""

@@ -157,7 +157,7 @@ def test_names_are_learnt_from_answers() -> None:
         waiter = Waiter()
         ends.remote.submit(Forward(*HEAD, request, request.address), waiter)
         await ends.settle()
-        ends.core.send(Answered(1, 204, [("a", "b")], b"body", 17, 9))
+        ends.core.send(Answered(1, 204, "a: b\r\n", b"body", 17, 9))
         await ends.settle()
         assert ends.directory.known(DEFINE_ADDRESS, "127.0.0.5") == 17
         assert ends.directory.known(DEFINE_AGENT, "bot") == 9
@@ -165,6 +165,7 @@ def test_names_are_learnt_from_answers() -> None:
         assert isinstance(outcome, ForwardedOutcome)
         assert outcome.response is not None
         assert (outcome.response.status, outcome.response.body) == (204, b"body")
+        assert outcome.response.headers == [("a", "b")]
         ends.edge.close()
 
     run(scenario())
