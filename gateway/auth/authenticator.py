@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
-from cachetools import LRUCache
+import msgspec
 
 from gateway.auth.material import KeyMaterial, Verifier, verifier
 from gateway.directory import Directory
@@ -24,7 +24,7 @@ VERIFIERS_MAX: Final = 65_536
 """Keys whose parsed material is kept; others are read from the store again."""
 
 
-class Identity(NamedTuple):
+class Identity(msgspec.Struct, frozen=True, gc=False):
     """The result of authentication, as it goes into the event."""
 
     auth: int
@@ -51,7 +51,9 @@ class Authenticator:
     ) -> None:
         self._find_material = find_material
         self._directory = directory
-        self._verifiers: LRUCache[str, Verifier] = LRUCache(verifiers_max)
+        self._verifiers_max = verifiers_max
+        self._verifiers: dict[str, Verifier] = {}
+        """Parsed material by public id; beyond the bound the oldest goes."""
 
     def identify(self, key_name: str | None) -> Identity:
         """Return whose key id this is, without looking at a signature."""
@@ -70,20 +72,21 @@ class Authenticator:
         A banned address gets AUTH_NOT_CHECKED: its request is refused anyway, and verifying it
         would let a banned address go on using the processor.
         """
-        identity = self.identify(key_name)
+        definition = self._directory.keys.get(key_name) if key_name else None
+        if definition is None or key_name is None:
+            identity = self.identify(key_name)
+            return Identity(AUTH_NOT_CHECKED, 0) if banned else identity
+        key = definition.key
         if banned:
-            return Identity(AUTH_NOT_CHECKED, identity.key)
-        if identity.auth != AUTH_OK or key_name is None:
-            return identity
+            return Identity(AUTH_NOT_CHECKED, key)
         if not signature:
-            return Identity(AUTH_MISSING_SIGNATURE, identity.key)
+            return Identity(AUTH_MISSING_SIGNATURE, key)
         keyed = self._verifier(key_name)
         if keyed is None:
             # Revoked: no signature could be right, and the key is what its user has to change.
-            return Identity(AUTH_UNKNOWN_KEY, identity.key)
-        if not keyed.verify(payload, signature):
-            return Identity(AUTH_BAD_SIGNATURE, identity.key)
-        return identity
+            return Identity(AUTH_UNKNOWN_KEY, key)
+        proved = keyed.verify(payload, signature)
+        return Identity(AUTH_OK if proved else AUTH_BAD_SIGNATURE, key)
 
     def forget(self, key_name: str) -> None:
         """Drop the kept material of a key that was revoked or replaced."""
@@ -95,7 +98,10 @@ class Authenticator:
             material = self._find_material(key_name)
             if material is None:
                 return None
-            found = self._verifiers[key_name] = verifier(material)
+            found = verifier(material)
+            if len(self._verifiers) >= self._verifiers_max:
+                del self._verifiers[next(iter(self._verifiers))]
+            self._verifiers[key_name] = found
         return found
 
 

@@ -2,12 +2,12 @@
 
 import base64
 import binascii
-import hashlib
 import hmac
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hmac as keyed_hash
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -47,7 +47,7 @@ class HmacVerifier:
     __slots__ = ("_keyed",)
 
     def __init__(self, secret: bytes) -> None:
-        self._keyed = hmac.new(secret, digestmod=hashlib.sha256)
+        self._keyed = keyed_hash.HMAC(secret, hashes.SHA256())
 
     def verify(self, payload: bytes, signature: str) -> bool:
         """Tell whether `signature` is the HMAC of `payload`."""
@@ -57,7 +57,7 @@ class HmacVerifier:
             claimed = binascii.unhexlify(signature.encode("ascii"))
         except (binascii.Error, UnicodeEncodeError):
             return False
-        return hmac.compare_digest(digest.digest(), claimed)
+        return hmac.compare_digest(digest.finalize(), claimed)
 
 
 class RsaVerifier:

@@ -1,33 +1,24 @@
 """The bytes a client signed, taken from a request as it was sent."""
 
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
 _NAME: Final = b"signature="
 
 
-class SignedBytes(NamedTuple):
-    """What was signed, and the signature that was sent with it."""
+def signed_bytes(query: bytes, body: bytes) -> tuple[bytes, str | None]:
+    """Return what was signed, and the signature that was sent with it.
 
-    payload: bytes
-    """Raw query and raw body, joined with nothing, without the parameter `signature`."""
-    signature: str | None
-    """Percent-decoded; None when there is none. The query's counts before the body's."""
-
-
-def signed_bytes(query: bytes, body: bytes) -> SignedBytes:
-    """Return payload and signature of a request.
-
+    Signed are raw query and raw body, joined with nothing, without the parameter `signature`. The
+    signature is percent-decoded, and None when there is none; the query's counts before the body's.
     Nothing of the payload is decoded and encoded again: clients differ in what they
     percent-encode, and the signature is over what they sent.
     """
-    query_payload, signature = _split(query)
     if not body:
-        return SignedBytes(query_payload, signature)
+        return _split(query)
+    query_payload, signature = _split(query)
     body_payload, body_signature = _split(body)
-    return SignedBytes(
-        query_payload + body_payload, body_signature if signature is None else signature
-    )
+    return query_payload + body_payload, body_signature if signature is None else signature
 
 
 def _split(part: bytes) -> tuple[bytes, str | None]:

@@ -35,7 +35,6 @@ _PACKAGES: Final = (
     "aiohttp",
     "grpcio",
     "protobuf",
-    "cachetools",
     "cryptography",
     "opentelemetry-sdk",
     "typer",

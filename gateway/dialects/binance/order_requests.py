@@ -1,6 +1,8 @@
 """Requests that place, change or end orders."""
 
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from gateway.dialects.binance import order_answers
 from gateway.dialects.binance.errors import unsupported_order_type
@@ -68,7 +70,14 @@ _UNSUPPORTED: Final = (
 )
 
 
-class Terms(NamedTuple):
+_NEEDED: Final = {kind: frozenset(names) for kind, names in _MANDATORY.items()}
+_DOUBTFUL: Final = {
+    kind: frozenset((*names, *(name for name, _ in _UNSUPPORTED)))
+    for kind, names in _FORBIDDEN.items()
+}
+
+
+class Terms(msgspec.Struct, frozen=True, gc=False):
     """What a new order is to be."""
 
     symbol: int = 0
@@ -255,6 +264,12 @@ def _read_terms(reading: Reading) -> Terms:
 def _check_combination(parameters: Parameters, order_type: int) -> None:
     """Note what the order type needs and lacks, or has and may not have."""
     given = parameters.values
+    if (
+        order_type != MARKET
+        and _NEEDED[order_type] <= given.keys()
+        and _DOUBTFUL[order_type].isdisjoint(given)
+    ):
+        return
     for name in _MANDATORY[order_type]:
         if name not in given:
             parameters.fail(Reason.MISSING_PARAMETER, name)

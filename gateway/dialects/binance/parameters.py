@@ -17,6 +17,13 @@ PARAMETERS_MAX: Final = 100
 """More than any endpoint could mean; the reading stops there."""
 SYMBOLS_MAX: Final = 100
 _DETAIL_MAX: Final = 256
+_PLACES: Final = 8
+_E8_OF_PLACES: Final[tuple[int, ...]] = tuple(
+    10 ** (_PLACES - places) for places in range(_PLACES + 1)
+)
+"""What the last digit of so many decimal places counts, in 1e-8."""
+_USUAL_DIGITS: Final = 10
+"""Digits before the point with which any amount fits 63 bits."""
 
 DECIMAL_RANGE: Final = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 INTEGER_RANGE: Final = "^[0-9]{1,20}$"
@@ -27,8 +34,8 @@ RECV_WINDOW_RANGE: Final = r"^[0-9]{1,20}(\.[0-9]{1,3})?$"
 
 _SYMBOL: Final = re.compile(r"(?:(?![a-z])[\w\-.]){1,50}")
 _CLIENT_ID: Final = re.compile("[a-zA-Z0-9_-]{1,36}")
-_TIME_MICROSECONDS_DIGITS: Final = 16
-"""Times of this many digits or more are in microseconds; fewer are milliseconds."""
+_MICROSECONDS_FROM: Final = 10**15
+"""Times of 16 digits or more are in microseconds; fewer are milliseconds."""
 
 
 class Fault(NamedTuple):
@@ -96,10 +103,11 @@ class Parameters:
         value = self.values.get(name) or self.text(name, mandatory)
         if not value:
             return 0
-        if value not in choices:
+        try:
+            return choices.index(value)
+        except ValueError:
             self.fail(reason, name, ", ".join(choices[1:]))
             return 0
-        return choices.index(value)
 
     def integer(self, name: str, mandatory: bool = False) -> int:
         """Return a whole number that fits 63 bits."""
@@ -127,6 +135,13 @@ class Parameters:
         if not value:
             return 0
         whole, point, places = value.partition(".")
+        if len(whole) <= _USUAL_DIGITS and 0 < len(places) <= _PLACES:
+            digits = whole + places
+            # With a digit on both sides of the point, and at most so many, nothing can be wrong.
+            if whole and digits.isdigit() and digits.isascii():
+                value_e8 = int(digits) * _E8_OF_PLACES[len(places)]
+                if value_e8:
+                    return value_e8
         if not _is_integer(whole) or (point and not _is_integer(places)):
             self.fail(Reason.ILLEGAL_CHARACTERS, name, DECIMAL_RANGE)
             return 0
@@ -163,22 +178,24 @@ class Parameters:
 
     def time_ns(self, name: str, mandatory: bool = False) -> int:
         """Return a time given in milliseconds or (from 16 digits on) microseconds, in ns."""
-        value = self.text(name, mandatory)
+        value = self.values.get(name) or self.text(name, mandatory)
         if not value:
             return 0
-        if not _is_integer(value):
+        if not (len(value) <= 20 and value.isdigit() and value.isascii()):
             self.fail(Reason.ILLEGAL_CHARACTERS, name, INTEGER_RANGE)
             return -1
         # Leading zeros are no digits of the number.
         number = int(value)
-        microseconds = number >= 10 ** (_TIME_MICROSECONDS_DIGITS - 1)
-        return min(number * (1_000 if microseconds else 1_000_000), INT63_MAX)
+        time_ns = number * (1_000_000 if number < _MICROSECONDS_FROM else 1_000)
+        return min(time_ns, INT63_MAX)
 
     def recv_window_ns(self) -> int:
         """Return `recvWindow` (milliseconds, up to three decimals) in ns, 0 when absent."""
-        value = self.text("recvWindow")
+        value = self.values.get("recvWindow") or self.text("recvWindow")
         if not value:
             return 0
+        if len(value) <= _USUAL_DIGITS and value.isdigit() and value.isascii():
+            return int(value) * 1_000_000 or 1
         whole, point, places = value.partition(".")
         if not _is_integer(whole) or (point and not (_is_integer(places) and len(places) <= 3)):
             self.fail(Reason.ILLEGAL_CHARACTERS, "recvWindow", RECV_WINDOW_RANGE)
@@ -189,7 +206,7 @@ class Parameters:
 
     def client_id(self, name: str) -> str:
         """Return a client order id: up to 36 letters, digits, `-` and `_`."""
-        value = self.text(name)
+        value = self.values.get(name) or self.text(name)
         if value and _CLIENT_ID.fullmatch(value) is None:
             self.fail(Reason.ILLEGAL_CHARACTERS, name, CLIENT_ID_RANGE)
             return ""
@@ -197,8 +214,8 @@ class Parameters:
 
     def symbol_name(self, name: str = "symbol", mandatory: bool = False) -> str:
         """Return a symbol's name in its legal range, known or not."""
-        value = self.text(name, mandatory)
-        if value and not _is_symbol(value):
+        value = self.values.get(name) or self.text(name, mandatory)
+        if value and _SYMBOL.fullmatch(value) is None:
             self.fail(Reason.ILLEGAL_CHARACTERS, name, SYMBOL_RANGE)
             return ""
         return value
@@ -237,6 +254,13 @@ class Parameters:
             self.fail(Reason.TOO_MANY_PARAMETERS, "", f"at most {PARAMETERS_MAX}")
             segments.pop()
         encoded = "%" in text or "+" in text
+        if not encoded:
+            for segment in segments:
+                name, _, value = segment.partition("=")
+                found[name] = value
+            if len(found) == len(segments) and "" not in found:
+                return found
+            found.clear()
         for segment in segments:
             name, _, value = segment.partition("=")
             if encoded and ("%" in segment or "+" in segment):

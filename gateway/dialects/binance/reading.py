@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeAlias
 
+import msgspec
+
 from gateway.auth.authenticator import Identity
 from gateway.decision_id import DecisionIds
 from gateway.dialects.binance.parameters import Parameters
@@ -71,7 +73,7 @@ Answer: TypeAlias = Callable[[Desk, Outcome], Any]
 """Returns what goes into the body of a 200, or a Failure."""
 
 
-class Asked(NamedTuple):
+class Asked(msgspec.Struct, frozen=True, gc=False):
     """A request as its endpoint's reader understood it."""
 
     event: Request
@@ -110,7 +112,8 @@ class Reading:
         self.identity = identity
         self.ip = ip
         self.agent = agent
-        self.ns_per_unit = self._time_unit()
+        unit = request.headers.get("x-mbx-time-unit")
+        self.ns_per_unit = NS_PER_MS if unit is None else self._time_unit(unit)
         self.timing = (0, 0)
         if core.rulebook.entry(endpoint).security != SECURITY_NONE:
             self.timing = (parameters.time_ns("timestamp"), parameters.recv_window_ns())
@@ -165,9 +168,8 @@ class Reading:
                 parameters.fail(Reason.UNKNOWN_SYMBOL, name)
         return [known[name] for name in names if name in known]
 
-    def _time_unit(self) -> int:
-        unit = self.request.headers.get("x-mbx-time-unit")
-        if unit is None or unit in _MILLISECOND_NAMES:
+    def _time_unit(self, unit: str) -> int:
+        if unit in _MILLISECOND_NAMES:
             return NS_PER_MS
         if unit not in _MICROSECOND_NAMES:
             text = "Invalid value for time unit; expected either MICROSECOND or MILLISECOND."

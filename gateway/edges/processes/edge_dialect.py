@@ -155,8 +155,7 @@ class EdgeDialect:
 
 
 def _forward(request: HttpRequest, endpoint: Endpoint, identity: Identity = _UNSEEN) -> Parsed:
-    auth, key = identity
-    head = (int(endpoint), 0, key, auth, request.received_ns, 0, 0, 0, 0, 0, 0)
+    head = (int(endpoint), 0, identity.key, identity.auth, request.received_ns, 0, 0, 0, 0, 0, 0)
     return Parsed(Forward(*head, request, request.address), _response)
 
 
