@@ -1,14 +1,19 @@
 """`load prepare|run|report|merge|compare`."""
 
 import asyncio
+import contextlib
+import shlex
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import typer
 
 from loadtest import options
+from loadtest.alternate import alternate, sides_of
 from loadtest.asked import Asked, owned
 from loadtest.assertions import parse_assertion
-from loadtest.compare import compare, read_side, unlike
+from loadtest.compare import alternated, compare, read_side, unlike
 from loadtest.course import measure
 from loadtest.keys import write_keys
 from loadtest.loops import run_in_loop
@@ -27,6 +32,7 @@ from loadtest.terminal import (
     print_json,
     print_results,
     say,
+    say_aside,
 )
 from loadtest.units import LoadTestError
 
@@ -167,29 +173,64 @@ def merge_command(
         fail(str(error))
 
 
-@load.command("compare")
+@load.command("compare", context_settings={"ignore_unknown_options": True})
 def compare_command(
-    a: options.Side,
-    b: options.Side,
+    sides: options.Sides = None,
+    run_a: options.RunSide = "",
+    run_b: options.RunSide = "",
+    repeats: options.Pairs = 10,
+    only_a: options.OnlySide = "",
+    only_b: options.OnlySide = "",
+    output: options.Runs = None,
     seed: options.Seed = 1,
     json: options.Json = False,
 ) -> None:
-    """Compare two sides, each a result file or a directory of them, by their repeated runs.
+    """Compare two sides by their repeated runs, made before or, with --run-a and --run-b, now.
 
-    The change from A to B comes with a 95 % interval (bootstrap over runs). Make runs of A and B
-    in turn, at least five of each.
+    The change from A to B comes with a 95 % interval (bootstrap over runs, over pairs where they
+    were made in turn). It needs at least five runs of each. With --run-a and --run-b every
+    further option is one of `load run` and holds for both sides.
     """
+    given = sides or []
     try:
-        files_a, runs_a = read_side(a)
-        files_b, runs_b = read_side(b)
-        differences = unlike(files_a, files_b)
-        comparisons = compare(runs_a, runs_b, seed)
-    except LoadTestError as error:
+        if bool(run_a) != bool(run_b):
+            raise LoadTestError("--run-a and --run-b go together")
+        if not run_a:
+            if len(given) != 2:
+                raise LoadTestError(f"two sides are compared, not {len(given)}: {given}")
+            _compare(Path(given[0]), Path(given[1]), seed, as_json=json)
+            return
+        only = [shlex.split(only_a), shlex.split(only_b)]
+        with _kept_or_not(output) as directory:
+            both = sides_of((run_a, run_b), given, only)
+            alternate(both, repeats, directory, seed, say_aside if json else say)
+            _compare(directory / "a", directory / "b", seed, as_json=json)
+    except (LoadTestError, OSError, ValueError) as error:
         fail(str(error))
-    if json:
-        print_json({"unlike": differences, "comparisons": comparisons})
+    except KeyboardInterrupt as stop:
+        interrupted(stop, f"what was made so far is in {output}" if output else "nothing is kept")
+
+
+def _compare(a: Path, b: Path, seed: int, *, as_json: bool) -> None:
+    files_a, runs_a = read_side(a)
+    files_b, runs_b = read_side(b)
+    differences = unlike(files_a, files_b)
+    comparisons = compare(runs_a, runs_b, seed)
+    paired = alternated(runs_a, runs_b) is not None
+    if as_json:
+        print_json({"unlike": differences, "paired": paired, "comparisons": comparisons})
         return
-    print_comparisons(comparisons, len(runs_a), len(runs_b), differences)
+    print_comparisons(comparisons, len(runs_a), len(runs_b), differences, paired=paired)
+
+
+@contextlib.contextmanager
+def _kept_or_not(directory: Path | None) -> Iterator[Path]:
+    """Yield a directory, without one a temporary one."""
+    if directory is not None:
+        yield directory
+        return
+    with tempfile.TemporaryDirectory(prefix="load-compare-") as temporary:
+        yield Path(temporary)
 
 
 def _finish(results: Results, output: Path | None, *, as_json: bool) -> None:

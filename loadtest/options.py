@@ -120,4 +120,23 @@ ResultFiles: TypeAlias = Annotated[
     list[Path], typer.Argument(help="A result file of each machine.")
 ]
 HtmlFile: TypeAlias = Annotated[Path | None, typer.Option(help="File for the page.")]
-Side: TypeAlias = Annotated[Path, typer.Argument(help="Result file, or a directory of them.")]
+Sides: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Two result files or directories of them; with --run-a: options of `load run`.",
+        metavar="A B",
+    ),
+]
+RunSide: TypeAlias = Annotated[
+    str, typer.Option(help="Make the runs of this side against this target, in turn.")
+]
+Pairs: TypeAlias = Annotated[
+    int, typer.Option("--repeats", min=1, help="With --run-a: pairs of runs to be made.")
+]
+OnlySide: TypeAlias = Annotated[
+    str, typer.Option(help="Options of `load run` for this side alone, such as '--keys b.json'.")
+]
+Runs: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="With --run-a: new directory to keep the results in."),
+]

@@ -44,6 +44,11 @@ def interrupted(stop: BaseException, done: str) -> NoReturn:
     raise typer.Exit(EXIT_INTERRUPTED if by_hand else EXIT_TERMINATED)
 
 
+def say_aside(text: str) -> None:
+    """Print a line as it is on standard error, beside a document on standard output."""
+    errors.print(text, markup=False, soft_wrap=True)
+
+
 def say(text: str) -> None:
     """Print a line as it is."""
     console.print(text, markup=False, soft_wrap=True)
@@ -138,25 +143,44 @@ def _print_audit(audit: Audit) -> None:
 
 
 def print_comparisons(
-    comparisons: Sequence[Comparison], runs_a: int, runs_b: int, differences: Sequence[str]
+    comparisons: Sequence[Comparison],
+    runs_a: int,
+    runs_b: int,
+    differences: Sequence[str],
+    *,
+    paired: bool,
 ) -> None:
-    """Print what differs between two sides, and how sure that is."""
-    table = Table(title=f"A: {runs_a} runs, B: {runs_b} runs", title_justify="left")
+    """Print what differs between two sides, how sure that is, and what drifted meanwhile."""
+    made = f"{runs_a} pairs of runs made in turn" if paired else f"A: {runs_a} runs, B: {runs_b}"
+    table = Table(title=made, title_justify="left")
     table.add_column("figure")
-    for heading in ("A", "B", "change", "95 % interval", ""):
+    drift = ("early", "late", "drift A", "drift B") if paired else ()
+    for heading in ("A", "B", "change", "95 % interval", *drift, ""):
         table.add_column(heading, justify="right", no_wrap=True)
     for each in comparisons:
         show = _rate_text if each.metric == "throughput" else duration_text
         interval = f"needs {RUNS_MIN} runs of each"
         if each.change_low is not None and each.change_high is not None:
             interval = f"{each.change_low:+.1%} to {each.change_high:+.1%}"
-        verdicts = {True: "differs", False: "no difference shown", None: ""}
-        change = "" if each.change is None else f"{each.change:+.1%}"
-        row = (show(each.a), show(each.b), change, interval, verdicts[each.differs])
-        table.add_row(each.metric, *row)
+        verdict = {True: "differs", False: "not shown", None: ""}[each.differs]
+        drifted = (each.change_early, each.change_late, each.drift_a, each.drift_b)
+        shares = map(_share_text, drifted if paired else ())
+        change = _share_text(each.change)
+        table.add_row(each.metric, show(each.a), show(each.b), change, interval, *shares, verdict)
     _print_wide(table)
+    if paired:
+        say(
+            "early, late: the change in the first and the last half of the pairs; drift: how much "
+            "a side itself changed between them"
+        )
+    else:
+        say("The runs were not made in turn: a machine that slowed down shows as a difference.")
     if differences:
         say(f"NOT ALIKE: the loads differ in {', '.join(differences)}")
+
+
+def _share_text(share: float | None) -> str:
+    return "" if share is None else f"{share:+.1%}"
 
 
 def _print_wide(table: Table) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from loadtest.assertions import parse_assertion, parse_bound
 from loadtest.charts import Axis, Line, chart, ticks
-from loadtest.compare import RUNS_MIN, compare, read_side, unlike
+from loadtest.compare import read_side, unlike
 from loadtest.machine import machine
 from loadtest.page import page
 from loadtest.profile import load_profile
@@ -193,25 +193,6 @@ def test_files_are_read_as_they_were_written(tmp_path: Path) -> None:
         load(path)
     with pytest.raises(LoadTestError, match="No such file"):
         load(tmp_path / "none.json")
-
-
-def test_comparison_finds_what_differs_and_only_that() -> None:
-    """Twice the latency is found; the same runs on both sides show no difference."""
-    slow = [run_of(10 + number % 3) for number in range(6)]
-    fast = [run_of(5 + number % 3) for number in range(6)]
-    by_name = {each.metric: each for each in compare(fast, slow)}
-    assert by_name["p99"].differs is True
-    assert by_name["p99"].change == pytest.approx(11 / 6 - 1, rel=0.01)
-    assert by_name["throughput"].differs is False
-    assert not any(each.differs for each in compare(fast, fast))
-    assert compare(fast, slow, 3) == compare(fast, slow, 3)
-
-
-def test_too_few_runs_give_no_interval() -> None:
-    """The bound is exact: one run fewer, and nothing is claimed."""
-    few, enough = [run_of()] * (RUNS_MIN - 1), [run_of()] * RUNS_MIN
-    assert all(each.differs is None for each in compare(few, enough))
-    assert all(each.differs is False for each in compare(enough, enough))
 
 
 def test_sides_are_files_or_directories_of_valid_runs(tmp_path: Path) -> None:

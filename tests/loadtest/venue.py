@@ -29,10 +29,17 @@ class Venue:
     """Accepts every order and cancel.
 
     `stall_after` orders it answers nothing for `stall_seconds`; what comes meanwhile is answered
-    afterwards. `reached` is set once `reach` orders have come.
+    afterwards. `reached` is set once `reach` orders have come. `delay_seconds` is how long each
+    answer takes.
     """
 
-    def __init__(self, stall_after: int = 0, stall_seconds: float = 0.0, reach: int = 50) -> None:
+    def __init__(
+        self,
+        stall_after: int = 0,
+        stall_seconds: float = 0.0,
+        reach: int = 50,
+        delay_seconds: float = 0.0,
+    ) -> None:
         self.orders: list[tuple[str, str, dict[str, str]]] = []
         """Method, key and parameters of each order and cancel, as they came."""
         self.cancelled_all: Counter[str] = Counter()
@@ -42,6 +49,7 @@ class Venue:
         self.url = ""
         self._stall = (stall_after, stall_seconds)
         self._reach = reach
+        self._delay_seconds = delay_seconds
         self._stalled_until = 0.0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -81,6 +89,7 @@ class Venue:
                 parts = urlsplit(target)
                 key = headers.get("x-mbx-apikey", "")
                 body = json.dumps(self._answer(method, parts.path, parts.query, key)).encode()
+                await asyncio.sleep(self._delay_seconds)
                 while (rest := self._stalled_until - time.monotonic()) > 0:
                     await asyncio.sleep(rest)
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
