@@ -59,6 +59,14 @@ class DeferredCancels:
         """Return the cancel held for an order, None when there is none."""
         return self._held.get(order_id)
 
+    def asked_with(self, seq: int, order_ids: tuple[int, ...]) -> tuple[int, ...]:
+        """Return those orders whose cancel is held since request `seq`, and not from before."""
+        return tuple(
+            order_id
+            for order_id in order_ids
+            if order_id in self._held and self._held[order_id].asked_seq == seq
+        )
+
     def hold(self, cancel: HeldCancel, due_ns: int) -> None:
         """Hold a cancel until it is looked at at `due_ns`; the first one for an order counts.
 

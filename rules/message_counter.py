@@ -105,7 +105,7 @@ class MessageCounter:
         elif kind is BulkCancel:
             # What was put off has been counted when its client asked for it.
             if event.cause == CAUSE_CLIENT and event.scope != SCOPE_ORDER:
-                self._count_bulk(decision, book)
+                self._count_bulk(decision, decision.deferred, book)
         elif kind is not Place or not event.flags & FLAG_TEST:
             self._request(event, decision, book)
 
@@ -152,8 +152,10 @@ class MessageCounter:
         if type(event) is CancelAll:
             if decision.verdict == REFUSED:
                 self._count_refused(owner, event.symbol, WEIGHT_CANCEL)
-            elif decision.cancels:
-                self._count_bulk(decision, book)
+                return
+            held = book.deferred.asked_with(book.current_seq, decision.deferred)
+            if decision.cancels or held:
+                self._count_bulk(decision, held, book)
             else:
                 self._at(owner, event.symbol).number += WEIGHT_CANCEL
             return
@@ -189,16 +191,17 @@ class MessageCounter:
         if self._count_rejects:
             counts.number += weight
 
-    def _count_bulk(self, decision: Decision, book: Book) -> None:
-        """Count each order that a client's bulk cancel deletes."""
+    def _count_bulk(self, decision: Decision, held: tuple[int, ...], book: Book) -> None:
+        """Count each order that a client's bulk cancel deletes, or that it will once it may."""
         sent = []
-        for order_id in decision.cancels:
+        for place, order_id in enumerate((*decision.cancels, *held)):
             order = book.orders.get(order_id)
             if order is not None:
                 counts = self._at(order.owner, order.symbol)
                 counts.number += WEIGHT_CANCEL
                 counts.cancels += 1
-                sent.append((order_id, order.owner, order.symbol, self._now_ns))
+                if place < len(decision.cancels):
+                    sent.append((order_id, order.owner, order.symbol, self._now_ns))
         if sent:
             self._bulk[book.current_seq] = sent
 

@@ -3,10 +3,12 @@
 from typing import Any, ClassVar, Final, NamedTuple
 
 from rules.book import Book
-from rules.decisions import ACCEPTED, Decision, Usage
+from rules.decisions import ACCEPTED, DEFERRED, Decision, Usage
 from rules.events import (
     Amend,
+    BulkCancel,
     Cancel,
+    CancelAll,
     CommandResult,
     Event,
     MarketOrder,
@@ -24,10 +26,12 @@ from rules.units import duration_ns
 from rules.values import (
     ACCOUNT_MARKET_MAKER,
     CANCELED,
+    CAUSE_CLIENT,
     E8,
     FLAG_TEST,
     NEW,
     NS_PER_DAY,
+    SCOPE_ORDER,
     SCOPE_OWNER_SYMBOL,
     split_pair,
 )
@@ -89,6 +93,8 @@ class Concentration(Rule):
         Replace,
         Amend,
         Cancel,
+        CancelAll,
+        BulkCancel,
         CommandResult,
         OrderTrade,
         MarketOrder,
@@ -123,12 +129,19 @@ class Concentration(Rule):
         kind = type(event)
         if kind is Place or kind is Replace or kind is Amend or kind is Cancel:
             testing = (kind is Place or kind is Replace) and event.flags & FLAG_TEST
-            if decision.verdict == ACCEPTED and event.symbol and not testing:
+            if decision.verdict in (ACCEPTED, DEFERRED) and event.symbol and not testing:
                 whose = (decision.owner, decision.account)
                 if kind is Place or kind is Replace:
                     self._ordered(whose, event.symbol, book, now_ns)
                 if kind is not Place:
                     self._count(whose, event.symbol, _CHANGES, 1, book, now_ns)
+        elif kind is CancelAll:
+            held = book.deferred.asked_with(book.current_seq, decision.deferred)
+            self._cancelled((*decision.cancels, *held), book, now_ns)
+        elif kind is BulkCancel:
+            # A deferred cancel that is carried out was counted when it was asked for.
+            if event.cause == CAUSE_CLIENT and event.scope != SCOPE_ORDER:
+                self._cancelled((*decision.cancels, *decision.deferred), book, now_ns)
         elif kind is MarketOrder:
             if event.owner and event.status == NEW and not event.filled_e8:
                 self._ordered((event.owner, 0), event.symbol, book, now_ns)
@@ -136,6 +149,14 @@ class Concentration(Rule):
                 self._count((event.owner, 0), event.symbol, _CHANGES, 1, book, now_ns)
         else:
             self._traded(event, book, now_ns)
+
+    def _cancelled(self, order_ids: tuple[int, ...], book: Book, now_ns: int) -> None:
+        """Count each order that a client's cancel of many means."""
+        for order_id in order_ids:
+            order = book.orders.get(order_id)
+            if order is not None:
+                whose = (order.owner, order.account)
+                self._count(whose, order.symbol, _CHANGES, 1, book, now_ns)
 
     def _ordered(self, whose: tuple[int, int], symbol: int, book: Book, now_ns: int) -> None:
         self._count(whose, symbol, _ORDERS, 1, book, now_ns)

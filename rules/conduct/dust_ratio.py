@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from rules.book import Book, OpenOrder
 from rules.events import CommandResult, Event
-from rules.indicators import JUDGED, IndicatorRule, placed
+from rules.indicators import JUDGED, IndicatorRule, changed, placed
 from rules.rulebook import Rulebook
 from rules.units import decimal_e8
 from rules.values import notional_e8
@@ -14,6 +14,7 @@ class DustRatio(IndicatorRule):
     """Count orders of little value against all of them; slow, then allow only cancels.
 
     DR = orders worth less than `dust_value` / orders, in quote asset, when the engine takes them. An
+    amend orders what is left of its order anew, so nobody gets past it by taking quantity off. An
     order without a price is valued at the last price; one that can't be valued is no dust.
     """
 
@@ -30,18 +31,24 @@ class DustRatio(IndicatorRule):
         self._dust_e8_by_symbol = {name: decimal_e8(text) for name, text in clause.symbols.items()}
 
     def count(self, event: Any, book: Book, now_ns: int) -> None:
-        """Count orders the engine takes, by what they are worth."""
+        """Count orders the engine takes or changes, by what they are worth."""
         order = placed(event, book)
         if order is not None:
-            dust = self._is_dust(order, event.prevented_e8, book)
-            self.indicator.count(order, book, now_ns, 1, int(dust), 1)
+            quantity_e8 = order.quantity_e8 + event.prevented_e8
+        else:
+            order = changed(event, book)
+            if order is None:
+                return
+            quantity_e8 = order.remaining_e8
+        dust = self._is_dust(order, quantity_e8, book)
+        self.indicator.count(order, book, now_ns, 1, int(dust), 1)
 
-    def _is_dust(self, order: OpenOrder, prevented_e8: int, book: Book) -> bool:
+    def _is_dust(self, order: OpenOrder, quantity_e8: int, book: Book) -> bool:
         facts = book.symbols[order.symbol]
         value_e8 = order.quote_quantity_e8
         if not value_e8:
             price_e8 = order.price_e8 or facts.last_e8
             if not price_e8:
                 return False
-            value_e8 = notional_e8(price_e8, order.quantity_e8 + prevented_e8)
+            value_e8 = notional_e8(price_e8, quantity_e8)
         return value_e8 < self._dust_e8_by_symbol.get(facts.name, self._dust_e8)

@@ -7,6 +7,7 @@ from rules.decisions import ACCEPTED, Decision
 from rules.events import (
     Amend,
     Cancel,
+    CancelAll,
     CommandResult,
     Event,
     OrderEnded,
@@ -54,6 +55,7 @@ class QuoteStuffing(Rule):
         Replace,
         Amend,
         Cancel,
+        CancelAll,
         CommandResult,
         OrderEnded,
     )

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from rules.book import Book, OpenOrder
 from rules.events import CommandResult, Event, Fill, OrderTrade, TradeBust
-from rules.indicators import JUDGED, IndicatorRule, placed
+from rules.indicators import JUDGED, IndicatorRule, changed, placed
 
 
 class UnfilledRatio(IndicatorRule):
@@ -45,8 +45,7 @@ class UnfilledRatio(IndicatorRule):
             ordered_e8 = entered.quantity_e8 + result.prevented_e8
             ordered_e8 = ordered_e8 if entered.quantity_e8 else filled_e8
             self.indicator.count(entered, book, now_ns, 1, ordered_e8, ordered_e8)
-        elif order is not None and result.accepted and not result.ended:
-            # An accepted command about an open order that ended none: its amend.
+        elif order is not None and changed(result, book) is not None:
             ordered_e8 = order.quantity_e8 - order.filled_e8 + filled_e8
             self.indicator.count(order, book, now_ns, 1, ordered_e8, ordered_e8)
         self._executed(order, result.fills, book, now_ns)

@@ -16,6 +16,7 @@ from rules.events import (
     Amend,
     BalanceAdjusted,
     Cancel,
+    CancelAll,
     CommandResult,
     DefineAccount,
     DefineKey,
@@ -194,13 +195,30 @@ class Market:
     def cancel(self, owner: int, order_id: int, *, key: int = 0) -> Decision:
         """Cancel an order; return the decision on the engine's answer."""
         order = self.book.orders[order_id]
-        event = Cancel(*self._head(Endpoint.ORDER_CANCEL, key or owner), order.symbol, order_id, "")
-        self.send(event)
+        self.send(self.cancel_request(key or owner, order_id))
         ended = (Ended(order_id, CANCELED, order.filled_e8),)
         command = self.book.current_seq
         return self.send(
             CommandResult(command, order_id, True, None, CANCELED, self.now_ns, (), ended)
         )
+
+    def cancel_request(self, key: int, order_id: int) -> Cancel:
+        """Return a client's cancel of one order."""
+        symbol = self.book.orders[order_id].symbol
+        return Cancel(*self._head(Endpoint.ORDER_CANCEL, key), symbol, order_id, "")
+
+    def cancel_all(self, owner: int) -> Decision:
+        """Cancel all orders of an owner; return the decision on the request, answered at once."""
+        event = CancelAll(*self._head(Endpoint.OPEN_ORDERS_CANCEL, owner), SYMBOL)
+        decision = self.send(event)
+        ended = tuple(
+            Ended(order_id, CANCELED, self.book.orders[order_id].filled_e8)
+            for order_id in decision.cancels
+        )
+        if ended:
+            command = self.book.current_seq
+            self.send(CommandResult(command, 0, True, None, 0, self.now_ns, (), ended))
+        return decision
 
     def amend(self, owner: int, order_id: int, *, price: int = 0, quantity: int = 0) -> Decision:
         """Ask for an amend; return the decision on the request. It is carried out if accepted."""

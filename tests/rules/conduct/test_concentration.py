@@ -70,6 +70,39 @@ def test_cancels_and_amends_and_a_second_kind() -> None:
     assert dict(market.alerts[1].figures)["all_changes"] == 10
 
 
+def test_a_cancel_of_all_counts_each_order() -> None:
+    """Seven of ten changes: five cancelled together and two alone, which no single message hides."""
+    market = Market(rules(changes="0.7"))
+    for order_id in orders(market, 2, 3):
+        market.cancel(2, order_id)
+    entered = orders(market, 1, 7)
+    for order_id in entered[:2]:
+        market.cancel(1, order_id)
+    assert not market.alerts
+    market.cancel_all(1)
+    (alert,) = market.alerts
+    assert dict(alert.figures) == {
+        "changes_share_e8": 70_000_000, "changes": 7, "all_changes": 10,
+    }  # fmt: skip
+
+
+def test_held_cancels_count_when_they_are_asked_for() -> None:
+    """One alone and two with all others; what was held before is held no second time."""
+    held = {"resting_time": {"mode": "enforce", "policy": "DEFER", "minimum": "1h"}}
+    market = Market({**rules(changes="1", orders_least=3), **held})
+    first, _, _ = (market.rest(1, BUY, 900) for _ in range(3))
+    market.send(market.cancel_request(1, first))
+    market.cancel_all(1)
+    (alert,) = market.alerts
+    assert dict(alert.figures)["changes"] == 3
+    market.cancel_all(1)
+    market.send(market.cancel_request(2, market.rest(2, BUY, 900)))
+    usage = market.pipeline.usage(
+        "concentration", SCOPE_OWNER_SYMBOL, pair_of(1, SYMBOL), market.now_ns
+    )
+    assert [one.used for one in usage if one.label == "changes"] == [75_000_000]
+
+
 def test_a_burst_of_orders() -> None:
     """In ten minutes of the clock a tenth of the least number is enough: here one."""
     market = Market(rules(burst_orders="0.8", orders_least=50))

@@ -3,9 +3,10 @@
 import pytest
 
 from rules.conduct.dust_ratio import DustRatio
+from rules.decisions import ACCEPTED
 from rules.values import E8, EXPIRED, FILLED
 from tests.rules.desk import Desk, fill
-from tests.rules.order_world import OTHER_SYMBOL, OWNER, SYMBOL, e8, market, place
+from tests.rules.order_world import OTHER_SYMBOL, OWNER, SYMBOL, amend, e8, market, place
 
 
 def desk_of(**clause: object) -> Desk:
@@ -27,6 +28,18 @@ def test_dust_is_below_its_value(price_e8: int, share_e8: int) -> None:
     desk = desk_of()
     desk.rest(price_e8=price_e8, quantity_e8=e8(1))
     assert share(desk) == (1, share_e8)
+
+
+def test_an_amend_orders_what_is_left_anew() -> None:
+    """Two units at 50, one executed: what is left is worth 50, and dust once a grain is taken off."""
+    desk = desk_of(minimum_orders=99)
+    order = desk.rest(price_e8=e8(50), quantity_e8=e8(2))
+    desk.trade(order, fill(e8(50), e8(1)))
+    for quantity_e8, seen in ((e8(2) - 1, (2, E8 // 2)), (e8(1) + 1, (3, E8 * 2 // 3))):
+        decision = desk.send(amend(order_id=order.order_id, quantity_e8=quantity_e8))
+        assert decision.verdict == ACCEPTED
+        desk.answer(desk.book.current_seq, order.order_id)
+        assert share(desk) == seen
 
 
 def test_orders_without_a_price() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from rules.book import Book
 from rules.decisions import ACCEPTED, DEFERRED, REFUSED, Decision
+from rules.deferred_cancels import HeldCancel
 from rules.endpoints import Endpoint
 from rules.events import (
     BulkCancel,
@@ -242,6 +243,24 @@ def test_a_deferred_cancel_waits_for_no_answer(desk: Desk) -> None:
     desk.note(cancel(order.order_id), Decision(DEFERRED, order_id=order.order_id))
     assert desk.counts.number == 2
     assert desk.rule.state()["in_flight"] == []
+
+
+def test_a_deferred_cancel_of_all_counts_each_order(desk: Desk) -> None:
+    """Two are held and one goes: 3 messages; asked again, what is held already is one message."""
+    first, second, old = (desk.place() for _ in range(3))
+    event = CancelAll(*head(Endpoint.OPEN_ORDERS_CANCEL), SYMBOL)
+    held = (first.order_id, second.order_id)
+    desk.book.current_seq = 70
+    for order_id in held:
+        desk.book.deferred.hold(HeldCancel(order_id, SYMBOL, 70, NOW_NS, 1, 0), NOW_NS + 1)
+    desk.note(event, Decision(ACCEPTED, cancels=(old.order_id,), deferred=held))
+    assert (desk.counts.number, desk.counts.cancels) == (6, 3)
+    desk.book.current_seq = 71
+    desk.note(event, Decision(DEFERRED, deferred=held))
+    assert (desk.counts.number, desk.counts.cancels) == (7, 3)
+    later = BulkCancel(4, ACCOUNT, SYMBOL, CAUSE_CLIENT, 70)
+    desk.note(later, Decision(ACCEPTED, deferred=(desk.place().order_id,)))
+    assert (desk.counts.number, desk.counts.cancels) == (9, 4)
 
 
 def test_an_answer_that_is_late_is_counted_once(desk: Desk) -> None:

@@ -44,6 +44,17 @@ def test_a_burst_of_short_lives_is_told_once_a_minute() -> None:
     assert len(market.alerts) == 2
 
 
+def test_a_cancel_of_all_is_a_message() -> None:
+    """Seven orders and one message that takes them all are eight, not seven."""
+    market = Market(rules())
+    for _ in range(7):
+        market.rest(1, BUY, 990)
+    market.wait(ns=LATE_NS)
+    market.cancel_all(1)
+    (alert,) = market.alerts
+    assert dict(alert.figures)["messages_in_second"] == 8
+
+
 @pytest.mark.parametrize(("life_ns", "told"), [(100 * MS - 1, True), (100 * MS, False)])
 def test_the_life_at_its_boundary(life_ns: int, told: bool) -> None:
     """An order that lived as long as allowed did not live too shortly."""
