@@ -9,7 +9,9 @@ when the last slice of their cancels has been.
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
+
+import msgspec
 
 from gateway.engine.port import CancelCommand, Command, EnginePort
 from gateway.outcome import Outcome, Reply
@@ -47,7 +49,7 @@ _logger = logging.getLogger(__name__)
 _Act: TypeAlias = Callable[[int, int, Any, Decision, Reply | None], None]
 
 
-class _Waiting(NamedTuple):
+class _Waiting(msgspec.Struct, frozen=True, gc=False):
     """A request whose command the engine has not answered."""
 
     seq: int
@@ -181,7 +183,7 @@ class Outbox:
     def _send(self, command: Command, waiting: _Waiting) -> None:
         if waiting.now_ns < self.sent_ns:
             # The engine's time begins when the command leaves, not when it waits for the disk.
-            waiting = waiting._replace(sent_ns=self.sent_ns)
+            waiting = msgspec.structs.replace(waiting, sent_ns=self.sent_ns)
         self._waiting[waiting.seq] = waiting
         if self.due_ns == NEVER:
             self.due_ns = (waiting.sent_ns or waiting.now_ns) + self._deadline_ns

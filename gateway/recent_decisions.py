@@ -41,14 +41,14 @@ class RecentDecisions:
 
     def __init__(self, journal: RecordedRun) -> None:
         self._journal = journal
-        self._records: deque[Record] = deque(maxlen=KEPT)
+        self._records: deque[tuple[int, int, Event, Decision]] = deque(maxlen=KEPT)
         self._marks: list[int] = []
         """Sequence numbers of the records whose places are known."""
         self._places: list[tuple[Path, int]] = []
 
     def on_record(self, seq: int, now_ns: int, event: Event, decision: Decision) -> None:
         """Keep one decision; the oldest kept one goes."""
-        self._records.append(Record(seq, now_ns, cast("AnyEvent", event), decision))
+        self._records.append((seq, now_ns, event, decision))
         if not seq % MARK_EVERY:
             self._marks.append(seq + 1)
             self._places.append(self._journal.place)
@@ -58,10 +58,12 @@ class RecentDecisions:
     def find(self, seq: int) -> Record | None:
         """Return decision `seq`, None when there is none or the record can't be read."""
         records = self._records
-        if seq < 1 or not records or seq > records[-1].seq:
+        if seq < 1 or not records or seq > records[-1][0]:
             return None
-        if seq >= records[0].seq:
-            return records[seq - records[0].seq]
+        first_seq = records[0][0]
+        if seq >= first_seq:
+            _, now_ns, event, decision = records[seq - first_seq]
+            return Record(seq, now_ns, cast("AnyEvent", event), decision)
         try:
             found = self._near(seq) or next(read_run(self._journal.directory, seq), None)
         except JournalError:

@@ -9,73 +9,38 @@ price itself for bids, its negative for asks.
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 
+import msgspec
+
 from gateway.stub.accounts import Holding
 from rules.events import DefineSymbol
 from rules.values import BUY, SELL
 
 
-class StubOrder:
+class StubOrder(msgspec.Struct, eq=False):
     """An order while it matches and while it rests."""
 
-    __slots__ = (
-        "account",
-        "channel",
-        "client_order_id",
-        "entered_ns",
-        "filled_e8",
-        "following",
-        "level",
-        "locked_e8",
-        "locked_in",
-        "order_id",
-        "order_type",
-        "preceding",
-        "prevented_e8",
-        "price_e8",
-        "quantity_e8",
-        "side",
-        "stp_group",
-        "stp_mode",
-        "symbol",
-    )
-
-    def __init__(
-        self,
-        order_id: int,
-        account: int,
-        symbol: int,
-        side: int,
-        order_type: int,
-        price_e8: int,
-        quantity_e8: int,
-        stp_mode: int,
-        stp_group: int,
-        client_order_id: str,
-        channel: int,
-        entered_ns: int,
-    ) -> None:
-        self.order_id = order_id
-        self.account = account
-        self.symbol = symbol
-        self.side = side
-        self.order_type = order_type
-        self.price_e8 = price_e8
-        self.quantity_e8 = quantity_e8
-        """Total quantity, less what self-trade prevention (DECREMENT) took off."""
-        self.filled_e8 = 0
-        self.prevented_e8 = 0
-        self.stp_mode = stp_mode
-        self.stp_group = stp_group
-        self.client_order_id = client_order_id
-        self.channel = channel
-        """0 for the gate's own orders, else the other way into the market (`CHANNEL_*`)."""
-        self.entered_ns = entered_ns
-        self.locked_in: Holding | None = None
-        self.locked_e8 = 0
-        """What the order holds of `locked_in` while it rests."""
-        self.level: Level | None = None
-        self.preceding: StubOrder | None = None
-        self.following: StubOrder | None = None
+    order_id: int
+    account: int
+    symbol: int
+    side: int
+    order_type: int
+    price_e8: int
+    quantity_e8: int
+    """Total quantity, less what self-trade prevention (DECREMENT) took off."""
+    stp_mode: int
+    stp_group: int
+    client_order_id: str
+    channel: int
+    """0 for the gate's own orders, else the other way into the market (`CHANNEL_*`)."""
+    entered_ns: int
+    filled_e8: int = 0
+    prevented_e8: int = 0
+    locked_in: Holding | None = None
+    locked_e8: int = 0
+    """What the order holds of `locked_in` while it rests."""
+    level: "Level | None" = None
+    preceding: "StubOrder | None" = None
+    following: "StubOrder | None" = None
 
 
 class Level:

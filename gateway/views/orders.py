@@ -2,7 +2,9 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+import msgspec
 
 from gateway.views.order_view import OrderView, view_of
 from gateway.views.source import ViewedCore
@@ -49,7 +51,7 @@ CLOSED_TOTAL: Final = 1_000_000
 """Closed orders kept over all accounts; the oldest go first."""
 
 
-class _Command(NamedTuple):
+class _Command(msgspec.Struct, frozen=True, gc=False):
     """What a command in flight is about."""
 
     cause: int
@@ -222,7 +224,8 @@ class OrdersView:
             self._remember(seq, _Command(CAUSE_CLIENT, amend=event))
 
     def _cancel(self, seq: int, now_ns: int, event: Cancel | CancelAll, decision: Decision) -> None:
-        self._hold(decision, now_ns)
+        if decision.deferred:
+            self._hold(decision, now_ns)
         if decision.verdict == ACCEPTED:
             bulk = isinstance(event, CancelAll)
             cancels = decision.cancels if bulk else (decision.order_id,)
@@ -350,8 +353,15 @@ class OrdersView:
     def _add(self, view: OrderView) -> None:
         account = view.account
         self._orders[view.order_id] = view
-        self._open.setdefault(account, {})[view.order_id] = view
-        self._history.setdefault((account, view.symbol), {})[view.order_id] = view
+        open_ones = self._open.get(account)
+        if open_ones is None:
+            open_ones = self._open[account] = {}
+        open_ones[view.order_id] = view
+        place = (account, view.symbol)
+        history = self._history.get(place)
+        if history is None:
+            history = self._history[place] = {}
+        history[view.order_id] = view
         name = (account, view.client_order_id)
         hidden = self._by_client_id.get(name)
         if hidden is not None:

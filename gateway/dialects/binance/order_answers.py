@@ -27,6 +27,7 @@ from rules.values import (
 NO_LIST: Final = -1
 """The `orderListId` of an order that is in no list."""
 _PLACES: Final = 8
+_ZERO: Final = "0.00000000"
 
 # Parts of a cancel-replace.
 _SUCCESS: Final = "SUCCESS"
@@ -97,7 +98,7 @@ def placed_result(desk: Desk, outcome: Outcome) -> dict[str, Any]:
         "selfTradePreventionMode": STP_MODE_NAMES[event.stp_mode or facts.filters.default_stp_mode],
     }
     if isinstance(event, Place):
-        answer |= _optional_terms(event)
+        _add_optional_terms(answer, event)
     if result is not None and result.prevented_e8:
         answer["preventedQuantity"] = amount(result.prevented_e8)
     return answer
@@ -157,8 +158,7 @@ def commission_rates(desk: Desk, symbol: int) -> dict[str, str]:
     }
 
 
-def _optional_terms(order: Place | OrderView) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _add_optional_terms(found: dict[str, Any], order: Place | OrderView) -> None:
     if order.stop_price_e8:
         found["stopPrice"] = amount(order.stop_price_e8)
     if order.iceberg_quantity_e8:
@@ -167,7 +167,6 @@ def _optional_terms(order: Place | OrderView) -> dict[str, Any]:
         found["strategyId"] = order.strategy_id
     if order.strategy_type:
         found["strategyType"] = order.strategy_type
-    return found
 
 
 # --- Cancelling -------------------------------------------------------------------------------
@@ -204,18 +203,29 @@ def _cancel_object(
     for ended in () if result is None else result.ended:
         if ended.order_id == order_id:
             status = ended.status
-    return {
+    taken_ns = outcome.now_ns if result is None else result.engine_ns
+    answer = {
         "symbol": desk.symbol_name(view.symbol),
         "origClientOrderId": view.client_order_id,
         "orderId": view.order_id,
         "orderListId": NO_LIST,
         "clientOrderId": cancel_id or _made_id(desk, outcome),
-        "transactTime": desk.time(outcome.now_ns if result is None else result.engine_ns),
-        **_order_amounts(view),
+        "transactTime": taken_ns // desk.ns_per_unit,
+        "price": amount(view.price_e8),
+        "origQty": amount(view.quantity_e8),
+        "executedQty": amount(view.executed_e8) if view.executed_e8 else _ZERO,
+        "origQuoteOrderQty": amount(view.quote_quantity_e8) if view.quote_quantity_e8 else _ZERO,
+        "cummulativeQuoteQty": amount(view.quote_executed_e8) if view.quote_executed_e8 else _ZERO,
         "status": status_name(status or CANCELED),
-        **_order_kind(view),
-        **_optional_terms(view),
+        "timeInForce": TIME_IN_FORCE_NAMES[view.time_in_force] or "GTC",
+        "type": ORDER_TYPE_NAMES[view.order_type],
+        "side": SIDE_NAMES[view.side],
+        "selfTradePreventionMode": STP_MODE_NAMES[view.stp_mode],
     }
+    if view.prevented_e8:
+        answer["preventedQuantity"] = amount(view.prevented_e8)
+    _add_optional_terms(answer, view)
+    return answer
 
 
 def _made_id(desk: Desk, outcome: Outcome) -> str:
@@ -232,7 +242,7 @@ def _unknown_order() -> Failure:
 
 def order_object(desk: Desk, view: OrderView) -> dict[str, Any]:
     """Return an order as `GET /api/v3/order` shows it."""
-    return {
+    found = {
         "symbol": desk.symbol_name(view.symbol),
         "orderId": view.order_id,
         "orderListId": NO_LIST,
@@ -246,8 +256,9 @@ def order_object(desk: Desk, view: OrderView) -> dict[str, Any]:
         "updateTime": desk.time(view.update_ns),
         "isWorking": bool(view.working_ns),
         "workingTime": desk.time(view.working_ns) if view.working_ns else -1,
-        **_optional_terms(view),
     }
+    _add_optional_terms(found, view)
+    return found
 
 
 def order_objects(desk: Desk, views: Iterable[OrderView]) -> list[dict[str, Any]]:
