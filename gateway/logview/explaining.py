@@ -20,6 +20,7 @@ from rules.book import Book
 from rules.decisions import Decision, Explanation
 from rules.events import BulkCancel, Event, Request
 from rules.pipeline import Pipeline, StateError
+from rules.reasons import Reason
 from rules.rule import STAGE_NAMES
 from rules.rulebook import Rulebook
 from rules.units import decimal_text
@@ -75,7 +76,7 @@ class RuleView(msgspec.Struct, frozen=True):
     detail: str
     source: str
     asked: str | None = None
-    """The reason it would have refused for, where the rule has more than one."""
+    """The reason it would have refused for, where the rule looked for several."""
 
 
 class Beginning(msgspec.Struct, frozen=True):
@@ -168,7 +169,11 @@ def _explained(
 ) -> ExplainedDecision:
     event, now_ns = record.event, record.now_ns
     rulebook = pipeline.rulebook
-    views = [_view(pipeline, entry) for entry in pipeline.explain(event, now_ns)]
+    entries = pipeline.explain(event, now_ns)
+    asked: dict[str, set[Reason | None]] = {}
+    for entry in entries:
+        asked.setdefault(entry.rule, set()).add(entry.asked)
+    views = [_view(pipeline, entry, len(asked[entry.rule]) > 1) for entry in entries]
     facts = facts_of(pipeline.book, event, record.decision, names)
     again = pipeline.apply(event, now_ns, seq=record.seq)
     return ExplainedDecision(
@@ -183,10 +188,10 @@ def _explained(
     )
 
 
-def _view(pipeline: Pipeline, entry: Explanation) -> RuleView:
+def _view(pipeline: Pipeline, entry: Explanation, several: bool) -> RuleView:
+    """Return what a rule said; `several` says that it looked for more than one reason."""
     rule = pipeline.rule(entry.rule)
     clause = getattr(pipeline.rulebook.clauses, entry.rule, None)
-    several = rule is not None and len(rule.reasons) > 1
     return RuleView(
         rule=entry.rule,
         stage=STAGE_NAMES[rule.stage] if rule is not None else "",
@@ -197,7 +202,7 @@ def _view(pipeline: Pipeline, entry: Explanation) -> RuleView:
         observed=entry.observed,
         detail=entry.detail,
         source=rule.source if rule is not None else "",
-        asked=entry.asked.name if entry.asked is not None and several else None,
+        asked=entry.asked.name if several and entry.asked is not None else None,
     )
 
 

@@ -11,7 +11,7 @@ from gateway.logview.times import time_text
 from rules.reasons import Reason
 from rules.registry import RULES
 from rules.units import decimal_text, duration_text
-from rules.values import NS_PER_DAY
+from rules.values import NS_PER_DAY, NS_PER_MS, NS_PER_SECOND
 
 _LONGEST_NS: Final = 366 * NS_PER_DAY
 """What is longer is a moment and not a duration."""
@@ -45,5 +45,18 @@ def measured(value: int | str, rule: str, reason: str | None = None) -> str:
     if number >= _EARLIEST_NS:
         return time_text(number)
     if unit == NS and abs(number) < _LONGEST_NS:
-        return duration_text(number) if number else "0"
+        return _duration(number)
     return text
+
+
+def _duration(duration: int) -> str:
+    """Return a duration as text, exactly, and in no smaller unit than people tell it in."""
+    if not duration:
+        return "0"
+    if abs(duration) < NS_PER_MS or duration % NS_PER_MS == 0:
+        return duration_text(duration)
+    unit, name = (NS_PER_SECOND, "s") if abs(duration) >= NS_PER_SECOND else (NS_PER_MS, "ms")
+    sign = "-" if duration < 0 else ""
+    whole, rest = divmod(abs(duration), unit)
+    places = str(rest).zfill(len(str(unit)) - 1).rstrip("0")
+    return f"{sign}{whole}.{places}{name}"

@@ -3,18 +3,22 @@
 `reads.jsonl` in the data directory has one JSON object a line: `n` counts from 1, `time_ns` is the
 system's time, `actor` and `query` say who asked what, `previous` is the digest of the line before
 (empty in the first) and `digest` the SHA-256 in hex of the line with an empty `digest`. So a line
-that was changed, taken out or put in shows; that the last lines were cut off does not.
+that was changed, taken out or put in shows; that the last lines were cut off does not. What a
+command that was killed left of a line is cut by the next one, and kept in `reads.jsonl.torn-<byte>`.
 """
 
+import errno
 import hashlib
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
 import msgspec
 
+from gateway.journal.durable import put_in_place, write_new
 from gateway.logview.query import Query, search
 from gateway.logview.sources import Source
 from rules.events import RecordRead
@@ -73,12 +77,12 @@ def append_read(data: Path, time_ns: int, actor: str, query: str) -> Read:
         with os.fdopen(handle, "r+b", buffering=0) as file:
             # Two readers at once must not follow the same line.
             _lock(file)
-            before = _last(path, file.seek(0, os.SEEK_END))
+            size = _cut_torn(path, file)
+            before = _last(path, size)
             n = before.n + 1 if before is not None else 1
             previous = before.digest if before is not None else ""
             line = _sealed(Read(n, time_ns, actor, query, previous, ""))
-            file.write(msgspec.json.encode(line) + b"\n")
-            os.fsync(file.fileno())
+            _append(file, size, msgspec.json.encode(line) + b"\n")
     except OSError as error:
         raise ReadsError(
             f"{path}: {error.strerror}; who reads the record is itself recorded, so it must be "
@@ -95,6 +99,9 @@ def read_lines(data: Path) -> Iterator[Read]:
         with path.open("rb") as file:
             for text in file:
                 n += 1
+                if not text.endswith(b"\n"):
+                    # Being written, or cut short with its command: nothing was read for it.
+                    return
                 line = _decoded(path, n, text)
                 if (line.n, line.previous) != (n, previous) or _sealed(line).digest != line.digest:
                     raise ReadsError(f"{path}, line {n}: was changed, or a line before it is gone")
@@ -124,15 +131,49 @@ def all_reads(source: Source) -> list[ReadLine]:
     return sorted(found)
 
 
+def _append(file: IO[bytes], size: int, line: bytes) -> None:
+    """Write a line at the end and have it on the disk; raises OSError with nothing of it left."""
+    try:
+        if file.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(file.fileno())
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(file.fileno(), size)
+        raise
+
+
+def _cut_torn(path: Path, file: IO[bytes]) -> int:
+    """Cut what a reader that was killed left of a line, keeping a copy; return the size then.
+
+    Nothing was read for that line: a command begins to read when its line is on the disk.
+    """
+    size = file.seek(0, os.SEEK_END)
+    start = max(0, size - _TAIL_BYTES)
+    text = _tail(path, start)
+    if not text or text.endswith(b"\n"):
+        return size
+    end = start + text.rfind(b"\n") + 1
+    torn = text[end - start :]
+    if end == start > 0:
+        raise ReadsError(f"{path}: its last line is no line; move the file away, and keep it")
+    aside = path.with_name(f"{path.name}.torn-{end}")
+    put_in_place(write_new(aside, (torn,), 0o600), aside)
+    os.ftruncate(file.fileno(), end)
+    return end
+
+
+def _tail(path: Path, start: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(start)
+        return file.read()
+
+
 def _last(path: Path, size: int) -> Read | None:
-    """Return the last line of the journal, None when it has none; cuts no torn line off."""
+    """Return the last line of the journal, None when it has none; it ends with a whole one."""
     if not size:
         return None
-    with path.open("rb") as file:
-        file.seek(max(0, size - _TAIL_BYTES))
-        text = file.read()
-    if not text.endswith(b"\n"):
-        raise ReadsError(f"{path}: its last line is torn; move the file away, and keep it")
+    text = _tail(path, max(0, size - _TAIL_BYTES))
     last = text.rstrip(b"\n").rpartition(b"\n")[2]
     return _decoded(path, 0, last)
 

@@ -26,6 +26,7 @@ from rules.events import (
     EngineSession,
     Event,
     RecordRead,
+    Reference,
     RunBegan,
     SetState,
 )
@@ -248,6 +249,11 @@ def summary(event: Event, names: Names) -> str:
     if isinstance(event, EngineSession):
         came = "connected" if event.connected else "disconnected"
         return f"{came}, epoch {event.epoch}, report {event.engine_seq}"
+    if isinstance(event, Reference):
+        return (
+            f"last {decimal_text(event.last_e8)}, bid {decimal_text(event.bid_e8)}, "
+            f"ask {decimal_text(event.ask_e8)}"
+        )
     if isinstance(event, RunBegan):
         return f"after {event.previous}" if event.previous else ""
     if side := getattr(event, "side", 0):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import multiprocessing
+import resource
 import shutil
 import time
 from pathlib import Path
@@ -137,10 +138,42 @@ def test_no_record_no_read(tmp_path: Path, world: World) -> None:
     assert "recorded" in done.output
     assert OWNER not in done.stdout
     (world.data / READS_NAME).rmdir()
-    (world.data / READS_NAME).write_text("torn")
+    (world.data / READS_NAME).write_text("no line of a journal\n")
     done = invoke("query", "--data", world.data)
     assert done.exit_code == 2
-    assert "torn" in done.output
+    assert READS_NAME in done.output
+
+
+@pytest.mark.parametrize("kept", [0, 1, 3])
+def test_a_line_that_was_cut_short_is_set_aside(tmp_path: Path, kept: int) -> None:
+    """A command that was killed while it wrote its line has read nothing: the chain goes on."""
+    for number in range(1, kept + 1):
+        append_read(tmp_path, number, "auditor", f"query {number}")
+    path = tmp_path / READS_NAME
+    whole = path.read_bytes() if kept else b""
+    append_read(tmp_path, 9, "auditor", "query 9")
+    line = path.read_bytes()[len(whole) :]
+    for size in range(1, len(line)):
+        path.write_bytes(whole + line[:size])
+        assert len(list(read_lines(tmp_path))) == kept
+        assert append_read(tmp_path, 10, "auditor", "query 10").n == kept + 1
+        assert (tmp_path / f"{READS_NAME}.torn-{len(whole)}").read_bytes() == line[:size]
+        assert [found.time_ns for found in read_lines(tmp_path)][-1] == 10
+
+
+def test_a_disk_without_room_leaves_no_part_of_a_line(tmp_path: Path) -> None:
+    """What can't be written whole is not written, and reading is refused for it alone."""
+    append_read(tmp_path, 1, "auditor", "query 1")
+    before = (tmp_path / READS_NAME).read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20, hard))
+    try:
+        with pytest.raises(ReadsError, match="it must be possible to write there"):
+            append_read(tmp_path, 2, "auditor", "query 2")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (tmp_path / READS_NAME).read_bytes() == before
+    assert append_read(tmp_path, 3, "auditor", "query 3").n == 2
 
 
 def _append(data: Path, count: int) -> None:
