@@ -124,6 +124,9 @@ def show_command(
     console.print(table)
     console.print("evidence, as record numbers:", markup=False)
     console.print(" ".join(map(str, answer.evidence)), markup=False, soft_wrap=True)
+    if answer.evidence:
+        shown = f"ordergate log query --decision {answer.evidence[0]}"
+        console.print(f"what one of them says: {shown}", markup=False, soft_wrap=True)
 
 
 def explain_command(

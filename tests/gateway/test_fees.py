@@ -307,6 +307,26 @@ def test_bad_input_ends_with_code_2(counts: Path) -> None:
         load_tariff("nowhere.toml")
 
 
+def test_the_examples_of_the_document() -> None:
+    """acme: 38.975 for ENI, nothing for ISP with 720 messages to 12 trades; 499 x 0.02 by the other.
+
+    bob on the second day has 129,000 messages to 40 trades: 16,000 x 0.01 above 4,000, 20,000 x 0.02
+    above 20,000, 89,000 x 0.025 above 40,000 = 160 + 400 + 2,225, cut to 1,000 by the cap.
+    """
+    examples = ROOT / "examples"
+    own = examples / "cancels-above-500.toml"
+    both = ["--tariff", BORSA, "--tariff", own]
+    answer = json.loads(run("statement", "--counts", examples / "counts.csv", *both, "--json"))
+    amounts = {
+        (line["tariff"], line["owner"], line["symbol"], line["period"]): line["amount"]
+        for line in answer["lines"]
+    }
+    assert amounts[BORSA, "acme", "ENI", "2026-03-02"] == "38.975"
+    assert amounts[BORSA, "acme", "ISP", "2026-03-02"] == "0.00"
+    assert amounts[BORSA, "bob", "ENI", "2026-03-03"] == "1000.00"
+    assert amounts["cancels-above-500", "acme", "ENI", "2026-03-02"] == "9.98"
+
+
 def test_two_tariffs_of_one_name_are_refused(counts: Path, tmp_path: Path) -> None:
     """A statement could not tell them apart."""
     path = tmp_path / f"{BORSA}.toml"
