@@ -12,6 +12,7 @@ from gateway.journal.verify import verify_run
 from gateway.replay import replay
 from tests.sim import lives
 from tests.sim.acts import act, break_disk, break_engine, pass_time
+from tests.sim.asking import asked_in_vain
 from tests.sim.damage import snapshot
 from tests.sim.fuse import CrashError
 from tests.sim.requests import draw_request
@@ -188,6 +189,8 @@ def _end(world: World) -> None:
     referee.check(verified.exit_code == 0, f"verify: {verified}")
     report = replay(run)
     referee.check(report.difference is None, f"replay: {report.difference}")
+    vain = asked_in_vain(run)
+    referee.check(not vain, f"a rule was left out that had something to say or do: {vain}")
     safe = referee.record.through()
     if core._record.recorded:
         first_seq = recording.journal.manifest.first_seq

@@ -1,14 +1,17 @@
 """A simulator that finds nothing proves nothing: one-line faults are planted, and it finds each."""
 
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from gateway.core import Core
 from gateway.journal.writer import JournalWriter
+from rules.conduct.order_to_trade import OrderToTrade
 from rules.conduct.resting_time import RestingTime
 from rules.filters.max_num_orders import MaxNumOrders
 from rules.holds import Holds
+from rules.rule import WITH_ENDED
 from rules.settlement import Settlement
 from rules.windows import Window
 from tests.sim.planting import planted
@@ -113,3 +116,11 @@ def test_a_planted_fault_is_found(
         failure = next(filter(None, map(run_seed, range(SEEDS))), None)
     assert failure is not None, f"{SEEDS} seeds did not find it"
     assert found in failure.message
+
+
+def test_a_rule_that_is_left_out_wrongly_is_found() -> None:
+    """A rule that is told of fewer results than it counts has another state when told of all."""
+    with mock.patch.object(OrderToTrade, "results", WITH_ENDED):
+        failure = next(filter(None, map(run_seed, range(SEEDS))), None)
+    assert failure is not None, f"{SEEDS} seeds did not find it"
+    assert "a rule was left out that had something to say or do" in failure.message
