@@ -4,6 +4,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
 import grpc
+import msgspec
 
 from gateway.addresses import PeerAddresses
 from gateway.auth.authenticator import Authenticator, Identity
@@ -126,7 +127,7 @@ class Callers:
         if logon.agent:
             origin = origin._replace(agent=logon.agent)
         caller = self._caller(origin, identity, received_ns, timestamp_ns, window_ns)
-        return caller._replace(session=session), fault
+        return msgspec.structs.replace(caller, session=session), fault
 
     def _identify(
         self, origin: Origin, key_name: str | None, signature: str | None, payload: bytes
@@ -174,8 +175,8 @@ def entry_caller(
         fault = Fault(Reason.PARAMETER_OUT_OF_RANGE, "recv_window_us", "0 and above")
     elif timestamp_ns == 0 and window_ns == 0:
         window_ns = _NO_TIME
-    caller = logged_on._replace(
-        received_ns=received_ns, timestamp_ns=timestamp_ns, recv_window_ns=window_ns
+    caller = msgspec.structs.replace(
+        logged_on, received_ns=received_ns, timestamp_ns=timestamp_ns, recv_window_ns=window_ns
     )
     return caller, fault
 

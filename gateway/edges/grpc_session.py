@@ -5,9 +5,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import grpc
+import msgspec
 from google.protobuf.message import DecodeError
 
 from gateway.answer import Answer
@@ -41,7 +42,7 @@ _NS_PER_MICROSECOND: Final = 1_000
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
-class _Entry(NamedTuple):
+class _Entry(msgspec.Struct, frozen=True, gc=False):
     """A request that waits for its turn."""
 
     entry: wire.SessionEntry | None
@@ -149,7 +150,7 @@ class Session:
             return refused(self._callers.stranger(self._origin, received_ns), endpoint, fault)
         caller, fault = self._callers.logon(self._origin, self._first.logon, received_ns, number)
         if not self._first.HasField("logon"):
-            caller = caller._replace(auth=AUTH_MISSING_KEY)
+            caller = msgspec.structs.replace(caller, auth=AUTH_MISSING_KEY)
         self._caller = caller
         if fault is not None:
             return refused(caller, endpoint, fault)
@@ -192,7 +193,8 @@ class Session:
             if fault is None:
                 await self._take(message, received_ns)
             else:
-                await self._take_refused(self._caller._replace(received_ns=received_ns), fault)
+                caller = msgspec.structs.replace(self._caller, received_ns=received_ns)
+                await self._take_refused(caller, fault)
             await self._room.wait()
         # A cancelled stream reads as ended too; that it was cancelled is told a moment later.
         await asyncio.sleep(CANCEL_SECONDS)
@@ -263,8 +265,8 @@ class Session:
             first = self._entries[0]
             fault = Fault(Reason.OVERLOADED, *waited_texts(waited_ns, most_ns))
             # Nothing was verified for this one entry, so refusals of many are counted.
-            caller = first.caller._replace(auth=AUTH_NOT_CHECKED)
-            self._entries[0] = first._replace(caller=caller, fault=fault)
+            caller = msgspec.structs.replace(first.caller, auth=AUTH_NOT_CHECKED)
+            self._entries[0] = msgspec.structs.replace(first, caller=caller, fault=fault)
         self.decide()
 
     def turn_over(self) -> None:
@@ -312,10 +314,8 @@ class Session:
         if self._meter is not None:
             code = status_code(told).value if isinstance(told, wire.Refusal) else 0
             self._meter.answered(endpoint, code, time.perf_counter_ns() - started_ns)
-        message = wire.SessionAnswer(sequence=sequence)
         field = "refused" if isinstance(told, wire.Refusal) else method.answer_field
-        getattr(message, field).CopyFrom(told)
-        self._answers.append(message)
+        self._answers.append(wire.SessionAnswer(sequence=sequence, **{field: told}))
         self._changed.set()
 
     async def _write_answers(self) -> None:

@@ -51,23 +51,26 @@ def placed(desk: Desk, outcome: Outcome) -> wire.PlaceResponse:
     """Return the answer to a new order."""
     event, result = outcome.event, outcome.result
     assert isinstance(event, (Place, Replace))
-    fills = () if result is None else result.fills
+    # What is 0 or empty is not on the wire, so it is not set either: each field takes its time.
     message = wire.PlaceResponse(
         decision_id=desk.ids.encode(outcome.seq),
         symbol=desk.symbol_name(event.symbol),
         order_id=outcome.decision.order_id,
         client_order_id=event.client_order_id or outcome.decision.client_order_id,
-        executed_e8=sum(fill.quantity_e8 for fill in fills),
-        executed_quote_e8=sum(fill.quote_e8 for fill in fills),
-        fills=[_fill(desk, fill) for fill in fills],
-        transact_time_ns=outcome.now_ns,
+        status=0 if result is None else result.status,  # type: ignore[arg-type]
+        transact_time_ns=outcome.now_ns if result is None else result.engine_ns,
     )
-    if result is not None:
-        message.status = result.status  # type: ignore[assignment]
+    if result is None:
+        return message
+    fills = result.fills
+    if fills:
+        message.executed_e8 = sum(fill.quantity_e8 for fill in fills)
+        message.executed_quote_e8 = sum(fill.quote_e8 for fill in fills)
+        message.fills.extend(_fill(desk, fill) for fill in fills)
+    if result.prevented_e8:
         message.prevented_e8 = result.prevented_e8
-        message.transact_time_ns = result.engine_ns
-        if result.reason is not None:
-            message.ended_reason = int(result.reason)  # type: ignore[assignment]
+    if result.reason is not None:
+        message.ended_reason = int(result.reason)  # type: ignore[assignment]
     return message
 
 
@@ -155,18 +158,21 @@ def _order_state(desk: Desk, view: OrderView) -> wire.OrderState:
 def _canceled(desk: Desk, outcome: Outcome, ended: Ended) -> wire.CanceledOrder:
     view = desk.orders.get(desk.account(outcome), 0, ended.order_id, "")
     decision = outcome.decision
-    alone = len(decision.deferred) == 1
-    charge = next((one for one in decision.charges if one.order_id == ended.order_id), None)
     message = wire.CanceledOrder(
         order_id=ended.order_id,
         client_order_id="" if view is None else view.client_order_id,
         status=ended.status,  # type: ignore[arg-type]
-        executed_e8=ended.filled_e8 or (0 if view is None else view.executed_e8),
-        pending_until_ns=decision.until_ns if ended.status == PENDING_CANCEL and alone else 0,
     )
-    if charge is not None:
-        message.charge_e8 = charge.amount_e8
-        message.charge_currency = desk.core.rulebook.tariffs[charge.tariff].file.currency
+    executed_e8 = ended.filled_e8 or (0 if view is None else view.executed_e8)
+    if executed_e8:
+        message.executed_e8 = executed_e8
+    if ended.status == PENDING_CANCEL and len(decision.deferred) == 1:
+        message.pending_until_ns = decision.until_ns
+    for charge in decision.charges:
+        if charge.order_id == ended.order_id:
+            message.charge_e8 = charge.amount_e8
+            message.charge_currency = desk.core.rulebook.tariffs[charge.tariff].file.currency
+            break
     return message
 
 

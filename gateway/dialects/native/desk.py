@@ -2,6 +2,8 @@
 
 from typing import NamedTuple, Protocol, TypeAlias
 
+import msgspec
+
 from gateway.decision_id import DecisionIds
 from gateway.directory import Directory
 from gateway.outcome import Outcome
@@ -72,7 +74,7 @@ class Desk(NamedTuple):
         return found.name if found is not None else ""
 
 
-class Caller(NamedTuple):
+class Caller(msgspec.Struct, frozen=True, gc=False):
     """Who sent a message and when, as its way in found out."""
 
     ip: int

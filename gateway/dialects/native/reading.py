@@ -5,7 +5,9 @@ the first found, and the reading goes on with a neutral value.
 """
 
 import re
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, TypeAlias
+
+import msgspec
 
 from gateway.dialects.native.desk import Caller, NativeCore
 from gateway.wire.ordergate.v1 import order_entry_pb2 as wire
@@ -53,7 +55,7 @@ _AMOUNTS: Final = (
 )
 
 
-class Fault(NamedTuple):
+class Fault(msgspec.Struct, frozen=True, gc=False):
     """Why a request could not be understood."""
 
     reason: Reason
@@ -63,19 +65,9 @@ class Fault(NamedTuple):
     """What would have been accepted."""
 
 
-class Terms(NamedTuple):
-    """What a new order is to be, in the order of the fields of Place and Replace."""
-
-    side: int = 0
-    order_type: int = 0
-    time_in_force: int = 0
-    price_e8: int = 0
-    quantity_e8: int = 0
-    quote_quantity_e8: int = 0
-    client_order_id: str = ""
-    stp_mode: int = 0
-    flags: int = 0
-    algo: int = 0
+Terms: TypeAlias = tuple[int, int, int, int, int, int, str, int, int, int]
+"""What a new order is to be, as the fields of Place and Replace from `side` to `algo`."""
+_NO_TERMS: Final[Terms] = (0, 0, 0, 0, 0, 0, "", 0, 0, 0)
 
 
 class Reading:
@@ -138,28 +130,41 @@ class Reading:
 
     def terms(self, message: wire.PlaceRequest) -> Terms:
         """Return the terms of a new order, after its symbol has been read."""
-        self._check_codes(message)
-        if self.fault is not None:
-            return Terms()
-        order_type = message.order_type
-        self._check_combination(message, order_type)
-        self._check_amounts(message)
+        side, order_type, time_in_force = message.side, message.order_type, message.time_in_force
+        price_e8, quantity_e8 = message.price_e8, message.quantity_e8
+        usual = (
+            order_type == LIMIT
+            and 0 < side <= SELL
+            and 0 < time_in_force < len(TIME_IN_FORCE_NAMES)
+            and price_e8 > 0
+            and quantity_e8 > 0
+            and not message.stp_mode
+            and not message.HasField("quote_quantity_e8")
+        )
+        if not usual or self.fault is not None:
+            self._check_codes(message)
+            if self.fault is not None:
+                return _NO_TERMS
+            self._check_combination(message, order_type)
+            self._check_amounts(message)
         filters = self._core.rulebook.filters(self._symbol_name)
         if order_type not in filters.order_types:
             self.fail(Reason.UNSUPPORTED_ORDER_TYPE, ORDER_TYPE_NAMES[order_type])
-        if message.stp_mode and message.stp_mode not in filters.stp_modes:
-            self.fail(Reason.INVALID_STP_MODE, STP_MODE_NAMES[message.stp_mode])
-        return Terms(
-            side=message.side,
-            order_type=order_type,
-            time_in_force=message.time_in_force,
-            price_e8=message.price_e8,
-            quantity_e8=message.quantity_e8,
-            quote_quantity_e8=message.quote_quantity_e8,
-            client_order_id=self.client_id(message, "client_order_id"),
-            stp_mode=message.stp_mode,
-            flags=_flags(message),
-            algo=self._algo(message.algo),
+        stp_mode = 0 if usual else message.stp_mode
+        if stp_mode and stp_mode not in filters.stp_modes:
+            self.fail(Reason.INVALID_STP_MODE, STP_MODE_NAMES[stp_mode])
+        algo = message.algo
+        return (
+            side,
+            order_type,
+            time_in_force,
+            price_e8,
+            quantity_e8,
+            0 if usual else message.quote_quantity_e8,
+            self.client_id(message, "client_order_id"),
+            stp_mode,
+            _flags(message),
+            self._algo(algo) if algo else 0,
         )
 
     def _check_codes(self, message: wire.PlaceRequest) -> None:
@@ -205,8 +210,6 @@ class Reading:
 
     def _algo(self, text: str) -> int:
         """Return the number of an algorithm; strangers don't get to define one."""
-        if not text:
-            return 0
         if len(text) > _ALGO_MAX:
             self.fail(Reason.PARAMETER_OUT_OF_RANGE, "algo", f"at most {_ALGO_MAX} characters")
         if self.fault is not None or self._caller.auth != AUTH_OK:
