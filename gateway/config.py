@@ -43,10 +43,11 @@ class ListenConfig(Section, frozen=True, kw_only=True):
 class OverloadConfig(Section, frozen=True, kw_only=True):
     """Whose request is next, and what is refused when there are more than can be decided."""
 
-    orders: DurationText = "200ms"
-    """New orders, replacements and amends that have waited for longer are refused (-1008, HTTP 503),
-    once such waits last. 0s: never. Cancels never are."""
-    queries: DurationText = "100ms"
+    orders: DurationText = "100ms"
+    """Once new orders, replacements and amends have waited for longer and that has lasted, those that
+    have waited for longer than a quarter of it are refused (-1008, HTTP 503). 0s: never. Cancels
+    never are."""
+    queries: DurationText = "75ms"
     """As `orders`, for what a client asks of its account; at most as long."""
     market_data: DurationText = "50ms"
     """As `queries`, for what needs no signature; at most as long."""

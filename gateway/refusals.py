@@ -212,7 +212,7 @@ class Refusals:
                 self.flush(now_ns)
             return False
         held = self._held.get(event.ip)
-        if not self._counts(event, held, now_ns):
+        if not self._counts(event, held, now_ns) or not self._may_be_counted(event, now_ns):
             self._flush_one(event.ip, now_ns)
             return False
         decision = self._pipeline.peek(event, now_ns)
@@ -273,6 +273,16 @@ class Refusals:
         if held is not None and held.recorded >= RECORDED_EACH:
             return True
         return event.auth != AUTH_OK and self._quota.used_up(self._recorded_max, now_ns)
+
+    def _may_be_counted(self, event: Request, now_ns: int) -> bool:
+        """Return False where a look at the request tells already that its refusal would not be.
+
+        Under overload a client's orders come between refusals of others that have waited too long,
+        and must not be decided twice for that.
+        """
+        if event.auth != AUTH_OK or (type(event) is Query and not (self._ample and event.ip)):
+            return True
+        return self._ladder is not None and self._ladder.banned_until(event.ip, now_ns) > 0
 
     def _is_countable(self, event: Request, decision: Decision) -> bool:
         """Return whether a refusal may be counted: it then costs requests and weight only."""

@@ -13,11 +13,13 @@ not wait here (operators, the engine, timers) gets on at once. The rules are:
 - Of one source at most `Bounds.requests` are decided a turn, and a turn lasts `Bounds.turn_ns`.
 - Slices of bulk cancels get half of the time while others wait, all of it otherwise.
 
-Work is shed by the time it has waited. A request that has waited for longer than the bound of its
-lane is refused instead of decided, once such waits have been found for `Bounds.lasting_ns`. Less
-urgent lanes wait longer and have shorter bounds, so market data goes first, then queries, then new
-orders; cancels have no bound. What is decided has never waited for much longer than its bound; a
-single pause of the machine sheds nothing; and shedding ends by itself, with the waits.
+Work is shed by the time it has waited. Where requests of a lane have waited for longer than its
+bound, and that has been found for `Bounds.lasting_ns`, the lane sheds: requests that have waited for
+longer than a quarter of the bound are refused instead of decided, until none has been found for ten
+times as long. A long queue serves nobody better than a short one when the same share has to be sent
+away, so the bound itself is what a burst may take. Less urgent lanes wait longer and have shorter
+bounds, so market data goes first, then queries, then new orders; cancels have no bound, and wait no
+longer than what came before them over their connection. A single pause of the machine sheds nothing.
 """
 
 import asyncio
@@ -36,7 +38,11 @@ NOWHERE: Final = -1
 """The lane of a source that has nothing to decide."""
 STRANGERS_EVERY: Final = 16
 """Of so many requests that are decided one is a stranger's cancel, if one waits."""
-SHED_BEHIND: Final = 4
+SHEDDING_PART: Final = 4
+"""While a lane sheds, a request may wait for this part of the bound."""
+RELIEF_TIMES: Final = 10
+"""It stops shedding when none has waited for longer for so many times `Bounds.lasting_ns`."""
+SHED_BEHIND: Final = 8
 """Requests of each lane that are shed in a turn whose time was up before the lane was reached."""
 
 _logger = logging.getLogger(__name__)
@@ -45,9 +51,9 @@ _logger = logging.getLogger(__name__)
 class Bounds(NamedTuple):
     """How long requests may wait, and how long others work meanwhile."""
 
-    orders_ns: int = 200 * NS_PER_MS
+    orders_ns: int = 100 * NS_PER_MS
     """A new order that has waited for longer may be shed; 0: none ever is, as in the next two."""
-    queries_ns: int = 100 * NS_PER_MS
+    queries_ns: int = 75 * NS_PER_MS
     market_data_ns: int = 50 * NS_PER_MS
     lasting_ns: int = 100 * NS_PER_MS
     """How long waits must have been beyond a bound before anything is shed."""
@@ -120,11 +126,12 @@ def next_round(act: Callable[[], None]) -> None:
 class _Pressure:
     """Waits beyond the bound of one lane."""
 
-    __slots__ = ("last_ns", "most_ns", "since_ns")
+    __slots__ = ("bound_ns", "last_ns", "most_ns", "since_ns")
 
-    def __init__(self, most_ns: int) -> None:
-        self.most_ns = most_ns or INT63_MAX
-        """The bound."""
+    def __init__(self, bound_ns: int) -> None:
+        self.bound_ns = bound_ns or INT63_MAX
+        self.most_ns = self.bound_ns
+        """How long a request may wait as things stand: the bound, or less while the lane sheds."""
         self.since_ns = -INT63_MAX
         """When the first of the present row of waits beyond it was found."""
         self.last_ns = -INT63_MAX
@@ -190,6 +197,7 @@ class Turns:
         self._planned = False
         self._number += 1
         started_ns = now_ns = self._stopwatch_ns()
+        self._relieve(now_ns)
         try:
             if self._slices:
                 now_ns = self._slice(started_ns)
@@ -277,14 +285,25 @@ class Turns:
     def _sheds(self, lane: int, now_ns: int) -> bool:
         """Take note of a wait beyond the bound, and return whether that has lasted."""
         pressure = self._pressures[lane]
-        if now_ns - pressure.last_ns > self.bounds.lasting_ns:
-            pressure.since_ns = now_ns
+        if pressure.most_ns == pressure.bound_ns:
+            if now_ns - pressure.last_ns > self.bounds.lasting_ns:
+                pressure.since_ns = now_ns
+            if now_ns - pressure.since_ns >= self.bounds.lasting_ns:
+                pressure.most_ns = pressure.bound_ns // SHEDDING_PART
         pressure.last_ns = now_ns
-        return now_ns - pressure.since_ns >= self.bounds.lasting_ns
+        return pressure.most_ns != pressure.bound_ns
+
+    def _relieve(self, now_ns: int) -> None:
+        """Stop shedding where nobody has been found to wait too long for a while."""
+        for pressure in self._pressures:
+            if pressure.most_ns != pressure.bound_ns and now_ns > (
+                pressure.last_ns + RELIEF_TIMES * self.bounds.lasting_ns
+            ):
+                pressure.most_ns = pressure.bound_ns
 
     def _shed_behind(self, now_ns: int) -> None:
         """Shed some of those whose lane was not reached; there they might wait for ever."""
-        for lane in (QUERIES, MARKET_DATA):
+        for lane in (ORDERS, QUERIES, MARKET_DATA):
             waiting = self._lanes[lane]
             for _ in range(min(SHED_BEHIND, len(waiting))):
                 waited_ns = now_ns - waiting[0].since_ns
@@ -297,14 +316,11 @@ class Turns:
     def states(self) -> Iterator[LaneState]:
         """Yield how each lane stands."""
         now_ns = self._stopwatch_ns()
-        lasting_ns = self.bounds.lasting_ns
+        self._relieve(now_ns)
         for name, waiting, pressure in zip(LANE_NAMES, self._lanes, self._pressures, strict=True):
             oldest_ns = max((now_ns - source.since_ns for source in waiting), default=0)
             requests = sum(source.waiting for source in waiting)
-            shedding = (
-                pressure.last_ns - pressure.since_ns >= lasting_ns
-                and now_ns - pressure.last_ns <= lasting_ns
-            )
+            shedding = pressure.most_ns != pressure.bound_ns
             yield LaneState(name, len(waiting), requests, oldest_ns, self.shed[name], shedding)
 
     def look(self) -> None:

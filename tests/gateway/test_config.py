@@ -169,7 +169,7 @@ expires = "2027-01-01T00:00:00+01:00"
         (
             '[overload]\norders = "50ms"',
             (
-                "gate.toml:1: overload.queries: `100ms` is longer than orders may wait, which are "
+                "gate.toml:1: overload.queries: `75ms` is longer than orders may wait, which are "
                 "more urgent"
             ),
         ),

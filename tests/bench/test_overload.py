@@ -1,0 +1,89 @@
+"""A gate with far more work than it can do: what is refused, what is not, and what is recorded."""
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+from gateway.app import Gate
+from gateway.config_file import load_config
+from gateway.journal import read_run
+from gateway.journal.manifest import find_run
+from gateway.replay import replay
+from loadtest.keys import read_keys
+from loadtest.prepare import prepare_gate
+from rules.events import RefusedAggregate, Request
+from rules.reasons import Reason
+from tests.bench.open_client import (
+    CANCEL,
+    CANCEL_ALONE,
+    ORDER,
+    SHED_STATUS,
+    Answer,
+    Mix,
+    OpenClient,
+)
+
+CONNECTIONS = 16
+IMPATIENT = """
+[overload]
+orders = "4ms"
+queries = "2ms"
+market_data = "1ms"
+lasting = "0ms"
+"""
+"""Even a gate on a fast machine sheds, and one on a slow machine does not have to be waited for."""
+
+
+def flood(port: int, mix: Mix) -> list[Answer]:
+    """Send as fast as can be, for a moment, then little; return all answers."""
+    client = OpenClient(port, CONNECTIONS + 2)
+    try:
+        answers = client.offer(mix.next, 100_000, 0.03)
+        return answers + client.offer(mix.next, 200, 0.2)
+    finally:
+        client.close()
+
+
+async def overloaded(config: Path) -> tuple[list[Answer], Path, dict[str, int], int]:
+    """Run a gate under a flood; return answers, its run, what was shed, full collections."""
+    gate = Gate(load_config(config))
+    try:
+        await gate.start()
+        keys = read_keys(config.parent / "keys.json")
+        collected = gate.collector.full
+        mix = Mix(keys, CONNECTIONS, 1)
+        answers = await asyncio.to_thread(flood, gate.ports["rest"], mix)
+        collected = gate.collector.full - collected
+        return answers, gate.journal.directory, dict(gate.turns.shed), collected
+    finally:
+        await gate.stop()
+
+
+def test_overload_sheds_no_cancel_and_every_answer_is_recorded(tmp_path: Path) -> None:
+    """Over real sockets: each request has one answer and one decision; replay says the same."""
+    config = prepare_gate(tmp_path, CONNECTIONS, 0, -1)
+    text = config.read_text(encoding="utf-8").replace("demo_market = true\n", "")
+    config.write_text(text + IMPATIENT, encoding="utf-8")
+    answers, run, shed, collected = asyncio.run(overloaded(config))
+    assert len(answers) == 3_000 + 40
+    told = Counter(one.kind for one in answers if one.status == SHED_STATUS)
+    assert told[CANCEL] == told[CANCEL_ALONE] == 0
+    # Before a key was proved, orders have the lane of market data.
+    assert told[ORDER] >= shed["orders"] > 0
+    assert sum(told.values()) == sum(shed.values())
+    after = [one.status for one in answers[3_000:] if one.kind == ORDER]
+    assert after.count(SHED_STATUS) < len(after)
+    assert collected == 0
+    decided = overloads = 0
+    for record in read_run(run):
+        event = record.event
+        if isinstance(event, RefusedAggregate):
+            decided += event.count
+            overloads += event.count
+        elif isinstance(event, Request):
+            decided += 1
+            breaches = record.decision.breaches
+            overloads += bool(breaches) and breaches[0].reason is Reason.OVERLOADED
+    assert decided == len(answers)
+    assert overloads == sum(shed.values())
+    assert replay(find_run(run)).difference is None
