@@ -17,7 +17,7 @@ from gateway.edges.http.edge import HttpEdge
 from gateway.edges.http.limits import HttpLimits
 from gateway.edges.processes.core_desk import EdgeAuthenticator, EdgeDesk, ServedCore
 from gateway.edges.processes.messages import ClockRate, Setup
-from gateway.edges.processes.supervisor import EdgePlan, EdgeProcesses
+from gateway.edges.processes.supervisor import EdgePlan, EdgeProcesses, EdgesError
 from gateway.edges.protocols import Meter, SubmittingCore, everybody
 from gateway.edges.rest import RestEdge
 from gateway.latencies import BOUNDS_NS
@@ -67,10 +67,10 @@ def make_edge_processes(
 ) -> EdgeProcesses:
     """Return REST served by as many processes as the configuration asks for.
 
-    Raises ValueError where the system can't share a port among them.
+    Raises EdgesError where the system can't share a port among them.
     """
     if sys.platform != "linux":
-        raise ValueError(
+        raise EdgesError(
             f"{listen.edges} edge processes can't share a port on {sys.platform}: leave "
             "`listen.edges` out, or use Linux"
         )

@@ -21,6 +21,7 @@ from gateway.edges.processes.messages import ClockRate, Defined, Setup, Stop
 from rules.decisions import Decision
 from rules.events import Event
 
+WORKER: Final = "gateway.edges.processes.worker"
 START_SECONDS: Final = 60.0
 """How long the first processes may take to listen."""
 START_LOOK_SECONDS: Final = 0.005
@@ -35,6 +36,10 @@ STEADY_SECONDS: Final = 30.0
 BACKLOG: Final = 1_024
 
 _logger: Final = logging.getLogger(__name__)
+
+
+class EdgesError(ValueError):
+    """The edge processes can't be started."""
 
 
 class EdgePlan(NamedTuple):
@@ -98,7 +103,10 @@ class EdgeProcesses:
             self._tell_all(Defined(definition))
 
     async def start(self, host: str, port: int) -> int:
-        """Listen, and return the port (a free one for port 0); raises OSError when it is taken."""
+        """Listen, and return the port (a free one for port 0).
+
+        Raises OSError when it is taken, and EdgesError when the processes do not come up.
+        """
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         addresses = list(dict.fromkeys((family, address) for family, _, _, _, address in found))
@@ -116,10 +124,12 @@ class EdgeProcesses:
             async with asyncio.timeout(START_SECONDS):
                 while self.serving < self._plan.number:
                     if self.deaths:
-                        raise OSError("an edge process ended before it listened; it has said why")
+                        raise EdgesError(
+                            "an edge process ended before it listened; above is what it said"
+                        )
                     await asyncio.sleep(START_LOOK_SECONDS)
         except TimeoutError:
-            raise OSError(
+            raise EdgesError(
                 f"{self._plan.number - self.serving} of {self._plan.number} edge processes did not "
                 f"begin to listen within {START_SECONDS:.0f} s"
             ) from None
@@ -177,7 +187,7 @@ class EdgeProcesses:
             # Not by the event loop, which forks; this way the child borrows the page tables of the
             # gate's memory until it begins.
             process = edge.process = subprocess.Popen(  # noqa: S603 - a module of our own
-                [sys.executable, "-m", "gateway.edges.processes.worker", *map(str, descriptors)],
+                [sys.executable, "-m", WORKER, *map(str, descriptors)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=descriptors,

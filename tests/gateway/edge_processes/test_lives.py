@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import signal
+import socket
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,7 @@ import pytest
 
 from gateway.app import Gate, StartError
 from gateway.config import ListenConfig, RecordConfig
+from gateway.edges.processes import supervisor
 from gateway.journal import find_run, read_run
 from gateway.journal.verify import verify_run
 from gateway.replay import replay
@@ -157,6 +159,57 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
                 async with running(config(tmp_path / "second", listen=listen)):
                     pass
             assert status(await ask(first, placement(first))) == 200
+
+    run(scenario())
+
+
+def test_edges_that_do_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate does not start either, at once, and says so."""
+    monkeypatch.setattr(supervisor, "WORKER", "gateway.no_such_module")
+
+    async def scenario() -> None:
+        with pytest.raises(StartError, match="an edge process ended before it listened"):
+            async with edged(tmp_path / "data"):
+                pass
+
+    run(scenario())
+
+
+def test_an_edge_that_is_asked_to_stop(tmp_path: Path) -> None:
+    """SIGTERM lets it answer what it was sent; another takes its place, and nobody is turned away."""
+
+    async def scenario() -> None:
+        async with edged(tmp_path / "data", edges=1) as gate, wire(gate) as connection:
+            (first,) = gate.rest.pids
+            orders = [placement(gate, newClientOrderId=f"t-{n}") for n in range(20)]
+            connection.writer.write(b"".join(orders))
+            assert status(await connection.answer()) == 200
+            os.kill(first, signal.SIGTERM)
+            answers = []
+            while answer := await connection.answer():
+                answers.append(answer)
+            assert names(answers) == [f"t-{n}" for n in range(1, len(answers) + 1)]
+            # Whoever comes now waits for the next process.
+            assert status(await ask(gate, placement(gate))) == 200
+            assert gate.rest.pids != (first,)
+            assert len(gate.core.book.orders) == len(answers) + 2
+
+    run(scenario())
+
+
+def test_on_every_address_of_a_host(tmp_path: Path) -> None:
+    """A name that stands for several addresses is listened on at all of them."""
+
+    async def scenario() -> None:
+        listen = ListenConfig(host="localhost", rest_port=0, grpc_port=-1, admin_port=-1, edges=2)
+        async with edged(tmp_path / "data", listen=listen) as gate:
+            loop = asyncio.get_running_loop()
+            found = await loop.getaddrinfo("localhost", gate.ports["rest"], type=socket.SOCK_STREAM)
+            for host in {address[4][0] for address in found}:
+                reader, writer = await asyncio.open_connection(host, gate.ports["rest"])
+                writer.write(placement(gate))
+                assert status(await Wire(reader, writer).answer()) == 200
+                writer.close()
 
     run(scenario())
 
