@@ -4,6 +4,7 @@ What the gate costs is what a run through it takes longer than this one. The tes
 gate's place: a link ends the one there was, and begins a new epoch, in which no order is open.
 """
 
+import hashlib
 import time
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -107,7 +108,10 @@ def _command(intent: Intent, epoch_ns: int) -> wire.GateItem:
 
 
 def _definitions(accounts: Iterable[str], markets: Iterable[Market]) -> list[wire.GateItem]:
-    """Return what an engine must know before it can match; deposits are numbered from 1 on."""
+    """Return what an engine must know before it can match.
+
+    A deposit has the same number each time, so an engine that has booked it does so no more.
+    """
     items: list[wire.GateItem] = []
     assets: dict[str, None] = {}
     for market in markets:
@@ -128,12 +132,21 @@ def _definitions(accounts: Iterable[str], markets: Iterable[Market]) -> list[wir
     for name in names:
         account = wire.AccountDefinition(name=name, owner=name, enabled=True)
         items.append(wire.GateItem(define_account=account))
-    for number, (name, asset) in enumerate(product(names, assets), 1):
+    for name, asset in product(names, assets):
         deposit = wire.Deposit(
-            account=name, asset=asset, amount_e8=_FUNDS_E8, note="load test", deposit_id=number
+            account=name,
+            asset=asset,
+            amount_e8=_FUNDS_E8,
+            note="load test",
+            deposit_id=_deposit_id(name, asset),
         )
         items.append(wire.GateItem(deposit=deposit))
     return items
+
+
+def _deposit_id(account: str, asset: str) -> int:
+    digest = hashlib.sha256(f"load test/{account}/{asset}".encode()).digest()
+    return int.from_bytes(digest[:8]) >> 1
 
 
 class EngineControl(Control):

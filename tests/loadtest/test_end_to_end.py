@@ -1,14 +1,11 @@
 """The command line against a real gate: a run, its audit, its page; and what is refused."""
 
 import json
-import os
-import select
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -18,9 +15,7 @@ from loadtest.audit import audit
 from loadtest.commands import load
 from loadtest.recorder import ALL
 from loadtest.samples import ACCEPTED, ERROR
-
-ROOT: Final = Path(__file__).parents[2]
-START_SECONDS: Final = 60.0
+from tests.loadtest.gates import ROOT, demo
 
 
 def ordergate(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -37,24 +32,8 @@ def ordergate(*arguments: str) -> "subprocess.CompletedProcess[str]":
 @pytest.fixture(scope="module")
 def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """A demo as a process of its own; its ready line, and the file that holds it."""
-    directory = tmp_path_factory.mktemp("gate")
-    command = ["demo", "--port", "0", "--json", "--rulebook", "bench"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gateway", *command, "--data", str(directory / "data")],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    assert process.stdout is not None
-    try:
-        assert select.select([process.stdout], [], [], START_SECONDS)[0]
-        line = process.stdout.readline()
-        (directory / "ready.json").write_bytes(line)
-        yield json.loads(line) | {"keys_file": directory / "ready.json"}
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-        process.stdout.close()
+    with demo(tmp_path_factory.mktemp("gate")) as ready:
+        yield ready
 
 
 def test_a_run_is_measured_audited_and_reported(gate: dict[str, Any], tmp_path: Path) -> None:

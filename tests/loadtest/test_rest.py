@@ -227,17 +227,6 @@ def test_classification() -> None:
     assert classify(302, b"", "") == (ERROR, "302")
 
 
-def test_targets() -> None:
-    """Base URLs are taken with and without a port; anything else is told."""
-    assert parse_target("http://127.0.0.1:8080/").host_header == "127.0.0.1:8080"
-    assert parse_target("http://localhost").host_header == "localhost"
-    assert parse_target("https://[::1]").host_header == "[::1]"
-    assert parse_target("https://[::1]:8443").host_header == "[::1]:8443"
-    for url in ("127.0.0.1:8080", "ftp://a", "http://", "http://a:b", "http://a/path", "http://["):
-        with pytest.raises(LoadTestError, match="is not a"):
-            parse_target(url)
-
-
 def test_a_target_that_is_not_there_is_told() -> None:
     """No connection is an error that names the target."""
 
