@@ -83,7 +83,7 @@ class Case:
         self.severity = 0
         self.owners: tuple[int, ...] = ()
         self.evidence: list[int] = []
-        self.figures: tuple[tuple[str, int], ...] = ()
+        self.figures: tuple[tuple[str, int | str], ...] = ()
         self.notes: list[tuple[int, str, str, str]] = []
         """(time, act, actor, text) of what was said and decided."""
 

@@ -89,8 +89,9 @@ class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Time of the first order or trade it is about."""
     evidence: tuple[int, ...]
     """Records that make the case: decisions on orders, reports of trades."""
-    figures: tuple[tuple[str, int], ...]
-    """What was measured, by name; `_e8` names count 1e-8, `_ns` names nanoseconds."""
+    figures: tuple[tuple[str, int | str], ...]
+    """What was measured, by name; `_e8` names count 1e-8, `_ns` names nanoseconds. Decimal text
+    when it does not fit 63 bits."""
     owners: tuple[int, ...] = ()
     """The owners who took part."""
     shadow: bool = False

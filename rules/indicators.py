@@ -150,6 +150,10 @@ class Indicator:
         self._measure(pair, counts, maximum_e8, now_ns)
         return idle
 
+    def same_window(self, at_ns: int, now_ns: int) -> bool:
+        """Tell whether what was counted at a time is in the window of now."""
+        return at_ns // self._window_ns == now_ns // self._window_ns
+
     def passed(self, event: Any, book: Book, now_ns: int) -> None:
         """Note that a message passed of an owner who is slowed."""
         if not self._measures:
@@ -379,4 +383,4 @@ def changed(result: CommandResult, book: Book) -> OpenOrder | None:
 
 
 def _share_e8(counts: tuple[int, int, int]) -> int:
-    return max(counts[1], 0) * E8 // counts[2] if counts[2] > 0 else 0
+    return min(max(counts[1], 0), counts[2]) * E8 // counts[2] if counts[2] > 0 else 0

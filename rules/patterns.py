@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
+import msgspec
+
 from rules.book import Book, OpenOrder, SymbolFacts
 from rules.conduct_clauses import PatternClause
-from rules.decisions import Alert
+from rules.decisions import Alert, stored
 from rules.units import decimal_e8
 from rules.values import (
     ACCOUNT_MARKET_MAKER,
@@ -114,8 +116,9 @@ def evidence(seqs: Iterable[int]) -> tuple[int, ...]:
 
 
 def tell(book: Book, alert: Alert) -> None:
-    """Put what was found where the pipeline files it."""
-    book.conduct.alerts.append(alert)
+    """Put what was found where the pipeline files it; sums over a day may pass 63 bits."""
+    figures = tuple((name, stored(int(value))) for name, value in alert.figures)
+    book.conduct.alerts.append(msgspec.structs.replace(alert, figures=figures))
 
 
 def indicate(

@@ -172,12 +172,12 @@ def _shown_name(figure: str) -> str:
     return figure.removesuffix("_e8").removesuffix("_ns")
 
 
-def _shown(figure: str, value: int) -> str:
+def _shown(figure: str, value: int | str) -> str:
     """Return a figure as people read it."""
     if figure.endswith("_e8"):
-        return decimal_text(value)
+        return decimal_text(int(value))
     if figure.endswith("_ns"):
-        return duration_text(value)
+        return duration_text(int(value))
     return str(value)
 
 

@@ -36,7 +36,7 @@ class Findings:
                     "took_ms": (self.now_ns - alert.since_ns) // NS_PER_MS,
                     "evidence": len(alert.evidence),
                     "figures": {
-                        name.removesuffix("_e8"): decimal_text(value)
+                        name.removesuffix("_e8"): decimal_text(int(value))
                         if name.endswith("_e8")
                         else str(value)
                         for name, value in alert.figures

@@ -43,6 +43,7 @@ from rules.values import (
     CANCELED,
     CAUSE_CLIENT,
     CAUSE_REPLACE,
+    INT63_MAX,
     LIMIT_MAKER,
     LIVE_STATUSES,
     SCOPE_OWNER_SYMBOL,
@@ -378,12 +379,15 @@ class FictitiousBids(Rule):
 
 
 def _offset_e8(facts: SymbolFacts, side: int, price_e8: int) -> int:
-    """Return how far behind the last price an order stands, as a share of it; below 0 beyond it."""
+    """Return how far behind the last price an order stands, as a share of it; below 0 beyond it.
+
+    What is further away than 63 bits can say is so far.
+    """
     last_e8 = last_price_e8(facts)
     if not last_e8:
         return -1
     away_e8 = last_e8 - price_e8 if side == BUY else price_e8 - last_e8
-    return share_of(away_e8, last_e8)
+    return min(share_of(away_e8, last_e8), INT63_MAX)
 
 
 class _Lure(NamedTuple):

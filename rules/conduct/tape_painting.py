@@ -364,8 +364,9 @@ class _Painter:
         self.minutes = [one for one in self.minutes if one[0] > over]
 
     def state(self) -> Any:
-        """Return everything as plain values."""
-        return [[list(entry) for entry in self.entries], [list(one) for one in self.minutes]]
+        """Return everything as plain values; amounts may pass 63 bits."""
+        entries = [[str(one) for one in entry] for entry in self.entries]
+        return [entries, [list(one) for one in self.minutes]]
 
     @classmethod
     def restored(cls, state: Any) -> "_Painter":
@@ -373,10 +374,11 @@ class _Painter:
         painter = cls()
         entries, minutes = state
         painter.minutes = [(minute, since_ns, seq) for minute, since_ns, seq in minutes]
-        for entry in entries:
+        for values in entries:
+            entry = [int(one) for one in values]
             before = painter.entries[-1] if painter.entries else None
             painter.alternations += before is not None and before[3] != entry[3]
-            painter.entries.append(list(entry))
+            painter.entries.append(entry)
             painter._count(entry, 1)
             painter.trades += entry[7]
         return painter

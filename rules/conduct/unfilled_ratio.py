@@ -11,7 +11,7 @@ class UnfilledRatio(IndicatorRule):
     """Count ordered and executed quantity; slow, then allow only cancels, when too little trades.
 
     UFR = 1 - executed quantity / ordered quantity, in base asset. An amend orders what is left of
-    its order anew. An annulled trade is taken back in the window in which it is annulled.
+    its order anew. An annulled trade is taken back while the window in which it was made runs.
     """
 
     name: ClassVar[str] = "unfilled_ratio"
@@ -27,13 +27,13 @@ class UnfilledRatio(IndicatorRule):
             self._result(event, book, now_ns)
         elif kind is OrderTrade:
             self._executed(book.order_of(event.order_id), (event.fill,), book, now_ns)
-        else:
+        elif self.indicator.same_window(event.traded_ns or now_ns, now_ns):
             for number in (event.buy_account, event.sell_account):
                 account = book.accounts.get(number)
-                if account is not None and self.indicator.add(
-                    account.owner, event.symbol, account, now_ns, 0, event.quantity_e8, 0
-                ):
-                    book.stirred = True
+                if account is not None:
+                    self.indicator.add(
+                        account.owner, event.symbol, account, now_ns, 0, event.quantity_e8, 0
+                    )
 
     def _result(self, result: CommandResult, book: Book, now_ns: int) -> None:
         if result.unknown:

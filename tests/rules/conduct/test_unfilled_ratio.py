@@ -1,10 +1,11 @@
 """UFR: 1 - executed / ordered, by quantity."""
 
 import msgspec
+import pytest
 
 from rules.conduct.unfilled_ratio import UnfilledRatio
 from rules.events import TradeBust
-from rules.values import E8, FILLED
+from rules.values import E8, FILLED, NS_PER_HOUR
 from tests.rules.desk import Desk, fill
 from tests.rules.order_world import ACCOUNT, OWNER, SYMBOL, amend, e8, market, place
 
@@ -42,6 +43,18 @@ def test_the_share_follows_orders_and_executions() -> None:
     assert share(desk) == "3: 818"
     desk.send(TradeBust(*desk.begin(), 1, SYMBOL, e8(100), e8(4), 1, 2, ACCOUNT, 0))
     assert share(desk) == "3: 1000"
+
+
+@pytest.mark.parametrize(("ago_ns", "share_of_one"), [(0, 1000), (1, 600)])
+def test_a_trade_of_an_earlier_window_is_not_taken_back(ago_ns: int, share_of_one: int) -> None:
+    """10 ordered and 4 executed in this window: a trade from before it began leaves 0.6."""
+    desk = desk_of()
+    desk.now_ns -= desk.now_ns % NS_PER_HOUR
+    order = desk.rest()
+    desk.trade(order, fill(e8(100), e8(4), maker=True))
+    made_ns = desk.now_ns - ago_ns
+    desk.send(TradeBust(*desk.begin(), 1, SYMBOL, e8(100), e8(4), 1, 2, ACCOUNT, 0, made_ns))
+    assert share(desk) == f"1: {share_of_one}"
 
 
 def test_an_order_by_amount_counts_what_it_got() -> None:
