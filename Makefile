@@ -45,6 +45,7 @@ bench: $(TEST_STAMP) ## measure what a decision, its record, a recovery and a RE
 	$(BIN)/python -m tests.bench.edges $(EDGES_BENCH_OPTIONS)
 	$(BIN)/python -m tests.bench.grpc_orders $(GRPC_BENCH_OPTIONS)
 	$(BIN)/python -m tests.bench.overload $(OVERLOAD_BENCH_OPTIONS)
+	$(BIN)/python -m tests.bench.soak --minutes 1 $(SOAK_BENCH_OPTIONS)
 
 manipulation: $(TEST_STAMP) ## show who is found in a flow with scripted manipulators
 	$(BIN)/python -m tests.flows $(MANIPULATION_OPTIONS)
