@@ -357,10 +357,9 @@ class OrdersView:
         if open_ones is None:
             open_ones = self._open[account] = {}
         open_ones[view.order_id] = view
-        place = (account, view.symbol)
-        history = self._history.get(place)
+        history = self._history.get((account, view.symbol))
         if history is None:
-            history = self._history[place] = {}
+            history = self._history[account, view.symbol] = {}
         history[view.order_id] = view
         name = (account, view.client_order_id)
         hidden = self._by_client_id.get(name)
