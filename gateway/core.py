@@ -115,6 +115,11 @@ class Core:
         return self._record.fault
 
     @property
+    def recorded(self) -> bool:
+        """Whether what is decided is recorded, in the run's own journal or in its reserve."""
+        return self._record.recorded
+
+    @property
     def unreleased(self) -> int:
         """Number of decisions that wait for their record."""
         return len(self._record.held)

@@ -139,7 +139,10 @@ class Administration:
         return await self._act(ClearBan(address, until_ns, request.actor))
 
     async def record_read(self, request: messages.RecordReadRequest) -> messages.ActAnswer:
-        """Record that somebody reads the record; raises OperatorError, also when it is lost."""
+        """Record that somebody reads the record; raises OperatorError, also when that can't be.
+
+        Where the run's own record is lost the reserve takes it.
+        """
         for name, text, longest in (
             ("actor", request.actor, NOTE_MAX),
             ("query", request.query, READ_QUERY_MAX),
@@ -149,8 +152,8 @@ class Administration:
                     f"`{name}` has {len(text)} characters; a text of 1 to {longest} is needed"
                 )
         answer = await self._act(RecordRead(request.actor, request.query))
-        if self._journal is not None and self._journal.fault:
-            raise OperatorError(f"the record is lost: {self._journal.fault}")
+        if not self._core.recorded:
+            raise OperatorError("nothing is recorded any more: the record and its reserve are lost")
         return answer
 
     async def _act(self, event: Event) -> messages.ActAnswer:

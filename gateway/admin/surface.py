@@ -38,6 +38,10 @@ class AdministeredCore(Protocol):
     """What operators need of the core."""
 
     @property
+    def recorded(self) -> bool:
+        """Whether what is decided is recorded anywhere."""
+
+    @property
     def book(self) -> Book:
         """The facts."""
 

@@ -9,7 +9,7 @@ from gateway.journal.commit import CallSoon, Commit, GroupCommit
 from gateway.journal.disk import REAL_DISK, Disk
 from gateway.journal.errors import JournalError, JournalFullError
 from gateway.journal.manifest import MANIFEST_NAME, run_directories, write_manifest
-from gateway.journal.reserve import begun_seq
+from gateway.journal.reserve import is_unused
 from gateway.journal.segment import SegmentSupply, segment_name
 from gateway.journal.writer import JournalWriter
 
@@ -125,5 +125,5 @@ def _unused(root: Path, own: Path) -> list[Path]:
     return [
         path
         for path in run_directories(root)
-        if path != own and (path / MANIFEST_NAME).exists() and not begun_seq(path)
+        if path != own and (path / MANIFEST_NAME).exists() and is_unused(path)
     ]

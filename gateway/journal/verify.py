@@ -1,14 +1,21 @@
 """Proving a run whole, or naming the file and the byte at which it is not."""
 
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from gateway.journal.errors import JournalError, JournalUnreadableError
 from gateway.journal.foundation import check_foundation
-from gateway.journal.manifest import MANIFEST_NAME, SealedSegment, read_manifest
+from gateway.journal.manifest import (
+    MANIFEST_NAME,
+    Durability,
+    Manifest,
+    SealedSegment,
+    read_manifest,
+)
 from gateway.journal.reader import segment_begun
-from gateway.journal.reserve import begun_seq, find_reserve
+from gateway.journal.reserve import begun_seq, find_reserve, torn_reserve
 from gateway.journal.seal import (
     PublicKey,
     StoredSignature,
@@ -19,6 +26,7 @@ from gateway.journal.seal import (
 )
 from gateway.journal.segment import segment_name, segment_numbers
 from gateway.journal.segment_check import Link, SegmentCheck
+from gateway.journal.tail import examine_tail
 from gateway.journal.tombstone import TOMBSTONE_NAME, Tombstone, deleted_text, read_tombstone
 from gateway.journal.unserved import unserved
 from gateway.journal.verification import (
@@ -32,6 +40,11 @@ from gateway.journal.verification import (
 )
 from rules.events import RunBegan
 from rules.values import INT63_MAX
+
+_OF_A_RESERVE: Final = frozenset(
+    ("status", "ended_ns", "segments", "first_seq", "segment_bytes", "reserve")
+)
+"""Fields of a manifest in which a reserve may differ from its run."""
 
 __all__ = [
     "EXIT_CLEAN",
@@ -75,15 +88,35 @@ def verify_run(
         checks = [_RunCheck(path, result, progress, public_keys, end_seq)]
         if reserve is not None:
             checks.append(_RunCheck(reserve, result, progress, public_keys, INT63_MAX))
+            _hold_together(checks[0].manifest, checks[1])
         result.run, result.status = checks[0].manifest.run_id, checks[0].manifest.status
         result.durability = checks[0].manifest.durability
         for check in checks:
             check.run()
+        if reserve is None and not result.torn_bytes and (torn := torn_reserve(path)):
+            _tell_torn(torn, checks[0].manifest.durability, result)
     except (JournalError, OSError) as error:
         result.findings.append(Finding("unreadable", str(path / MANIFEST_NAME), 0, str(error)))
     for file in result.unsigned if require_signatures else ():
         result.findings.append(Finding("signature", file, 0, "the closed segment is not signed"))
     return result
+
+
+def _hold_together(own: Manifest, reserve: "_RunCheck") -> None:
+    """Report what the manifest of a reserve says otherwise than the run's."""
+    for name in Manifest.__struct_fields__:
+        if name in _OF_A_RESERVE or getattr(own, name) == getattr(reserve.manifest, name):
+            continue
+        message = f"{name} is not what the manifest of the run says"
+        file = str(reserve.path / MANIFEST_NAME)
+        reserve.result.findings.append(Finding("corrupt", file, 0, message))
+
+
+def _tell_torn(reserve: Path, durability: Durability, result: Verification) -> None:
+    """Tell of a reserve that was torn as it began: of none of its records anybody was told."""
+    path = reserve / segment_name(1)
+    result.torn_file = str(path)
+    result.torn_bytes = examine_tail(path, 0, 1, durability).torn_bytes
 
 
 class _RunCheck:

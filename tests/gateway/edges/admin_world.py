@@ -94,6 +94,7 @@ class AdminCore:
         self.pipeline = AdminPipeline(self.rulebook)
         self.directory = Directory(self.submit)
         self.journal = AdminJournal()
+        self.recorded = True
         self.events: list[Event] = []
         self.time_ns = START_NS
         self.seq = 0

@@ -213,7 +213,7 @@ def test_symbol_state(tmp_path: Path) -> None:
 
 
 def test_reads_are_recorded(tmp_path: Path) -> None:
-    """Whoever reads the record is in it; nobody is told so when the record is lost."""
+    """Whoever reads the record is in it, or in its reserve; nobody is told so when both are lost."""
 
     async def scenario() -> None:
         async with serving(tmp_path) as world:
@@ -226,9 +226,11 @@ def test_reads_are_recorded(tmp_path: Path) -> None:
             longest = read | {"query": "x" * 4_096}
             assert (await world.ask("POST", "/admin/v1/record/reads", longest)).status == 200
             world.core.journal.fault = "no room"
+            assert (await world.ask("POST", "/admin/v1/record/reads", read)).status == 200
+            world.core.recorded = False
             answer = await world.ask("POST", "/admin/v1/record/reads", read)
             assert answer.status == 400
-            assert "no room" in answer.body["error"]
+            assert "nothing is recorded any more" in answer.body["error"]
 
     run(scenario())
 
