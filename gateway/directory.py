@@ -118,7 +118,10 @@ class Directory:
         if not text:
             return 0
         text = text[:AGENT_CHARACTERS]
-        if len(self._names[DEFINE_AGENT]) >= AGENTS_MAX and not self.known(DEFINE_AGENT, text):
+        found = self._numbers[DEFINE_AGENT].get(text)
+        if found is not None:
+            return found
+        if len(self._names[DEFINE_AGENT]) >= AGENTS_MAX:
             text = OTHER_AGENTS
         return self.number(DEFINE_AGENT, text)
 

@@ -1,5 +1,6 @@
 """Who sends a gRPC message: address, key and the result of authentication."""
 
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
@@ -25,6 +26,8 @@ from rules.values import AUTH_BAD_SIGNATURE, AUTH_NOT_REQUIRED, AUTH_OK, DEFINE_
 
 _NO_TIME: Final = -1
 """Recv window of a message that has no timestamp and needs none."""
+_PEERS_MAX: Final = 16_384
+"""Peers whose host is kept in mind, as the calls of one connection follow one another."""
 _RECV_WINDOW_FORM: Final = "microseconds, 0 to 99999999999999999999"
 
 
@@ -46,7 +49,7 @@ class Callers:
 
     Signatures of a banned address are not verified: its requests are refused anyway.
     A client certificate that the server verified stands for a signature: its common name is the
-    API key.
+    API key. `certificates` tells whether the server's connections can have one.
     """
 
     def __init__(
@@ -54,8 +57,10 @@ class Callers:
         core: NativeCore,
         authenticator: Authenticator,
         addresses: PeerAddresses | None = None,
+        certificates: bool = False,
     ) -> None:
         self._core = core
+        self._certificates = certificates
         self._directory = core.directory
         self._authenticator = authenticator
         self._addresses = addresses or PeerAddresses()
@@ -69,8 +74,10 @@ class Callers:
         }
         host = peer_host(context.peer())
         address = self._addresses.of(host, metadata.get("x-forwarded-for"))
-        names = context.auth_context().get("x509_common_name", ())
-        certificate = next(iter(names), b"").decode("utf-8", "replace")
+        certificate = ""
+        if self._certificates:
+            names = context.auth_context().get("x509_common_name", ())
+            certificate = next(iter(names), b"").decode("utf-8", "replace")
         agent = metadata.get("user-agent", "")
         ip = self._directory.known(DEFINE_ADDRESS, address)
         return Origin(address, ip, agent, certificate, metadata)
@@ -181,6 +188,7 @@ def entry_caller(
     return caller, fault
 
 
+@lru_cache(maxsize=_PEERS_MAX)
 def peer_host(peer: str) -> str:
     """Return the host of a gRPC peer such as `ipv4:127.0.0.1:5000` or `ipv6:%5B::1%5D:5000`."""
     kind, _, rest = peer.partition(":")

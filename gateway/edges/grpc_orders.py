@@ -91,7 +91,7 @@ class GrpcOrderEdge:
     ) -> None:
         self._core = core
         self._desk = desk
-        self._callers = Callers(desk.core, authenticator, addresses)
+        self._callers = Callers(desk.core, authenticator, addresses, credentials is not None)
         self._calls = Calls(turns or Turns(), trusts)
         self._receive_ns = receive_ns
         self._next_session = next_session or count(1).__next__

@@ -34,6 +34,7 @@ from gateway.lanes import MARKET_DATA, QUERIES, lane_of, waited_texts
 from gateway.outcome import Outcome
 from gateway.stages import AUTHENTICATE, PARSE, Stages
 from gateway.views import Views
+from rules.access.ban_ladder import BanLadder
 from rules.decisions import REFUSED, Breach
 from rules.endpoints import Endpoint
 from rules.events import Query, RefusedRequest, Replace, Request
@@ -272,12 +273,14 @@ class BinanceDialect:
         return self._authenticator.authenticate(key_name, signature, payload, banned)
 
     def _banned(self, ip: int) -> bool:
-        ladder: Any = self._core.pipeline.rule("ban_ladder")
+        ladder: Any = self._core.pipeline.rule(BanLadder.name)
         return ladder is not None and ladder.banned_until(ip, self._core.now_ns()) > 0
 
     def _agent(self, request: HttpRequest, identity: Identity) -> int:
         """Return the client program's number; only who proved to be somebody gets a new one."""
-        name = request.headers.get("user-agent", "")
+        name = request.headers.get("user-agent")
+        if not name:
+            return 0
         if identity.auth == AUTH_OK:
             return self._core.directory.agent(name)
         return self._core.directory.known(DEFINE_AGENT, name[:120])
