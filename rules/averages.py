@@ -18,7 +18,15 @@ class TradeAverage:
     trade leaves the span up to one second early, never late.
     """
 
-    __slots__ = ("_buckets", "_oldest", "_quantity", "_weighted")
+    __slots__ = (
+        "_buckets",
+        "_minutes",
+        "_oldest",
+        "_price_e8",
+        "_quantity",
+        "_until_ns",
+        "_weighted",
+    )
 
     def __init__(self) -> None:
         self._buckets: deque[list[int]] = deque(maxlen=MINUTES_MAX * _SECONDS_PER_MINUTE)
@@ -28,9 +36,14 @@ class TradeAverage:
         self._oldest = 0
         self._weighted = 0
         self._quantity = 0
+        # The last answer, which holds until the next trade or second.
+        self._minutes = 0
+        self._price_e8 = 0
+        self._until_ns = 0
 
     def add(self, price_e8: int, quantity_e8: int, now_ns: int) -> None:
         """Count one trade; a time before the latest trade's counts as the latest trade's."""
+        self._until_ns = 0
         second = now_ns // NS_PER_SECOND
         weighted = price_e8 * quantity_e8
         buckets = self._buckets
@@ -47,12 +60,16 @@ class TradeAverage:
 
     def price_e8(self, minutes: int, now_ns: int) -> int:
         """Return the average of the last `minutes`, rounded down; 0 when nothing was traded."""
-        if minutes > MINUTES_MAX:
-            minutes = MINUTES_MAX
-        oldest = now_ns // NS_PER_SECOND - minutes * _SECONDS_PER_MINUTE
+        if self._until_ns - NS_PER_SECOND <= now_ns < self._until_ns and minutes == self._minutes:
+            return self._price_e8
+        second = now_ns // NS_PER_SECOND
+        oldest = second - min(minutes, MINUTES_MAX) * _SECONDS_PER_MINUTE
         if oldest != self._oldest:
             self._sum_up(oldest)
-        return self._weighted // self._quantity if self._quantity else 0
+        self._price_e8 = self._weighted // self._quantity if self._quantity else 0
+        self._minutes = minutes
+        self._until_ns = (second + 1) * NS_PER_SECOND
+        return self._price_e8
 
     def _sum_up(self, oldest: int) -> None:
         weighted = quantity = 0
@@ -78,3 +95,4 @@ class TradeAverage:
             [second, int(weighted), int(quantity)] for second, weighted, quantity in state
         )
         self._sum_up(self._oldest)
+        self._until_ns = 0

@@ -12,6 +12,10 @@ from rules.deferred_cancels import DeferredCancels
 from rules.instruments import Filters
 from rules.values import (
     ACCOUNT_MARKET_MAKER,
+    FOK,
+    IOC,
+    LIMIT,
+    LIMIT_MAKER,
     NEW,
     OWNER_MARKET_MAKER,
     OWNER_ORDINARY,
@@ -154,6 +158,7 @@ class OpenOrder:
         "quote_quantity_e8",
         "reserved_asset",
         "reserved_e8",
+        "rests",
         "session",
         "side",
         "status",
@@ -203,6 +208,8 @@ class OpenOrder:
         self.algo = algo
         self.accepted_ns = accepted_ns
         """When the gate accepted it: names the windows its order count came from."""
+        self.rests = order_type in (LIMIT, LIMIT_MAKER) and time_in_force not in (IOC, FOK)
+        """Whether it is of a kind that stands in the book."""
         self.live_ns = 0
         """When the engine confirmed it, or its last amend that restarts the age; 0 before."""
         self.halted_at_live_ns = 0
@@ -244,14 +251,19 @@ class Balance:
 
 
 NO_ORDERS: Final[dict[int, OpenOrder]] = {}
+NOBODY: Final = -1
+"""No key: those are numbers from 1 on, and 0 is a request without one."""
 
 
 class Book:
     """All facts, in plain dictionaries keyed by interned numbers."""
 
     __slots__ = (
+        "_account",
+        "_holder",
         "accounts",
         "addresses",
+        "asking",
         "balances",
         "client_ids",
         "conduct",
@@ -297,6 +309,10 @@ class Book:
         self.next_order_id = 1
         self.current_seq = 0
         """Sequence number of the event being applied: the id of the command its decision sends."""
+        self.asking = NOBODY
+        """The key of the request being applied, so that its account is looked up once."""
+        self._account = 0
+        self._holder: AccountFacts | None = None
         self.stirred = True
         """Whether a rule that had nothing to say or do may have by now; set it when that begins."""
         self.engine_connected = True
@@ -316,8 +332,28 @@ class Book:
             by_symbol = self.orders_by_account_symbol[account, order.symbol] = {}
         by_symbol[order_id] = order
 
+    def asks(self, key: int) -> None:
+        """Look up who holds a key, for the request to come; it ends with `asking` NOBODY."""
+        self.asking = key
+        facts = self.keys.get(key)
+        if facts is None:
+            self._account = 0
+            self._holder = None
+        else:
+            self._account = facts.account
+            self._holder = self.accounts.get(facts.account)
+
+    def holder_of(self, key: int) -> AccountFacts | None:
+        """Return the account a key belongs to, None when key or account is unknown."""
+        if key == self.asking:
+            return self._holder
+        facts = self.keys.get(key)
+        return self.accounts.get(facts.account) if facts is not None else None
+
     def account_of(self, key: int) -> int:
         """Return the account a key belongs to, 0 when the key is unknown."""
+        if key == self.asking:
+            return self._account
         facts = self.keys.get(key)
         return facts.account if facts is not None else 0
 

@@ -104,6 +104,8 @@ class Booking:
         book = self.book
         account, owner = self._whose(event.key)
         kind = type(event)
+        facts: SymbolFacts | None = book.symbols.get(getattr(event, "symbol", 0))
+        bid_e8, ask_e8 = (facts.bid_e8, facts.ask_e8) if facts is not None else (0, 0)
         order_id = 0
         cancels: tuple[int, ...] = ()
         more = False
@@ -126,7 +128,6 @@ class Booking:
             order_id = self._meant(event, account)
             if verdict == DEFERRED:
                 deferred = (order_id,)
-        facts: SymbolFacts | None = book.symbols.get(getattr(event, "symbol", 0))
         return Decision(
             verdict,
             (),
@@ -134,8 +135,8 @@ class Booking:
             order_id,
             account,
             owner,
-            facts.bid_e8 if facts is not None else 0,
-            facts.ask_e8 if facts is not None else 0,
+            bid_e8,
+            ask_e8,
             price_limit_e8,
             until_ns,
             cancels,
@@ -215,11 +216,10 @@ class Booking:
 
     def _whose(self, key: int) -> tuple[int, int]:
         """Return account and owner of a key, 0 where unknown."""
-        facts = self.book.keys.get(key)
-        if facts is None:
-            return 0, 0
-        account = self.book.accounts.get(facts.account)
-        return facts.account, account.owner if account is not None else 0
+        holder = self.book.holder_of(key)
+        if holder is not None:
+            return holder.account, holder.owner
+        return self.book.account_of(key), 0
 
     def _meant(self, event: Any, account: int) -> int:
         """Return the open order a cancel, amend or replace names, 0 for none or other requests."""

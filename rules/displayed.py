@@ -16,8 +16,9 @@ from rules.events import (
     OrderReduced,
     OrderTrade,
 )
-from rules.patterns import rests
-from rules.values import LIVE_STATUSES
+from rules.values import LIVE_STATUSES, pair_of
+
+_SIDE_SHIFT: Final = 2
 
 DISPLAYS: Final[tuple[type[Event], ...]] = (
     CommandResult,
@@ -31,13 +32,18 @@ DISPLAYS: Final[tuple[type[Event], ...]] = (
 
 
 class Displayed:
-    """Totals by symbol and side; `follow` is called for each event of `DISPLAYS`, once."""
+    """Totals by symbol and side; `follow` is called for each event of `DISPLAYS`, once.
 
-    __slots__ = ("_accounts_e8", "_nameless", "_orders", "_totals_e8")
+    With `by_account`, totals of each account are kept too, for `account_most_e8`.
+    """
 
-    def __init__(self) -> None:
-        self._totals_e8: dict[tuple[int, int], int] = {}
-        self._accounts_e8: dict[tuple[int, int, int], int] = {}
+    __slots__ = ("_accounts_e8", "_by_account", "_nameless", "_orders", "_totals_e8")
+
+    def __init__(self, by_account: bool = False) -> None:
+        self._by_account = by_account
+        self._totals_e8: dict[int, int] = {}
+        """By symbol and side as one number."""
+        self._accounts_e8: dict[int, int] = {}
         """What is left of an account's orders that are shown, by account, symbol and side."""
         self._orders: dict[int, tuple[int, int, int, int]] = {}
         """(symbol, side, what is left, account) of every order shown.
@@ -49,13 +55,13 @@ class Displayed:
 
     def total_e8(self, symbol: int, side: int) -> int:
         """Return what is displayed on one side of a symbol."""
-        return self._totals_e8.get((symbol, side), 0)
+        return self._totals_e8.get(symbol << _SIDE_SHIFT | side, 0)
 
     def account_most_e8(self, account: int, symbol: int, side: int) -> int:
         """Return how much of it an account's orders through the gate can be, at most."""
         if self._nameless:
             return self.total_e8(symbol, side)
-        return self._accounts_e8.get((account, symbol, side), 0)
+        return self._accounts_e8.get(pair_of(account, symbol) << _SIDE_SHIFT | side, 0)
 
     def own_e8(self, order_id: int) -> int:
         """Return how much of it is one order's."""
@@ -71,10 +77,12 @@ class Displayed:
             self._show(-event.order_id, event.symbol, event.side, left_e8, 0)
             return
         for order_id in book.ended:
-            self._show(order_id, 0, 0, 0, 0)
+            shown = self._orders.pop(order_id, None)
+            if shown is not None:
+                self._hide(order_id, shown)
         if kind is CommandResult or kind is OrderTrade or kind is OrderReduced:
             order = book.orders.get(event.order_id)
-            if order is not None and order.live and rests(order):
+            if order is not None and order.rests and order.live:
                 left_e8 = order.remaining_e8
                 self._show(order.order_id, order.symbol, order.side, left_e8, order.account)
 
@@ -84,10 +92,13 @@ class Displayed:
             self._hide(order_id, shown)
         if left_e8 > 0:
             self._orders[order_id] = (symbol, side, left_e8, account)
-            self._totals_e8[symbol, side] = self._totals_e8.get((symbol, side), 0) + left_e8
+            totals_e8, where = self._totals_e8, symbol << _SIDE_SHIFT | side
+            totals_e8[where] = totals_e8.get(where, 0) + left_e8
             if account:
-                key = (account, symbol, side)
-                self._accounts_e8[key] = self._accounts_e8.get(key, 0) + left_e8
+                if self._by_account:
+                    accounts_e8 = self._accounts_e8
+                    key = pair_of(account, symbol) << _SIDE_SHIFT | side
+                    accounts_e8[key] = accounts_e8.get(key, 0) + left_e8
             elif order_id > 0:
                 self._nameless += 1
         elif shown is not None:
@@ -95,15 +106,15 @@ class Displayed:
 
     def _hide(self, order_id: int, shown: tuple[int, int, int, int]) -> None:
         symbol, side, left_e8, account = shown
-        self._totals_e8[symbol, side] -= left_e8
-        if account:
-            key = (account, symbol, side)
+        self._totals_e8[symbol << _SIDE_SHIFT | side] -= left_e8
+        if account and self._by_account:
+            key = pair_of(account, symbol) << _SIDE_SHIFT | side
             rest_e8 = self._accounts_e8[key] - left_e8
             if rest_e8:
                 self._accounts_e8[key] = rest_e8
             else:
                 del self._accounts_e8[key]
-        elif order_id > 0:
+        elif not account and order_id > 0:
             self._nameless -= 1
 
     def state(self) -> Any:

@@ -31,6 +31,7 @@ from rules.values import (
     E8,
     FLAG_TEST,
     NS_PER_SECOND,
+    PAIR_SHIFT,
     SCOPE_OWNER_SYMBOL,
     pair_of,
     split_pair,
@@ -53,6 +54,7 @@ class _Measure(NamedTuple):
 
 _NO_MEASURE: Final = _Measure(LEVEL_NONE, 0, 0, 0, 0)
 _FIXED: Final = len(_NO_MEASURE)
+_NO_COUNTS: Final = (0, 0, 0)
 
 
 class Indicator:
@@ -139,10 +141,12 @@ class Indicator:
         if now_ns >= self._closes_ns:
             self._counts = {}
             self._closes_ns = (now_ns // self._window_ns + 1) * self._window_ns
-        pair = pair_of(owner, symbol)
-        before = self._counts.get(pair, (0, 0, 0))
+        pair = owner << PAIR_SHIFT | symbol
+        before = self._counts.get(pair, _NO_COUNTS)
         counts = (before[0] + number, before[1] + part, before[2] + whole)
         self._counts[pair] = counts
+        if counts[0] < self._minimum:
+            return False
         maximum_e8 = self._maximum_of(account)
         if maximum_e8 < 0 or not self._reached(counts, maximum_e8):
             return False
@@ -160,7 +164,7 @@ class Indicator:
             return
         if getattr(event, "flags", 0) & FLAG_TEST:
             return
-        account = book.accounts.get(book.account_of(event.key))
+        account = book.holder_of(event.key)
         pair = pair_of(account.owner if account is not None else 0, event.symbol)
         stored = self._measures.get(pair)
         if stored is not None and stored[1] > now_ns:
@@ -197,7 +201,7 @@ class Indicator:
         """Return the breach of a message under a measure, None when it passes."""
         if not self._measures:
             return None
-        account = book.accounts.get(book.account_of(event.key))
+        account = book.holder_of(event.key)
         if account is None:
             return None
         pair = pair_of(account.owner, event.symbol)
@@ -209,7 +213,7 @@ class Indicator:
 
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return the maximum and the share: that of the excess while a measure holds."""
-        account = book.accounts.get(book.account_of(event.key))
+        account = book.holder_of(event.key)
         owner = account.owner if account is not None else 0
         pair = pair_of(owner, event.symbol)
         measure = self._measure_of(pair, now_ns)

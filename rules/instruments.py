@@ -89,6 +89,7 @@ class EndpointEntry:
 
     __slots__ = (
         "all_items",
+        "flat",
         "gate",
         "orders",
         "per_item",
@@ -107,6 +108,8 @@ class EndpointEntry:
         self.steps = clause.steps
         self.per_item = clause.per_item
         self.all_items = clause.all_items
+        self.flat = not (clause.steps or clause.per_item)
+        """Whether the weight is the same for every size."""
         self.security = _SECURITY[clause.security]
         self.permission = _PERMISSION[clause.permission]
         self.orders = clause.orders
@@ -114,6 +117,8 @@ class EndpointEntry:
 
     def weight_for(self, size: int) -> int:
         """Return the weight of a request of `size` when it fails (or has one weight)."""
+        if self.flat:
+            return self.weight_failure
         if self.steps:
             if size == 0 and self.all_items:
                 return self.all_items
@@ -129,9 +134,7 @@ class EndpointEntry:
 
     def weight_success_for(self, size: int) -> int:
         """Return the weight of a request of `size` when it succeeds."""
-        if self.steps or self.per_item:
-            return self.weight_for(size)
-        return self.weight_success
+        return self.weight_success if self.flat else self.weight_for(size)
 
 
 def _e8(text: str | None) -> int:

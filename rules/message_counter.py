@@ -89,7 +89,8 @@ class MessageCounter:
 
     def take(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Count one event, which the book has been settled with already."""
-        self.windows.roll(now_ns)
+        if now_ns >= self.windows.ends_ns:
+            self.windows.roll(now_ns)
         self._now_ns = now_ns
         kind = type(event)
         if kind is CommandResult:
@@ -145,7 +146,7 @@ class MessageCounter:
 
     def _request(self, event: Any, decision: Decision, book: Book) -> None:
         """Count a message of a client by number; what it does to volume the engine says."""
-        account = book.accounts.get(book.account_of(event.key))
+        account = book.holder_of(event.key)
         if account is None or not account.owner:
             return
         owner = account.owner
@@ -159,31 +160,39 @@ class MessageCounter:
             else:
                 self._at(owner, event.symbol).number += WEIGHT_CANCEL
             return
+        now_ns = self._now_ns
+        kind = type(event)
+        if kind is Place and decision.verdict != REFUSED:
+            pair = self.windows.at(owner, event.symbol, now_ns)
+            pair.total.number += WEIGHT_NEW
+            pair.total.orders += 1
+            pair.passed_ns = now_ns
+            return
         order = book.orders.get(decision.order_id)
         symbol = order.symbol if order is not None else event.symbol
-        weight = _WEIGHTS[type(event)]
+        weight = _WEIGHTS[kind]
         if decision.verdict == REFUSED:
             self._count_refused(owner, symbol, weight)
             return
-        pair = self.windows.at(owner, symbol, self._now_ns)
+        pair = self.windows.at(owner, symbol, now_ns)
         counts = pair.total
         counts.number += weight
-        if type(event) is Amend:
+        if kind is Amend:
             counts.amends += 1
         else:
-            counts.orders += type(event) is not Cancel
-            counts.cancels += type(event) is not Place
-        if type(event) is not Cancel:
-            pair.passed_ns = self._now_ns
-        if type(event) is Replace:
-            self._replaced[book.current_seq] = self._now_ns
-        if order is not None and type(event) in (Cancel, Amend) and decision.verdict == ACCEPTED:
-            new_e8 = event.quantity_e8 or order.quantity_e8 if type(event) is Amend else 0
+            counts.cancels += 1
+            counts.orders += kind is Replace
+        if kind is not Cancel:
+            pair.passed_ns = now_ns
+        if kind is Replace:
+            self._replaced[book.current_seq] = now_ns
+        elif order is not None and decision.verdict == ACCEPTED:
+            new_e8 = event.quantity_e8 or order.quantity_e8 if kind is Amend else 0
             entry = self._in_flight.get(order.order_id)
             if entry is None:
                 entry = _InFlight(order.owner, order.symbol, order.quantity_e8, [])
                 self._in_flight[order.order_id] = entry
-            entry.messages.append((weight, new_e8, self._now_ns))
+            entry.messages.append((weight, new_e8, now_ns))
 
     def _count_refused(self, owner: int, symbol: int, weight: int) -> None:
         counts = self._at(owner, symbol)
@@ -226,11 +235,13 @@ class MessageCounter:
             self._placed(result, order)
         elif result.order_id in self._in_flight:
             self._answered(result, order)
-        self._fills(order, result.fills)
-        ended_ids = [ended.order_id for ended in result.ended]
-        for order_id, owner, symbol, counted_ns in self._bulk.pop(result.command_id, ()):
-            if order_id not in ended_ids:
-                self._take_back(owner, symbol, _cancels(1), WEIGHT_CANCEL, counted_ns)
+        if result.fills:
+            self._fills(order, result.fills)
+        if self._bulk:
+            ended_ids = [ended.order_id for ended in result.ended]
+            for order_id, owner, symbol, counted_ns in self._bulk.pop(result.command_id, ()):
+                if order_id not in ended_ids:
+                    self._take_back(owner, symbol, _cancels(1), WEIGHT_CANCEL, counted_ns)
         # The gate itself cancels in bulk only: a command about one order is its client's.
         asked = result.order_id != 0
         for ended in result.ended:
@@ -238,7 +249,7 @@ class MessageCounter:
 
     def _placed(self, result: CommandResult, order: OpenOrder) -> None:
         """Count a new order's volume, and the deletion of an IOC or FOK order's rest."""
-        replaced_ns = self._replaced.pop(result.command_id, 0)
+        replaced_ns = self._replaced.pop(result.command_id, 0) if self._replaced else 0
         if replaced_ns and not result.ended:
             self._take_back(order.owner, order.symbol, _cancels(1), WEIGHT_CANCEL, replaced_ns)
         if not result.accepted or result.replaced_refusal is not None:

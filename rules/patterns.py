@@ -14,10 +14,7 @@ from rules.values import (
     ACCOUNT_MARKET_MAKER,
     BUY,
     E8,
-    FOK,
-    IOC,
     LIMIT,
-    LIMIT_MAKER,
     MARKET,
     NS_PER_HOUR,
     NS_PER_MINUTE,
@@ -46,7 +43,7 @@ def share_of(part: int, whole: int) -> int:
 
 def whose(key: int, book: Book) -> int:
     """Return the interest a key acts for, 0 when it is unknown."""
-    account = book.accounts.get(book.account_of(key))
+    account = book.holder_of(key)
     return book.conduct.interest_of(account.owner) if account is not None else 0
 
 
@@ -85,7 +82,7 @@ def worth_e8(terms: Any, facts: SymbolFacts) -> int:
 
 def rests(order: OpenOrder) -> bool:
     """Return whether an order is of a kind that stands in the book."""
-    return order.order_type in (LIMIT, LIMIT_MAKER) and order.time_in_force not in (IOC, FOK)
+    return order.rests
 
 
 def last_price_e8(facts: SymbolFacts) -> int:

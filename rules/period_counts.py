@@ -1,14 +1,15 @@
 """Counts of one period of the clock at a time: of a day, of ten minutes."""
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, Generic, TypeVar
 
 _FREED_PER_USE: Final = 4
 """Old counts freed with each new one: forgetting a million subjects at once would be a pause."""
 
-Key = tuple[int, ...]
+Key = TypeVar("Key")
 
 
-class PeriodCounts:
+class PeriodCounts(Generic[Key]):
     """Short lists of integers by key, all of them forgotten when the period ends.
 
     A period is `length_ns` long and begins at a whole number of lengths after `offset_ns`.
@@ -40,7 +41,7 @@ class PeriodCounts:
 
     def use(self, key: Key, now_ns: int) -> list[int]:
         """Return the counts of a key in the period, made when there are none."""
-        if not self._begins_ns <= now_ns < self._ends_ns:
+        if now_ns >= self._ends_ns or now_ns < self._begins_ns:
             self._begins_ns = self.since_ns(now_ns)
             self._ends_ns = self._begins_ns + self._length_ns
             self._retired = self._counts
@@ -60,14 +61,17 @@ class PeriodCounts:
         for _ in range(min(_FREED_PER_USE, len(self._retired))):
             self._retired.popitem()
 
-    def state(self) -> Any:
-        """Return the period's counts as plain values; they may pass 63 bits."""
-        counts = [[list(key), [str(one) for one in found]] for key, found in self._counts.items()]
+    def state(self, key_of: Callable[[Key], list[int]]) -> Any:
+        """Return the period's counts as plain values, each key turned into such.
+
+        Counts may pass 63 bits.
+        """
+        counts = [[key_of(key), [str(one) for one in found]] for key, found in self._counts.items()]
         return [self._begins_ns, counts]
 
-    def restore(self, state: Any) -> None:
+    def restore(self, state: Any, key_of: Callable[[list[int]], Key]) -> None:
         """Put back what `state` returned."""
         self._begins_ns, counts = state
         self._ends_ns = self._begins_ns + self._length_ns if self._begins_ns else 0
-        self._counts = {tuple(key): [int(one) for one in found] for key, found in counts}
+        self._counts = {key_of(key): [int(one) for one in found] for key, found in counts}
         self._retired = {}

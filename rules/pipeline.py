@@ -10,7 +10,7 @@ The same events at the same times through the same rulebook give the same decisi
 
 from typing import Any, Final
 
-from rules.book import Book
+from rules.book import NOBODY, Book
 from rules.booking import Booking
 from rules.conduct.cancel_fees import CancelFees
 from rules.conduct.owner_class import OwnerClass
@@ -116,6 +116,7 @@ class Pipeline:
         plan = self._plans[type(event)]
         applies = plan.applies
         if isinstance(event, Request):
+            book.asks(event.key)
             decision = self._decide(event, plan, now_ns)
             effective = decision if course is None else course
             self.booking.request(event, effective, now_ns)
@@ -138,6 +139,7 @@ class Pipeline:
             self.booking.report(event, now_ns)
         for apply in applies:
             apply(event, effective, book, now_ns)
+        book.asking = NOBODY
         ladder = self.ladder
         if book.conduct.alerts or now_ns >= ladder.due_ns or type(event) is ActOnCase:
             held = bool(book.conduct.standings)
@@ -164,7 +166,10 @@ class Pipeline:
 
     def peek(self, event: Request, now_ns: int) -> Decision:
         """Return what `apply` would decide of a request now; nothing is committed."""
-        return self._decide(event, self._plans[type(event)], now_ns)
+        self.book.asks(event.key)
+        decision = self._decide(event, self._plans[type(event)], now_ns)
+        self.book.asking = NOBODY
+        return decision
 
     def plan_of(self, kind: type[Event]) -> Plan:
         """Return what is done for one type of event."""

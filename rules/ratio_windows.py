@@ -9,13 +9,22 @@ was counted, and in no other.
 from typing import Any
 
 from rules.ratio_counts import RatioCounts
-from rules.values import NS_PER_DAY
+from rules.values import INT63_MAX, NS_PER_DAY, PAIR_SHIFT, pair_of, split_pair
 
 
 class PairCounts:
     """The sums of one owner and symbol; `total` is what is counted up."""
 
-    __slots__ = ("base", "before", "marks", "passed_ns", "session", "total")
+    __slots__ = (
+        "base",
+        "before",
+        "marked_until_ns",
+        "marks",
+        "passed_ns",
+        "quiet_below",
+        "session",
+        "total",
+    )
 
     def __init__(self, session: int) -> None:
         self.session = session
@@ -27,8 +36,12 @@ class PairCounts:
         """Counts of the session before it."""
         self.marks: list[tuple[int, RatioCounts]] = []
         """The sums at the first count of each step, by the step's number, oldest first."""
+        self.marked_until_ns = 0
+        """When the step of the last of them ends."""
         self.passed_ns = 0
         """When the last message passed that a slowed owner sends one at a time."""
+        self.quiet_below = 0
+        """With fewer messages in `total` no ratio is judged; it follows from the other values."""
 
     def state(self) -> list[Any]:
         """Return everything as plain values."""
@@ -63,7 +76,9 @@ class RatioWindows:
         "_older",
         "_pairs",
         "_session",
+        "judged_from",
         "offset_ns",
+        "rolling_judged_from",
         "rolling_ns",
         "step_ns",
         "steps",
@@ -76,11 +91,16 @@ class RatioWindows:
         self.rolling_ns = rolling_ns
         self.step_ns = step_ns
         self.steps = rolling_ns // step_ns if rolling_ns else 0
+        self.judged_from = -1
+        """From how many messages of a session on its ratios are judged, -1 for never."""
+        self.rolling_judged_from = -1
+        """The same of the rolling window."""
         self._session = 0
         self._ends_ns = 0
         """When the session of the last event ends, 0 before it is known."""
-        self._pairs: dict[tuple[int, int], PairCounts] = {}
-        self._older: dict[tuple[int, int], PairCounts] = {}
+        self._pairs: dict[int, PairCounts] = {}
+        """By owner and symbol as one number (`values.pair_of`), as in `_older`."""
+        self._older: dict[int, PairCounts] = {}
 
     def session_at(self, now_ns: int) -> int:
         """Return the number of the session a moment lies in."""
@@ -89,6 +109,11 @@ class RatioWindows:
     def session_ends_ns(self, now_ns: int) -> int:
         """Return when that session ends; this moment belongs to the next one."""
         return (self.session_at(now_ns) + 1) * NS_PER_DAY + self.offset_ns
+
+    @property
+    def ends_ns(self) -> int:
+        """When the session of the last event ends, 0 before it is known."""
+        return self._ends_ns
 
     def roll(self, now_ns: int) -> None:
         """Begin a new session when `now_ns` lies in one."""
@@ -103,36 +128,56 @@ class RatioWindows:
 
     def at(self, owner: int, symbol: int, now_ns: int) -> PairCounts:
         """Return a pair's sums to be counted up at `now_ns`, which `roll` has been told."""
-        key = (owner, symbol)
-        pair = self._pairs.get(key)
+        pair = self._pairs.get(owner << PAIR_SHIFT | symbol)
         if pair is None:
-            pair = self._older.pop(key, None)
-            if pair is None:
-                pair = PairCounts(self._session)
-            else:
-                pair.before = pair.total.plus(pair.base, -1)
-                pair.base = pair.total.plus(RatioCounts())
-                pair.session = self._session
-            self._pairs[key] = pair
-        if self.steps:
-            step = now_ns // self.step_ns
-            if not pair.marks or pair.marks[-1][0] < step:
-                self._mark(pair, step)
+            pair = self._take_up(owner << PAIR_SHIFT | symbol)
+        if now_ns >= pair.marked_until_ns and self.steps:
+            self._mark(pair, now_ns // self.step_ns)
+        return pair
+
+    def _take_up(self, key: int) -> PairCounts:
+        """Begin a pair's counts of the session."""
+        pair = self._older.pop(key, None)
+        if pair is None:
+            pair = PairCounts(self._session)
+        else:
+            pair.before = pair.total.plus(pair.base, -1)
+            pair.base = pair.total.plus(RatioCounts())
+            pair.session = self._session
+        self._pairs[key] = pair
+        self._quieten(pair)
         return pair
 
     def _mark(self, pair: PairCounts, step: int) -> None:
         marks = pair.marks
+        pair.marked_until_ns = (step + 1) * self.step_ns
+        if marks and marks[-1][0] >= step:
+            return
         marks.append((step, pair.total.plus(RatioCounts())))
         while marks[0][0] <= step - self.steps:
             del marks[0]
+        self._quieten(pair)
+
+    def _quieten(self, pair: PairCounts) -> None:
+        """Find out anew below which number of messages no ratio is judged.
+
+        What leaves the rolling window meanwhile only raises that number.
+        """
+        below = INT63_MAX
+        if self.judged_from >= 0:
+            below = pair.base.number + self.judged_from
+        if self.rolling_judged_from >= 0 and pair.marks:
+            below = min(below, pair.marks[0][1].number + self.rolling_judged_from)
+        pair.quiet_below = below
 
     def find(self, owner: int, symbol: int) -> PairCounts | None:
         """Return a pair's sums, None when it is not known; not to be counted up."""
-        return self._pairs.get((owner, symbol)) or self._older.get((owner, symbol))
+        key = owner << PAIR_SHIFT | symbol
+        return self._pairs.get(key) or self._older.get(key)
 
     def pairs(self) -> list[tuple[int, int]]:
         """Return the owner and symbol of every pair with counts in the last session."""
-        return list(self._pairs)
+        return [split_pair(key) for key in self._pairs]
 
     def take_back(self, pair: PairCounts, counts: RatioCounts, counted_ns: int) -> None:
         """Take `counts` back from the time in which they were counted."""
@@ -148,6 +193,7 @@ class RatioWindows:
                 (number, sums.plus(counts, -1) if number > step else sums)
                 for number, sums in pair.marks
             ]
+        self._quieten(pair)
 
     def session_counts(self, owner: int, symbol: int, now_ns: int) -> RatioCounts | None:
         """Return the counts of the session `now_ns` lies in, None without any."""
@@ -198,8 +244,8 @@ class RatioWindows:
         """Return everything as plain values."""
         return {
             "session": self._session,
-            "pairs": [[*key, pair.state()] for key, pair in self._pairs.items()],
-            "older": [[*key, pair.state()] for key, pair in self._older.items()],
+            "pairs": _pairs_state(self._pairs),
+            "older": _pairs_state(self._older),
         }
 
     def restore(self, state: Any) -> None:
@@ -207,6 +253,9 @@ class RatioWindows:
         self._session, self._ends_ns = state["session"], 0
         self._pairs = _restored_pairs(state["pairs"])
         self._older = _restored_pairs(state["older"])
+        for pairs in (self._pairs, self._older):
+            for pair in pairs.values():
+                self._quieten(pair)
 
 
 def _restored(state: Any) -> RatioCounts:
@@ -215,9 +264,13 @@ def _restored(state: Any) -> RatioCounts:
     return counts
 
 
-def _restored_pairs(state: Any) -> dict[tuple[int, int], PairCounts]:
+def _pairs_state(pairs: dict[int, PairCounts]) -> list[Any]:
+    return [[*split_pair(key), pair.state()] for key, pair in pairs.items()]
+
+
+def _restored_pairs(state: Any) -> dict[int, PairCounts]:
     restored = {}
     for owner, symbol, stored in state:
-        pair = restored[owner, symbol] = PairCounts(0)
+        pair = restored[pair_of(owner, symbol)] = PairCounts(0)
         pair.restore(stored)
     return restored

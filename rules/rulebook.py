@@ -74,7 +74,11 @@ class Rulebook:
         self.text = msgspec.json.encode(file, order="deterministic").decode()
         self.revision = hashlib.sha256(self.text.encode()).hexdigest()[:16]
         default = EndpointEntry(EndpointClause())
-        self.entries: list[EndpointEntry] = [default] * (max(Endpoint) + 1)
+        # A dict, since a list is slow to index with a number of an enumeration.
+        self.entries: dict[int, EndpointEntry] = {
+            **dict.fromkeys(Endpoint, default),
+            **dict.fromkeys(range(max(Endpoint) + 1), default),
+        }
         for name, clause in file.endpoints.items():
             self.entries[ENDPOINT_BY_NAME[name]] = EndpointEntry(clause)
         self._filters: dict[str, Filters] = {}

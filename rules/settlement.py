@@ -95,12 +95,15 @@ class Settlement:
     ) -> OpenOrder:
         """Book an accepted order as in flight and reserve what it could spend."""
         book = self.book
-        account = book.keys[event.key].account
+        holder = book.holder_of(event.key)
+        if holder is None:
+            raise KeyError(f"key {event.key} has no account")
+        account = holder.account
         order = OpenOrder(
             order_id,
             book.current_seq,
             account,
-            book.accounts[account].owner,
+            holder.owner,
             event.key,
             event.session,
             event.symbol,
@@ -127,7 +130,8 @@ class Settlement:
             stop_price_e8(event),
         )
         order.reserved_asset = asset
-        book.next_order_id = max(book.next_order_id, order_id + 1)
+        if order_id >= book.next_order_id:
+            book.next_order_id = order_id + 1
         book.add_order(order)
         book.client_ids[account, client_order_id] = order
         if amount_e8 > 0:

@@ -38,7 +38,8 @@ UNBOUNDED: Final = -1
 UNPRICED: Final = frozenset((MARKET, STOP_LOSS, TAKE_PROFIT))
 """Order types without a price of their own: stop orders of these become market orders."""
 
-_STOPS: Final = frozenset((STOP_LOSS, STOP_LOSS_LIMIT, TAKE_PROFIT, TAKE_PROFIT_LIMIT))
+STOPS: Final = frozenset((STOP_LOSS, STOP_LOSS_LIMIT, TAKE_PROFIT, TAKE_PROFIT_LIMIT))
+"""Order types that wait for a trigger price."""
 _STOP_LOSSES: Final = frozenset((STOP_LOSS, STOP_LOSS_LIMIT))
 
 
@@ -96,6 +97,12 @@ class Valuation:
             return facts.last_e8, REFERENCE_STALE_LAST
         return 0, REFERENCE_NONE
 
+    def reference_e8(self, facts: SymbolFacts, now_ns: int) -> int:
+        """Return the reference price alone, 0 when there is none."""
+        if facts.last_e8 and now_ns - facts.last_ns <= self.last_max_age_ns:
+            return facts.last_e8
+        return self.reference(facts, now_ns)[0]
+
     def basis_e8(
         self, side: int, order_type: int, stop_price_e8: int, facts: SymbolFacts, now_ns: int
     ) -> int:
@@ -104,8 +111,8 @@ class Valuation:
         This is the reference, or the trigger price of a stop order that has yet to wait for it: a
         stop-loss buy and a take-profit sell wait for the market to rise, the others for a fall.
         """
-        reference_e8, _ = self.reference(facts, now_ns)
-        if order_type not in _STOPS or stop_price_e8 <= 0 or not reference_e8:
+        reference_e8 = self.reference_e8(facts, now_ns)
+        if order_type not in STOPS or stop_price_e8 <= 0 or not reference_e8:
             return reference_e8
         if (side == BUY) == (order_type in _STOP_LOSSES):
             return max(stop_price_e8, reference_e8)

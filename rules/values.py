@@ -193,7 +193,7 @@ SCOPE_NAMES: Final = (
     "order",
 )
 
-_PAIR_SHIFT: Final = 32
+PAIR_SHIFT: Final = 32
 
 # Stop state of a scope; a larger number is stricter, the strictest of all scopes wins.
 STATE_ACTIVE: Final = 0
@@ -286,9 +286,9 @@ def notional_up_e8(price_e8: int, quantity_e8: int) -> int:
 
 def pair_of(number: int, symbol: int) -> int:
     """Return the subject of a scope that joins an owner or account with a symbol."""
-    return number << _PAIR_SHIFT | symbol
+    return number << PAIR_SHIFT | symbol
 
 
 def split_pair(subject: int) -> tuple[int, int]:
     """Return (owner or account, symbol) of a joined scope's subject."""
-    return subject >> _PAIR_SHIFT, subject & ((1 << _PAIR_SHIFT) - 1)
+    return subject >> PAIR_SHIFT, subject & ((1 << PAIR_SHIFT) - 1)

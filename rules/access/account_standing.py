@@ -32,8 +32,7 @@ class AccountStanding(Rule):
         """Return a breach when the key's account is not enabled."""
         if self._entries[event.endpoint].security == SECURITY_NONE:
             return None
-        key = book.keys.get(event.key)
-        account = book.accounts.get(key.account) if key is not None else None
+        account = book.holder_of(event.key)
         if account is not None and account.enabled:
             return None
         number = book.account_of(event.key)
@@ -43,7 +42,7 @@ class AccountStanding(Rule):
         """Return 1 as limit, and 1 as observed value when the account is enabled, else 0."""
         if self._entries[event.endpoint].security == SECURITY_NONE:
             return (Explanation(self.name, True, None, 0, event.key, "not asked for"),)
-        account = book.accounts.get(book.account_of(event.key))
+        account = book.holder_of(event.key)
         enabled = account is not None and account.enabled
         detail = "enabled" if account is not None else "unknown account"
         return (look(self.name, enabled, Reason.ACCOUNT_DISABLED, 1, int(enabled), detail),)

@@ -78,9 +78,9 @@ class Overload(Rule):
             looks = (self._numbered(event), *self._room(event))
             if not all(explanation.passed for explanation in looks):
                 return first_breach(looks, SCOPE_IP, event.ip)
-        if admits(self._limits, _EVERYBODY, 1, now_ns) or not self._is_strangers_query(
-            event, now_ns
-        ):
+        if type(event) is not Query or admits(self._limits, _EVERYBODY, 1, now_ns):
+            return None
+        if not self._is_strangers_query(event, now_ns):
             return None
         reason = Reason.OVERLOADED
         return breach(self.name, reason, self._limits, SCOPE_VENUE, _EVERYBODY, 1, now_ns)

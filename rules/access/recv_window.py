@@ -47,6 +47,7 @@ class RecvWindow(Rule):
         self._ahead_ns = duration_ns(clause.ahead)
         self._invalid_ahead_ns = duration_ns(clause.invalid_ahead)
         self._earliest_ns = _instant_ns(clause.earliest)
+        self._sound_from_ns = max(self._earliest_ns, 1)
 
     def check(self, event: Any, book: Book, now_ns: int) -> Verdict | None:
         """Return a breach when the timestamp is missing, senseless, too old or ahead."""
@@ -54,9 +55,12 @@ class RecvWindow(Rule):
             return None
         timestamp_ns = event.timestamp_ns
         window_ns = event.recv_window_ns
+        age_ns = event.received_ns - timestamp_ns
+        if 0 < age_ns <= window_ns <= self._longest_ns and timestamp_ns >= self._sound_from_ns:
+            # What nearly every request is: some time ago, and within what its client allows.
+            return None
         if timestamp_ns == 0 and window_ns < 0:
             return None
-        age_ns = event.received_ns - timestamp_ns
         if (
             timestamp_ns > 0
             and timestamp_ns >= self._earliest_ns

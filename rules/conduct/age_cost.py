@@ -32,6 +32,7 @@ from rules.values import (
     E8,
     FLAG_TEST,
     NS_PER_SECOND,
+    PAIR_SHIFT,
     SCOPE_ACCOUNT_SYMBOL,
     SCOPE_KEY,
     SCOPE_ORDER,
@@ -101,9 +102,11 @@ class AgeCost(Rule):
     def __init__(self, rulebook: Rulebook) -> None:
         clause = rulebook.clauses.age_cost
         self._per = clause.per
+        self._per_account = clause.per == "account"
         self._rate = _rate(clause.limit, clause.decay)
         self._tiers = {name: _rate(tier.limit, tier.decay) for name, tier in clause.tiers.items()}
         self._place, self._amend = clause.place, clause.amend
+        self._place_e17 = clause.place * E17
         self._replace, self._cancel = clause.replace, clause.cancel
         self._steps = tuple(
             _Step(read_duration(step.under), step.amend, step.replace, step.cancel)
@@ -112,8 +115,8 @@ class AgeCost(Rule):
         ages_ns = [step.under_ns for step in self._steps]
         if ages_ns != sorted(dict.fromkeys(ages_ns)):
             raise ValueError("the ages of steps do not rise from step to step")
-        self._counters: dict[tuple[int, int], tuple[int, int]] = {}
-        """Counter (in 1e-17 points) and its time, by subject and symbol."""
+        self._counters: dict[int, tuple[int, int]] = {}
+        """Counter (in 1e-17 points) and its time, by subject and symbol as one number."""
         self._sweep_at = _SWEEP_FROM
         """With so many counters those that have fallen to 0 are let go."""
         self._asked: dict[int, None] = {}
@@ -123,12 +126,15 @@ class AgeCost(Rule):
 
     def check(self, event: Any, book: Book, now_ns: int) -> Breach | None:
         """Refuse when the counter and the message's cost pass the limit."""
-        account = book.accounts.get(book.account_of(event.key))
+        account = book.holder_of(event.key)
         if account is None:
             return None
-        rate = self._rate_of(account)
+        rate = self._tiers.get(account.tier, self._rate)
         used_e17 = self._used_e17(self._subject(account, event.key), event.symbol, rate, now_ns)
-        cost_e17 = self._cost(event, self._meant(event, account, book), book, now_ns) * E17
+        if type(event) is Place:
+            cost_e17 = 0 if event.flags & FLAG_TEST else self._place_e17
+        else:
+            cost_e17 = self._cost(event, self._meant(event, account, book), book, now_ns) * E17
         over_e17 = used_e17 + cost_e17 - rate.limit_e17
         if over_e17 <= 0:
             return None
@@ -141,7 +147,7 @@ class AgeCost(Rule):
 
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return the limit, and the counter with the message's cost, in 1e-8 points rounded up."""
-        account = book.accounts.get(book.account_of(event.key))
+        account = book.holder_of(event.key)
         if account is None:
             return ()
         rate = self._rate_of(account)
@@ -192,7 +198,11 @@ class AgeCost(Rule):
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Count what has passed; forget orders that have ended."""
         kind = type(event)
-        if kind in _REPORTS:
+        if kind is Place and decision.verdict == ACCEPTED:
+            account = book.holder_of(event.key)
+            if account is not None and not event.flags & FLAG_TEST:
+                self._add(account, event.key, event.symbol, self._place_e17, now_ns)
+        elif kind in _REPORTS:
             for order_id in book.ended:
                 self._asked.pop(order_id, None)
         elif kind is BulkCancel:
@@ -208,7 +218,7 @@ class AgeCost(Rule):
             if decision.verdict in (ACCEPTED, DEFERRED):
                 self._cancels(event, (decision.order_id,), event.key, book, now_ns)
         else:
-            account = book.accounts.get(book.account_of(event.key))
+            account = book.holder_of(event.key)
             if account is not None:
                 order = book.orders.get(
                     decision.order_id if kind is Amend else next(iter(decision.cancels), 0)
@@ -226,13 +236,14 @@ class AgeCost(Rule):
             if order is None or account is None or order_id in self._asked:
                 continue
             self._asked[order_id] = None
-            cost = self._cost(event, order, book, now_ns)
+            step = self._step(order, book, now_ns)
+            cost = self._cancel if step is None else self._cancel + step.cancel
             self._add(account, key or order.key, order.symbol, cost * E17, now_ns)
 
     def _refused(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Count the fixed cost of what another rule refused to somebody who is known."""
         breach = decision.breaches[0]
-        account = book.accounts.get(book.account_of(event.key))
+        account = book.holder_of(event.key)
         if account is None or event.auth != AUTH_OK or type(event) not in self.wants:
             return
         own = any(one.rule == self.name for one in decision.breaches)
@@ -249,19 +260,19 @@ class AgeCost(Rule):
     ) -> None:
         if not cost_e17:
             return
-        rate, subject = self._rate_of(account), self._subject(account, key)
+        rate, subject = self._tiers.get(account.tier, self._rate), self._subject(account, key)
         used_e17 = self._used_e17(subject, symbol, rate, now_ns)
         if len(self._counters) >= self._sweep_at:
             self._sweep(now_ns)
-        self._counters[subject, symbol] = (used_e17 + cost_e17, now_ns)
+        self._counters[subject << PAIR_SHIFT | symbol] = (used_e17 + cost_e17, now_ns)
 
     def _used_e17(self, subject: int, symbol: int, rate: _Rate, now_ns: int) -> int:
         """Return a counter as it stands now."""
-        counter = self._counters.get((subject, symbol))
+        counter = self._counters.get(subject << PAIR_SHIFT | symbol)
         if counter is None:
             return 0
-        used_e17, at_ns = counter
-        return max(used_e17 - rate.decay_e8 * (now_ns - at_ns), 0)
+        used_e17 = counter[0] - rate.decay_e8 * (now_ns - counter[1])
+        return max(0, used_e17)
 
     def _sweep(self, now_ns: int) -> None:
         """Let go of counters that have fallen to 0 at the slowest decay there is."""
@@ -286,7 +297,7 @@ class AgeCost(Rule):
         return self._tiers.get(account.tier, self._rate)
 
     def _subject(self, account: AccountFacts, key: int) -> int:
-        if self._per == "account":
+        if self._per_account:
             return account.account
         return key if self._per == "key" else account.owner
 
@@ -301,7 +312,7 @@ class AgeCost(Rule):
     def usage(self, scope: int, subject: int, book: Book, now_ns: int) -> tuple[Usage, ...]:
         """Return the counter of an account or owner in a symbol, or of a key in each, in 1e-8."""
         if scope == SCOPE_KEY and self._per == "key":
-            account = book.accounts.get(book.account_of(subject))
+            account = book.holder_of(subject)
             pairs = [(subject, symbol) for symbol in book.symbols]
         elif scope == SCOPE_ACCOUNT_SYMBOL and self._per == "account":
             pairs = [split_pair(subject)]
@@ -328,8 +339,8 @@ class AgeCost(Rule):
         """Return every counter as text, since it may pass 63 bits, and the cancels counted."""
         return {
             "counters": [
-                [subject, symbol, str(used_e17), at_ns]
-                for (subject, symbol), (used_e17, at_ns) in self._counters.items()
+                [*split_pair(pair), str(used_e17), at_ns]
+                for pair, (used_e17, at_ns) in self._counters.items()
             ],
             "sweep_at": self._sweep_at,
             "asked": list(self._asked),
@@ -338,7 +349,7 @@ class AgeCost(Rule):
     def restore(self, state: Any) -> None:
         """Put back what `state` returned."""
         self._counters = {
-            (subject, symbol): (int(used_e17), at_ns)
+            pair_of(subject, symbol): (int(used_e17), at_ns)
             for subject, symbol, used_e17, at_ns in state["counters"]
         }
         self._sweep_at = state["sweep_at"]

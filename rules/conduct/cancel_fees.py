@@ -289,6 +289,10 @@ class CancelFees(Rule):
                 self._count(facts.owner, facts.flags, event.symbol, min(at_ns, now_ns), act)
 
     def _note(self, order: OpenOrder, book: Book, now_ns: int, act: Act) -> None:
+        if self._of_makers is self._ledgers and self.trace is None:
+            for ledger in self._ledgers:
+                ledger.add(order.owner, order.symbol, now_ns, act)
+            return
         account = book.accounts.get(order.account)
         flags = account.flags if account is not None else 0
         self._count(order.owner, flags, order.symbol, now_ns, act)

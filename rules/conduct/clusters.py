@@ -50,9 +50,9 @@ class Clusters(Rule):
         window_ns = duration_ns(clause.window)
         self._recent: dict[int, deque[list[int]]] = {}
         """[time, interest, order, record, interests met...] of orders that took, by symbol."""
-        self._takes = PeriodCounts(window_ns, 0, 4)
+        self._takes: PeriodCounts[tuple[int, ...]] = PeriodCounts(window_ns, 0, 4)
         """[orders, told, account, owner, interests in time with...] by symbol and interest."""
-        self._pairs = PeriodCounts(window_ns, 0, 2)
+        self._pairs: PeriodCounts[tuple[int, ...]] = PeriodCounts(window_ns, 0, 2)
         """[together, since, records...] by symbol and two interests, the smaller first."""
 
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
@@ -143,8 +143,8 @@ class Clusters(Rule):
             "recent": [
                 [symbol, [list(one) for one in recent]] for symbol, recent in self._recent.items()
             ],
-            "takes": self._takes.state(),
-            "pairs": self._pairs.state(),
+            "takes": self._takes.state(list),
+            "pairs": self._pairs.state(list),
         }
 
     def restore(self, state: Any) -> None:
@@ -153,5 +153,5 @@ class Clusters(Rule):
             symbol: deque((list(one) for one in recent), maxlen=RECENT_MAX)
             for symbol, recent in state["recent"]
         }
-        self._takes.restore(state["takes"])
-        self._pairs.restore(state["pairs"])
+        self._takes.restore(state["takes"], tuple)
+        self._pairs.restore(state["pairs"], tuple)

@@ -31,8 +31,10 @@ from rules.values import (
     FLAG_TEST,
     NEW,
     NS_PER_DAY,
+    PAIR_SHIFT,
     SCOPE_ORDER,
     SCOPE_OWNER_SYMBOL,
+    pair_of,
     split_pair,
 )
 
@@ -117,11 +119,12 @@ class Concentration(Rule):
         self._maker_e8 = share_e8(clause.market_maker_share)
         self._burst_least = -(-clause.orders_least // _BURST_PART)
         self._tapes = Tapes()
-        self._day = PeriodCounts(NS_PER_DAY, duration_ns(clause.session_starts), _WIDTH)
-        """Counts by interest and symbol; interest 0 is the symbol's whole."""
-        self._burst = PeriodCounts(duration_ns(clause.burst), 0, 3)
+        starts_ns = duration_ns(clause.session_starts)
+        self._day: PeriodCounts[int] = PeriodCounts(NS_PER_DAY, starts_ns, _WIDTH)
+        """Counts by interest and symbol as one number; that of no interest is the symbol's whole."""
+        self._burst: PeriodCounts[int] = PeriodCounts(duration_ns(clause.burst), 0, 3)
         """[orders, since, told] likewise."""
-        self._leaders = PeriodCounts(NS_PER_DAY, duration_ns(clause.session_starts), 0)
+        self._leaders: PeriodCounts[int] = PeriodCounts(NS_PER_DAY, starts_ns, 0)
         """Interests whose turnover was large when they traded last, by symbol."""
 
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
@@ -161,11 +164,12 @@ class Concentration(Rule):
     def _ordered(self, whose: tuple[int, int], symbol: int, book: Book, now_ns: int) -> None:
         self._count(whose, symbol, _ORDERS, 1, book, now_ns)
         interest = book.conduct.interest_of(whose[0])
-        whole = self._burst.use((0, symbol), now_ns)
-        own = self._burst.use((interest, symbol), now_ns)
+        whole = self._burst.use(symbol, now_ns)
+        own = self._burst.use(interest << PAIR_SHIFT | symbol, now_ns)
         whole[0] += 1
         own[0] += 1
-        own[1] = own[1] or now_ns
+        if not own[1]:
+            own[1] = now_ns
         if own[2] or whole[0] < self._burst_least:
             return
         limit_e8 = self._limit_e8(_BURST, whose[1], book)
@@ -184,7 +188,7 @@ class Concentration(Rule):
             before_e8, trades, quantity_e8 = tape.last_e8, tape.trades, tape.quantity_e8
             self._tapes.add(event, take, book)
             if tape.trades != trades:
-                whole = self._day.use((0, symbol), now_ns)
+                whole = self._day.use(symbol, now_ns)
                 whole[_TRADES] += tape.trades - trades
                 whole[_EXECUTIONS] += tape.quantity_e8 - quantity_e8
                 if type(event) is MarketTrade:
@@ -199,8 +203,8 @@ class Concentration(Rule):
         for side in sides_of(event, book):
             whose = (side.owner, side.account)
             interest = book.conduct.interest_of(side.owner)
-            whole = self._day.use((0, side.symbol), now_ns)
-            own = self._day.use((interest, side.symbol), now_ns)
+            whole = self._day.use(side.symbol, now_ns)
+            own = self._day.use(pair_of(interest, side.symbol), now_ns)
             for counts in (whole, own):
                 counts[_BY_ALL] += side.quote_e8
                 counts[_BY_API] += side.quote_e8 if side.account else 0
@@ -210,22 +214,22 @@ class Concentration(Rule):
 
     def _leads(self, symbol: int, interest: int, now_ns: int) -> None:
         """Remember who has a large part of the turnover; those who have it no more are let go."""
-        leaders = self._leaders.use((symbol,), now_ns)
+        leaders = self._leaders.use(symbol, now_ns)
         if interest in leaders:
             return
-        least_e8 = self._day.use((0, symbol), now_ns)[_BY_ALL]
+        least_e8 = self._day.use(symbol, now_ns)[_BY_ALL]
         leaders[:] = [
             one
             for one in leaders
-            if self._day.use((one, symbol), now_ns)[_BY_ALL] * _LEADING_PART >= least_e8
+            if self._day.use(pair_of(one, symbol), now_ns)[_BY_ALL] * _LEADING_PART >= least_e8
         ]
         leaders.append(interest)
 
     def turnovers(self, symbol: int, now_ns: int) -> list[Turnover]:
         """Return today's turnover of a symbol, and of those who have a hundredth of it or more."""
         found = []
-        for interest in (0, *(self._leaders.find((symbol,), now_ns) or ())):
-            counts = self._day.find((interest, symbol), now_ns)
+        for interest in (0, *(self._leaders.find(symbol, now_ns) or ())):
+            counts = self._day.find(pair_of(interest, symbol), now_ns)
             if counts is not None and counts[_BY_ALL]:
                 found.append(Turnover(symbol, interest, counts[_BY_API], counts[_BY_ALL]))
         return found
@@ -241,8 +245,8 @@ class Concentration(Rule):
     ) -> None:
         """Count something of one kind, and tell when it is too much of the whole."""
         owner, account = whose
-        whole = self._day.use((0, symbol), now_ns)
-        own = self._day.use((book.conduct.interest_of(owner), symbol), now_ns)
+        whole = self._day.use(symbol, now_ns)
+        own = self._day.use(book.conduct.interest_of(owner) << PAIR_SHIFT | symbol, now_ns)
         own[kind] += amount
         if not own[_SINCE]:
             own[_SINCE], own[_FIRST] = now_ns, book.current_seq
@@ -275,7 +279,7 @@ class Concentration(Rule):
         now_ns: int,
     ) -> None:
         interest = book.conduct.interest_of(owner)
-        own = self._day.use((interest, symbol), now_ns)
+        own = self._day.use(pair_of(interest, symbol), now_ns)
         own[_TOLD] |= 1 << kind
         unit = "_e8" if kind in (_EXECUTIONS, _MOVES) else ""
         figures = (
@@ -294,8 +298,8 @@ class Concentration(Rule):
         if scope != SCOPE_OWNER_SYMBOL:
             return ()
         owner, symbol = split_pair(subject)
-        whole = self._day.find((0, symbol), now_ns)
-        own = self._day.find((book.conduct.interest_of(owner), symbol), now_ns)
+        whole = self._day.find(symbol, now_ns)
+        own = self._day.find(pair_of(book.conduct.interest_of(owner), symbol), now_ns)
         if own is None or whole is None:
             return ()
         ends_ns = self._day.since_ns(now_ns) + NS_PER_DAY
@@ -316,17 +320,21 @@ class Concentration(Rule):
         """Return the counts as plain values."""
         return {
             "tapes": self._tapes.state(),
-            "day": self._day.state(),
-            "burst": self._burst.state(),
-            "leaders": self._leaders.state(),
+            "day": self._day.state(_pair_list),
+            "burst": self._burst.state(_pair_list),
+            "leaders": self._leaders.state(lambda symbol: [symbol]),
         }
 
     def restore(self, state: Any) -> None:
         """Put back what `state` returned."""
         self._tapes.restore(state["tapes"])
-        self._day.restore(state["day"])
-        self._burst.restore(state["burst"])
-        self._leaders.restore(state["leaders"])
+        self._day.restore(state["day"], lambda pair: pair_of(*pair))
+        self._burst.restore(state["burst"], lambda pair: pair_of(*pair))
+        self._leaders.restore(state["leaders"], lambda key: key[0])
+
+
+def _pair_list(pair: int) -> list[int]:
+    return list(split_pair(pair))
 
 
 def _way_e8(before_e8: int, prices_e8: list[int]) -> int:

@@ -146,7 +146,7 @@ class ConductStanding(Rule):
 
 def _standing(event: Any, book: Book) -> tuple[int, int, Standing] | None:
     """Return owner, interest and the measure that holds for a request, None without one."""
-    account = book.accounts.get(book.account_of(event.key))
+    account = book.holder_of(event.key)
     if account is None:
         return None
     interest = book.conduct.interest_of(account.owner)

@@ -27,7 +27,6 @@ from rules.patterns import (
     evidence,
     last_price_e8,
     raised,
-    rests,
     share_e8,
     share_of,
     tell,
@@ -183,10 +182,11 @@ class FictitiousBids(Rule):
             if facts is not None:
                 self._moves.refer(facts, book.current_seq, now_ns)
             return
-        take = take_of(event, book)
-        if take is not None and take.owner:
-            interest = book.conduct.interest_of(take.owner)
-            self._note(interest, take.symbol, take.side, 1, book, now_ns)
+        if kind is not CommandResult or event.fills:
+            take = take_of(event, book)
+            if take is not None and take.owner:
+                interest = book.conduct.interest_of(take.owner)
+                self._note(interest, take.symbol, take.side, 1, book, now_ns)
         if kind is MarketTrade:
             return
         if kind is OrderTrade and event.fill.maker:
@@ -204,7 +204,7 @@ class FictitiousBids(Rule):
                     self._gone(gone.order_id, asked and unfilled, book, now_ns)
             if kind is CommandResult and event.accepted:
                 order = book.orders.get(event.order_id)
-                if order is not None and order.live and rests(order):
+                if order is not None and order.rests and order.live:
                     self._stands(order, book, now_ns)
         self._shown.follow(event, book)
 
@@ -223,6 +223,9 @@ class FictitiousBids(Rule):
             # Changed to worse for whom it lured: as good as cancelled.
             unfilled = at_most(order.filled_e8, self._filled_e8, lure.quantity_e8)
             self._gone(order.order_id, unfilled, book, now_ns)
+        facts = book.symbols[order.symbol]
+        if _offset_e8(facts, order.side, order.price_e8) < self._distance_e8:
+            return
         interest = book.conduct.interest_of(order.owner)
         values = (interest, order.owner, order.account, order.symbol, order.side)
         self._appears(order.order_id, values, order.price_e8, order.remaining_e8, book, now_ns)

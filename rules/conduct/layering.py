@@ -10,7 +10,7 @@ from rules.events import CommandResult, Event, MarketOrder, MarketTrade
 from rules.executions import Side, sides_of
 from rules.fading import Fading
 from rules.outside_orders import OutsideOrders, Subject
-from rules.patterns import at_least, indicate, raised, rests, share_e8, share_of
+from rules.patterns import at_least, indicate, raised, share_e8, share_of
 from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
 from rules.units import duration_ns
@@ -44,7 +44,7 @@ class Layering(Rule):
         self._flight_ns = duration_ns(clause.flight)
         self._cancelled_e8 = share_e8(clause.cancelled)
         self._window_ns = duration_ns(clause.window)
-        self._shown = Displayed()
+        self._shown = Displayed(by_account=True)
         self._outside = OutsideOrders()
         self._watched: Fading[Subject, _Watch] = Fading(self._flight_ns + 1)
         self._episodes: Fading[Subject, deque[list[int]]] = Fading(self._window_ns)
@@ -52,9 +52,10 @@ class Layering(Rule):
 
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Follow what is displayed, what is executed, and what is taken away of layers."""
-        for side in sides_of(event, book):
-            self._executed(side, book, now_ns)
         kind = type(event)
+        if kind is not CommandResult or event.fills:
+            for side in sides_of(event, book):
+                self._executed(side, book, now_ns)
         if kind is MarketTrade:
             return
         if len(self._watched):
@@ -109,7 +110,7 @@ class Layering(Rule):
             if len(orders) + len(found) < self._clause.levels:
                 continue
             for order in orders.values():
-                if order.side == side and order.live and rests(order):
+                if order.side == side and order.rests and order.live:
                     found[order.order_id] = [
                         order.price_e8,
                         order.remaining_e8,

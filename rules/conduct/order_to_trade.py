@@ -93,6 +93,8 @@ class OrderToTrade(Rule):
         self._forms = _forms(clause, rolling_ns)
         self._judged = tuple(form for form in self._forms if form.maximum_e8 >= 0)
         self._judges_rolling = any(form.rolling for form in self._judged)
+        self._windows.judged_from = _judged_from(self._judged, rolling=False)
+        self._windows.rolling_judged_from = _judged_from(self._judged, rolling=True)
         self._floor_trades = clause.floor_trades
         self._floor_volume_e8 = decimal_e8(clause.floor_volume)
         self._market_maker_factor = clause.market_maker_factor
@@ -106,12 +108,12 @@ class OrderToTrade(Rule):
 
     def check(self, event: Any, book: Book, now_ns: int) -> Breach | None:
         """Refuse a new order or modification while a ratio of its owner is above the maximum."""
-        if not self._judged:
-            return None
-        account = book.accounts.get(book.account_of(event.key))
+        account = book.holder_of(event.key)
         owner = account.owner if account is not None else 0
         pair = self._windows.find(owner, event.symbol)
-        if pair is None or self._below(pair, account, now_ns):
+        if pair is None or pair.total.number < pair.quiet_below:
+            return None
+        if self._below(pair, account, now_ns):
             return None
         standings = self.standings(owner, event.symbol, account, now_ns)
         refused = [one for one in standings if self._retry_ns(one, owner, event.symbol, now_ns)]
@@ -162,7 +164,7 @@ class OrderToTrade(Rule):
 
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return maximum and ratio in 1e-8, by number and by volume."""
-        account = book.accounts.get(book.account_of(event.key))
+        account = book.holder_of(event.key)
         owner = account.owner if account is not None else 0
         return tuple(
             self._explanation(one, not self._retry_ns(one, owner, event.symbol, now_ns))
@@ -354,6 +356,12 @@ def _forms(clause: OrderToTradeClause, rolling_ns: int) -> tuple[_Form, ...]:
             maximum_e8, minimum = _maximum_e8(text), clause.rolling_minimum_orders
             forms.append(_Form(f"{name} {label}", volume, True, maximum_e8, minimum))
     return tuple(forms)
+
+
+def _judged_from(forms: tuple[_Form, ...], *, rolling: bool) -> int:
+    """Return from how many messages on the first of a window's ratios is judged, -1 for never."""
+    least = [max(form.minimum, 1) for form in forms if form.rolling == rolling]
+    return min(least, default=-1)
 
 
 def _maximum_e8(text: str) -> int:

@@ -82,6 +82,8 @@ class OwnerClass(Rule):
         self._kept_days = clause.kept_days
         self._classes = clause.mode == "enforce"
         self._session = 0
+        self._session_ends_ns = 0
+        """When it ends, 0 before that is known."""
         self._counts: dict[int, dict[int, int]] = {}
         """Messages of the running session by owner, then by symbol; under 0 those in all."""
         self._reached: dict[int, int] = {}
@@ -100,36 +102,48 @@ class OwnerClass(Rule):
             return
         if decision.verdict not in _SENT and not (self._count_rejects and event.auth == AUTH_OK):
             return
-        account = book.accounts.get(book.account_of(event.key))
-        if account is None or not account.owner or getattr(event, "flags", 0) & FLAG_TEST:
+        account = book.holder_of(event.key)
+        if account is None or not account.owner:
             return
-        order = book.orders.get(decision.order_id)
-        symbol = order.symbol if order is not None else event.symbol
+        symbol: int = event.symbol
+        kind = type(event)
+        if kind is Place:
+            if event.flags & FLAG_TEST:
+                return
+        else:
+            if kind is Replace and event.flags & FLAG_TEST:
+                return
+            order = book.orders.get(decision.order_id)
+            if order is not None:
+                symbol = order.symbol
         if self._liquid:
             facts = book.symbols.get(symbol)
             if facts is None or facts.name not in self._liquid:
                 return
-        self._count(
-            account.owner, symbol, _REPLACE_MESSAGES if type(event) is Replace else 1, now_ns
-        )
+        self._count(account.owner, symbol, _REPLACE_MESSAGES if kind is Replace else 1, now_ns)
 
     def _count(self, owner: int, symbol: int, messages: int, now_ns: int) -> None:
-        session = self._session_at(now_ns)
-        if session > self._session:
-            self._session = session
-            self._counts = {}
+        if now_ns >= self._session_ends_ns:
+            session = self._session_at(now_ns)
+            self._session_ends_ns = (session + 1) * NS_PER_DAY + self._offset_ns
+            if session > self._session:
+                self._session = session
+                self._counts = {}
         counts = self._counts.get(owner)
         if counts is None:
             counts = self._counts[owner] = {0: 0}
-        counts[0] += messages
+        in_all = counts[0] = counts[0] + messages
+        in_one = 0
         if symbol:
-            counts[symbol] = counts.get(symbol, 0) + messages
-        if not self._classes or self._reached.get(owner) == session:
+            in_one = counts[symbol] = counts.get(symbol, 0) + messages
+        if in_one < self.in_one and in_all < self.in_all:
             return
-        if symbol and counts[symbol] >= self.in_one:
-            self._reaches(owner, symbol, counts[symbol])
-        elif counts[0] >= self.in_all:
-            self._reaches(owner, 0, counts[0])
+        if not self._classes or self._reached.get(owner) == self._session:
+            return
+        if in_one >= self.in_one:
+            self._reaches(owner, symbol, in_one)
+        else:
+            self._reaches(owner, 0, in_all)
 
     def _reaches(self, owner: int, symbol: int, messages: int) -> None:
         """Note that an owner has reached a rate in the running session."""
@@ -212,6 +226,7 @@ class OwnerClass(Rule):
     def restore(self, state: Any) -> None:
         """Put back what `state` returned."""
         self._session = state["session"]
+        self._session_ends_ns = 0
         self._counts = {owner: dict(counts) for owner, counts in state["counts"]}
         self._reached = dict(state["reached"])
         self._waiting = {owner: (symbol, messages) for owner, symbol, messages in state["waiting"]}

@@ -77,7 +77,7 @@ class OwnerSelfTrade(Rule):
 
     def _measured(self, event: Any, book: Book) -> tuple[int, int, int, int] | None:
         """Return (best price not to be met or 0, price of the order, side, owner)."""
-        account = book.accounts.get(book.account_of(event.key))
+        account = book.holder_of(event.key)
         terms: Any = event if type(event) is not Amend else amended(event, book)
         if account is None or terms is None:
             return None

@@ -15,7 +15,7 @@ from rules.events import (
     Replace,
 )
 from rules.fading import Fading
-from rules.patterns import at_least, indicate, raised, share_e8, share_of, whose
+from rules.patterns import at_least, indicate, raised, share_e8, share_of
 from rules.rule import LIMIT, WITH_ENDED, Rule
 from rules.rulebook import Rulebook
 from rules.units import duration_ns
@@ -26,13 +26,16 @@ from rules.values import (
     NS_PER_DAY,
     NS_PER_MINUTE,
     NS_PER_SECOND,
+    PAIR_SHIFT,
+    pair_of,
+    split_pair,
 )
 
 SEQS_MAX: Final = 64
 """Messages of a minute that are named as evidence, the first ones."""
 MINUTES_PER_DAY: Final = NS_PER_DAY // NS_PER_MINUTE
-_Subject = tuple[int, int]
-"""Interest and symbol."""
+_Subject = int
+"""Interest and symbol, as one number (`values.pair_of`)."""
 
 
 class QuoteStuffing(Rule):
@@ -76,7 +79,7 @@ class QuoteStuffing(Rule):
         if kind is CommandResult or kind is OrderEnded:
             for gone in book.ended.values():
                 if gone.cancel_cause in (CAUSE_CLIENT, CAUSE_REPLACE) and gone.live_ns:
-                    subject = (book.conduct.interest_of(gone.owner), gone.symbol)
+                    subject = pair_of(book.conduct.interest_of(gone.owner), gone.symbol)
                     stuffer = self._stuffers.find(subject)
                     if stuffer is None:
                         continue
@@ -85,15 +88,17 @@ class QuoteStuffing(Rule):
                     stuffer.short += now_ns - gone.live_ns < self._life_ns
                     self._judge(subject, stuffer, gone.owner, gone.account, book, now_ns)
             return
-        interest = whose(event.key, book)
-        if not interest or not event.symbol:
+        holder = book.holder_of(event.key)
+        if holder is None or not holder.owner or not event.symbol:
             return
-        if (kind is Place or kind is Replace) and event.flags & FLAG_TEST:
-            return
-        stuffer = self._stuffers.use((interest, event.symbol), now_ns, _Stuffer)
-        stuffer.roll(now_ns, self._clause.days)
-        placed = decision.verdict == ACCEPTED and (kind is Place or kind is Replace)
-        stuffer.add(placed, book.current_seq, now_ns)
+        placed = False
+        if kind is Place or kind is Replace:
+            if event.flags & FLAG_TEST:
+                return
+            placed = decision.verdict == ACCEPTED
+        interest = book.conduct.interest_of(holder.owner)
+        stuffer = self._stuffers.use(interest << PAIR_SHIFT | event.symbol, now_ns, _Stuffer)
+        stuffer.add(placed, book.current_seq, now_ns, self._clause.days)
 
     def _judge(
         self,
@@ -123,7 +128,7 @@ class QuoteStuffing(Rule):
             ("short_lived_e8", share_of(stuffer.short, stuffer.cancelled)),
         )
         indicate(
-            book, self.name, clause, subject, stuffer.first_ns,
+            book, self.name, clause, split_pair(subject), stuffer.first_ns,
             [*stuffer.seqs, book.current_seq], figures, (owner,),
         )  # fmt: skip
 
@@ -139,11 +144,11 @@ class QuoteStuffing(Rule):
 
     def state(self) -> Any:
         """Return minutes and histories as plain values."""
-        return self._stuffers.state(list, _Stuffer.state)
+        return self._stuffers.state(lambda subject: list(split_pair(subject)), _Stuffer.state)
 
     def restore(self, state: Any) -> None:
         """Put back what `state` returned."""
-        self._stuffers.restore(state, tuple, _Stuffer.restored)
+        self._stuffers.restore(state, lambda subject: pair_of(*subject), _Stuffer.restored)
 
 
 _FIELDS: Final = (
@@ -155,7 +160,7 @@ _FIELDS: Final = (
 class _Stuffer:
     """Messages of one owner and symbol: this minute's, and those of the days before."""
 
-    __slots__ = (*_FIELDS, "days", "seqs")
+    __slots__ = (*_FIELDS, "days", "second_ends_ns", "seqs")
 
     def __init__(self) -> None:
         self.minute = 0
@@ -163,6 +168,8 @@ class _Stuffer:
         """The minute of the first message ever known."""
         self.count = 0
         self.second = 0
+        self.second_ends_ns = 0
+        """When the second of the last message ends, 0 before that is known."""
         self.in_second = 0
         self.peak = 0
         """Most messages in one second of this minute."""
@@ -194,17 +201,25 @@ class _Stuffer:
         self.placed = self.cancelled = self.short = self.first_ns = self.told = 0
         self.seqs = []
 
-    def add(self, placed: bool, seq: int, now_ns: int) -> None:
+    def add(self, placed: bool, seq: int, now_ns: int, days: int) -> None:
         """Count one message."""
-        second = now_ns // NS_PER_SECOND
-        self.in_second = self.in_second + 1 if second == self.second else 1
-        self.second = second
-        self.peak = max(self.peak, self.in_second)
-        self.count += 1
-        self.placed += placed
-        self.first_ns = self.first_ns or now_ns
-        if len(self.seqs) < SEQS_MAX:
+        if now_ns >= self.second_ends_ns:
+            self.roll(now_ns, days)
+            second = now_ns // NS_PER_SECOND
+            self.second_ends_ns = (second + 1) * NS_PER_SECOND
+            if second != self.second:
+                self.second = second
+                self.in_second = 0
+        self.in_second += 1
+        if self.in_second > self.peak:
+            self.peak = self.in_second
+        if placed:
+            self.placed += 1
+        if not self.first_ns:
+            self.first_ns = now_ns
+        if self.count < SEQS_MAX:
             self.seqs.append(seq)
+        self.count += 1
 
     def minutes_known(self, days: int) -> int:
         """Return how many minutes before this one the history covers."""

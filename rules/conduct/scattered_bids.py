@@ -12,7 +12,6 @@ from rules.patterns import (
     indicate,
     last_price_e8,
     raised,
-    rests,
     share_e8,
     share_of,
 )
@@ -79,7 +78,7 @@ class ScatteredBids(Rule):
                 self._ended(far, asked and unfilled, book, now_ns)
         if kind is CommandResult and event.accepted and event.order_id not in self._far:
             order = book.orders.get(event.order_id)
-            if order is not None and order.live and rests(order):
+            if order is not None and order.rests and order.live:
                 whose = [order.owner, order.account, order.symbol]
                 self._take_up(order.order_id, whose, order.side, order.price_e8, book, now_ns)
 

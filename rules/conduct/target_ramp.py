@@ -23,7 +23,6 @@ from rules.patterns import (
     evidence,
     last_price_e8,
     raised,
-    rests,
     share_e8,
     share_of,
     tell,
@@ -152,11 +151,12 @@ class TargetRamp(Rule):
 
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Follow targets, and the buys of those who have one."""
-        take = take_of(event, book)
-        if take is not None and take.owner and take.side == BUY:
-            self._bought(take, book, now_ns)
-        self._tapes.add(event, take, book)
         kind = type(event)
+        if kind is not CommandResult or event.fills:
+            take = take_of(event, book)
+            if take is not None and take.owner and take.side == BUY:
+                self._bought(take, book, now_ns)
+            self._tapes.add(event, take, book)
         if kind is MarketOrder:
             if event.side == SELL and event.owner:
                 self._outside(event, book, now_ns)
@@ -168,7 +168,7 @@ class TargetRamp(Rule):
                 self._forget(order_id)
         order_id = getattr(event, "order_id", 0)
         order = book.orders.get(order_id)
-        if order is None or order.side != SELL or not order.live or not rests(order):
+        if order is None or order.side != SELL or not order.rests or not order.live:
             return
         if order_id in self._subjects:
             self._target_traded(order_id, order.filled_e8, order.quantity_e8, book, now_ns)

@@ -11,7 +11,7 @@ from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
 from rules.terms import repriced, stop_price_e8
 from rules.units import decimal_text
-from rules.valuation import REFERENCE_NAMES, UNPRICED
+from rules.valuation import REFERENCE_NAMES, STOPS, UNPRICED
 from rules.values import BUY, E8
 
 
@@ -49,8 +49,12 @@ class PriceCollar(Rule):
         facts = book.symbols[event.symbol]
         side = event.side
         order_type = event.order_type
-        stop_e8 = stop_price_e8(event)
-        basis_e8 = self._valuation.basis_e8(side, order_type, stop_e8, facts, now_ns)
+        if order_type in STOPS:
+            stop_e8 = stop_price_e8(event)
+            basis_e8 = self._valuation.basis_e8(side, order_type, stop_e8, facts, now_ns)
+        else:
+            stop_e8 = 0
+            basis_e8 = self._valuation.reference_e8(facts, now_ns)
         if not basis_e8:
             return first_breach(self.explain(event, book, now_ns))
         if order_type in UNPRICED:

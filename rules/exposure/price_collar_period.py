@@ -69,15 +69,16 @@ class PriceCollarPeriod(Rule):
 
     def check(self, event: Any, book: Book, now_ns: int) -> Verdict | None:
         """Return a breach when the price lies too far from the period's extreme."""
-        terms: Terms | None = repriced(event, book) if type(event) is Amend else event
+        terms: Any = repriced(event, book) if type(event) is Amend else event
         if terms is None:
             return None
-        extreme_e8 = self._extreme_e8(terms.symbol, terms.side, now_ns)
+        side: int = terms.side
+        extreme_e8 = self._extreme_e8(terms.symbol, side, now_ns)
         if not extreme_e8:
             return None
         price_e8 = self._price_e8(terms, book, now_ns)
-        sign = 1 if terms.side == BUY else -1
-        if sign * (price_e8 - extreme_e8) * E8 <= self._aggressive_e8 * extreme_e8:
+        beyond_e8 = price_e8 - extreme_e8 if side == BUY else extreme_e8 - price_e8
+        if beyond_e8 <= 0 or beyond_e8 * E8 <= self._aggressive_e8 * extreme_e8:
             return None
         return first_breach(self.explain(event, book, now_ns))
 

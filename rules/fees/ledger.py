@@ -15,6 +15,7 @@ from rules.fees.assessment import Headroom
 from rules.fees.charging import Charge, charges
 from rules.fees.counts import AVERAGE_PRICE, CountRow, Counts
 from rules.fees.tariff import MONTH_LENGTH, Tariff
+from rules.values import PAIR_SHIFT, pair_of
 
 _ORDERED: Final = "ordered_volume"
 _EPOCH: Final = date(1970, 1, 1).toordinal()
@@ -73,6 +74,8 @@ class FeeLedger:
         """When the day of the last event began and ends, 0 before they are known."""
         self._rows: dict[int, dict[tuple[int, int], Row]] = {}
         """Counts by owner, then by day and symbol."""
+        self._present: dict[int, Row] = {}
+        """The rows of today by owner and symbol, as far as they were looked for."""
         self._active: dict[int, None] = {}
         """Owners with counts in the running period, in the order of their first."""
         self._kept: dict[int, dict[int, None]] = {}
@@ -102,6 +105,7 @@ class FeeLedger:
             self._queue.update(self._active)
             self._active = {}
         self._today = today
+        self._present = {}
         for day in [day for day in self._kept if day <= today]:
             for owner in self._kept.pop(day):
                 self._forget(owner, today)
@@ -112,7 +116,12 @@ class FeeLedger:
         An earlier day's count is a correction; one that comes too late is counted in `late`.
         """
         day = self._today
-        if not self._starts_ns <= at_ns < self._ends_ns:
+        if self._starts_ns <= at_ns < self._ends_ns:
+            present = self._present.get(owner << PAIR_SHIFT | symbol)
+            if present is not None:
+                self._counting.count(act, present)
+                return
+        else:
             day = self.tariff.day_number(at_ns)
         rows = self._rows.get(owner)
         row = rows.get((day, symbol)) if rows is not None else None
@@ -132,6 +141,8 @@ class FeeLedger:
             self._queue[owner] = None
         else:
             self._active[owner] = None
+            if day == self._today:
+                self._present[pair_of(owner, symbol)] = row
         self._counting.count(act, row)
 
     def _expires(self, day: int) -> int:
@@ -314,6 +325,7 @@ class FeeLedger:
         self._today, self.late = state["today"], state["late"]
         self._starts_ns = self._ends_ns = 0
         self._rows = {}
+        self._present = {}
         for owner, day, symbol, amounts in state["rows"]:
             row = dict(zip(self.columns, map(int, amounts), strict=True))
             self._rows.setdefault(owner, {})[day, symbol] = row

@@ -59,7 +59,7 @@ class RequestWeight(Rule):
         """Return a breach when a window has no room for the weight on success."""
         entry = self._entries[event.endpoint]
         limits = self._gate_limits if entry.gate else self._limits
-        weight = entry.weight_success_for(event.size)
+        weight = entry.weight_success if entry.flat else entry.weight_success_for(event.size)
         if admits(limits, event.ip, weight, now_ns):
             return None
         reason = Reason.REQUEST_WEIGHT_LIMIT
@@ -67,10 +67,11 @@ class RequestWeight(Rule):
 
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Charge a request for what became of it, or a failed command for having failed."""
-        if type(event) is CommandResult:
+        kind = type(event)
+        if kind is CommandResult:
             self._settle(event, now_ns)
             return
-        if type(event) is RefusedAggregate:
+        if kind is RefusedAggregate:
             self._add(event, now_ns)
             return
         entry = self._entries[event.endpoint]
@@ -78,9 +79,10 @@ class RequestWeight(Rule):
         if decision.verdict == REFUSED:
             _charge(limits, event.ip, refused_weight(event, decision, entry), now_ns)
             return
-        weight = entry.weight_success_for(event.size)
-        _charge(limits, event.ip, weight, now_ns)
-        if decision.verdict == ACCEPTED and type(event) in _COMMANDING and not entry.gate:
+        weight = entry.weight_success if entry.flat else entry.weight_success_for(event.size)
+        if weight:
+            _charge(limits, event.ip, weight, now_ns)
+        if kind in _COMMANDING and decision.verdict == ACCEPTED and not entry.gate:
             difference = entry.weight_for(event.size) - weight
             if difference > 0:
                 self._pending.put(book.current_seq, (event.ip, now_ns, difference), now_ns)

@@ -65,7 +65,7 @@ def test_a_state_goes_back_as_it_was() -> None:
     """The sums of accounts follow from the stored orders."""
     flow = Flow(40, 1, accounts=ACCOUNTS)
     go_on(flow, 50)
-    back = Displayed()
+    back = Displayed(by_account=True)
     back.restore(displayed(flow).state())
     for side in (BUY, SELL):
         for account in range(1, ACCOUNTS + 1):
@@ -75,7 +75,7 @@ def test_a_state_goes_back_as_it_was() -> None:
 
 def test_orders_stored_without_their_account_may_be_anybodys() -> None:
     """As long as one of them stands, an account's most is all that is displayed."""
-    back = Displayed()
+    back = Displayed(by_account=True)
     back.restore([[1, SYMBOL, BUY, 5], [2, SYMBOL, BUY, 3, 4], [-9, SYMBOL, BUY, 2]])
     assert back.account_most_e8(4, SYMBOL, BUY) == 10
     book = Book()
