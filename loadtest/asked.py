@@ -6,7 +6,7 @@ from typing import NamedTuple
 from loadtest.assertions import parse_assertion, parse_bound
 from loadtest.control import RECV_WINDOW_MS
 from loadtest.course import Course
-from loadtest.keys import read_keys
+from loadtest.keys import read_keys, read_sources
 from loadtest.plan import Plan, arrivals_of, loopback_sources
 from loadtest.profile import load_profile
 from loadtest.share import parse_instance
@@ -41,7 +41,7 @@ class Asked(NamedTuple):
     flow: Path | None
     speed: str
     connections: int
-    sources: int
+    sources: int | None
     processes: int
     instance: str
     start_at: str
@@ -72,7 +72,7 @@ class Asked(NamedTuple):
             duration_ns=_duration_ns("duration", self.duration, 1),
             warmup_ns=_duration_ns("warm-up", self.warmup, 0),
             connections=self.connections,
-            sources=loopback_sources(self.sources),
+            sources=self._sources(),
             timeout_ns=_duration_ns("timeout", self.timeout, 1, RECV_WINDOW_MS * NS_PER_MS),
             seed=self.seed,
             late_bound=parse_bound(self.late_bound),
@@ -87,6 +87,9 @@ class Asked(NamedTuple):
             parse_target(self.target, self.grpc, self.batch, self.control),
             stated=self.i_own_this_venue,
         )
+
+    def _sources(self) -> tuple[str, ...]:
+        return read_sources(self.keys) if self.sources is None else loopback_sources(self.sources)
 
     def course(self) -> Course:
         """Return which runs are made, and what is asked of them; raises LoadTestError."""

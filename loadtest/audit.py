@@ -1,5 +1,12 @@
 """After a run: is every answer in the record, exactly once, and is replay identical?
 
+Under overload the gate records refusals of one address beyond ten a second as counts. Their answers
+carry the id of the last one that was recorded alone, and the counts say which one that was, so they
+are found, too.
+
+Refusals of one address beyond ten a second, under overload, the gate records as counts. Their
+answers carry the id of the last refusal that was recorded alone; the counts name that record.
+
 The record is read by the `ordergate` command line alone. Against a foreign gateway, or without
 the record's directory, the audit says what it could not look at.
 """
@@ -7,6 +14,7 @@ the record's directory, the audit says what it could not look at.
 import datetime
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,10 +29,34 @@ _NAMES_MAX: Final = 3
 _MARGIN: Final = datetime.timedelta(seconds=1)
 
 
+_COUNTS_EVENT: Final = "refused_aggregate"
+_COUNTS_SECONDS: Final = 1.5
+"""Counts are recorded at the end of their second."""
+
+
 class _Line(msgspec.Struct):
     """The part of a record's JSON that is read."""
 
+    run: str
+    seq: int
+    event: str
     decision_id: str | None = None
+    input: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class _Share(msgspec.Struct):
+    """How often one address was refused beyond what was recorded alone."""
+
+    last_seq: int
+    """The record whose id the answers carry."""
+    reasons: list[tuple[int, int]]
+    """Number of a reason, and how often."""
+
+
+class _Counts(msgspec.Struct):
+    """The part of a record of counts that is read."""
+
+    shares: list[_Share]
 
 
 class _Difference(msgspec.Struct):
@@ -46,18 +78,24 @@ def audit(decision_ids: Sequence[str], data: Path | None, since_ms: int) -> Audi
     """
     answered = Counter(decision_ids)
     without_id = answered.pop("", 0)
-    faults = _repeated("answers have the decision id of another answer", answered)
+    faults: list[str] = []
     not_audited = []
     if not answered:
         not_audited.append("no answer carries a decision id, so none can be looked up")
     elif without_id:
         not_audited.append(f"{without_id} answers carry no decision id")
-    records = 0
+    records = counted = 0
     if data is None:
         not_audited.append("the record and its replay: no directory was given with --data")
+        if repeated := answered.total() - len(answered):
+            not_audited.append(
+                f"whether the {repeated} answers with the id of another one are refusals that the "
+                "gate records as counts"
+            )
     else:
         if answered:
-            faults += _look_up(answered, data, since_ms)
+            counted, found = look_up(answered, data, since_ms)
+            faults += found
         verified = _ordergate("log", "verify", "--data", str(data), "--json")
         if verified.returncode:
             faults.append(f"the record does not verify: {_said(verified)}")
@@ -70,26 +108,42 @@ def audit(decision_ids: Sequence[str], data: Path | None, since_ms: int) -> Audi
         not_audited=tuple(not_audited),
         faults=tuple(faults),
         records=records,
+        counted=counted,
     )
 
 
-def _look_up(answered: Counter[str], data: Path, since_ms: int) -> list[str]:
-    """Return what is wrong with the record's ids."""
+def look_up(answered: Counter[str], data: Path, since_ms: int) -> tuple[int, list[str]]:
+    """Return how many answers are recorded as counts, and what is wrong with the record's ids.
+
+    `answered` says how many answers carry an id.
+    """
+    if answered.total() > len(answered):
+        time.sleep(_COUNTS_SECONDS)
     since = datetime.datetime.fromtimestamp(since_ms / 1000, datetime.UTC) - _MARGIN
-    found = _ordergate("log", "query", "--data", str(data), "--json", "--from", since.isoformat())
-    if found.returncode:
-        return [f"the record can't be read: {_said(found)}"]
+    read = _ordergate("log", "query", "--data", str(data), "--json", "--from", since.isoformat())
+    if read.returncode:
+        return 0, [f"the record can't be read: {_said(read)}"]
     decoder = msgspec.json.Decoder(_Line)
     recorded: Counter[str] = Counter()
-    for line in found.stdout.splitlines():
-        name = decoder.decode(line).decision_id
-        if name is not None and name in answered:
-            recorded[name] += 1
+    places: dict[str, tuple[str, int]] = {}
+    counts: Counter[tuple[str, int]] = Counter()
+    for line in map(decoder.decode, read.stdout.splitlines()):
+        if line.decision_id is not None and line.decision_id in answered:
+            recorded[line.decision_id] += 1
+            places[line.decision_id] = (line.run, line.seq)
+        if line.event == _COUNTS_EVENT:
+            for share in msgspec.json.decode(line.input, type=_Counts).shares:
+                counts[line.run, share.last_seq] += sum(often for _, often in share.reasons)
     missing = [name for name in answered if name not in recorded]
-    faults = _repeated("answers are in the record more than once", recorded)
+    faults = []
     if missing:
-        faults.append(f"{len(missing)} answers are not in the record: {_some(missing)}")
-    return faults
+        count = sum(answered[name] for name in missing)
+        faults.append(f"{count} answers are not in the record: {_some(missing)}")
+    faults += _too_many("answers are in the record more than once", recorded, {})
+    allowed = {name: counts[place] for name, place in places.items()}
+    faults += _too_many("answers have the decision id of another answer", answered, allowed)
+    shared = {name: min(answered[name] - 1, allowed[name]) for name in places}
+    return sum(shared.values()), faults
 
 
 def _replay(data: Path) -> tuple[_Replayed | None, list[str]]:
@@ -110,8 +164,9 @@ def _ordergate(*arguments: str) -> "subprocess.CompletedProcess[bytes]":
     )
 
 
-def _repeated(what: str, counts: Counter[str]) -> list[str]:
-    names = [name for name, count in counts.items() if count > 1]
+def _too_many(what: str, counts: Counter[str], allowed: dict[str, int]) -> list[str]:
+    """Return that some ids are there more often than once and what is allowed beyond."""
+    names = [name for name, count in counts.items() if count > 1 + allowed.get(name, 0)]
     return [f"{len(names)} {what}: {_some(names)}"] if names else []
 
 

@@ -8,9 +8,12 @@ from typing import Final, NamedTuple
 WIDTH: Final = 720
 HEIGHT: Final = 300
 _LEFT: Final = 80
-_RIGHT: Final = 20
+_RIGHT: Final = 36
 _TOP: Final = 16
 _BOTTOM: Final = 46
+_NAMES_ACROSS: Final = 3
+"""Names of curves in one row; they stand above the chart, so that no curve runs through them."""
+_ROW: Final = 18
 _TINY: Final = 1e-9
 """What is not above counts as 0."""
 COLOURS: Final = ("#1f5fa8", "#c2410c", "#15803d", "#7e22ce", "#a16207", "#0f766e")
@@ -43,18 +46,19 @@ def chart(title: str, x: Axis, y: Axis, lines: Sequence[Line]) -> str:
     x_ticks = x.ticks or ticks([at for line in drawn for at, _ in line.points], log=x.log)
     y_ticks = y.ticks or ticks([at for line in drawn for _, at in line.points], log=y.log)
     across = _Scale(x_ticks[0], x_ticks[-1], _LEFT, WIDTH - _RIGHT, log=x.log)
-    up = _Scale(y_ticks[0], y_ticks[-1], HEIGHT - _BOTTOM, _TOP, log=y.log)
+    top = _TOP + _ROW * -(-len(drawn) // _NAMES_ACROSS)
+    up = _Scale(y_ticks[0], y_ticks[-1], HEIGHT - _BOTTOM, top, log=y.log)
     opening = (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}" '
         'xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" font-size="12">'
     )
     parts = [opening]
-    parts += [_x_tick(across.at(value), x.text(value)) for value in x_ticks]
+    parts += [_x_tick(across.at(value), x.text(value), top) for value in x_ticks]
     parts += [_y_tick(up.at(value), y.text(value)) for value in y_ticks]
     parts.append(
         f'<text x="{(_LEFT + WIDTH - _RIGHT) / 2}" y="{HEIGHT - 6}" text-anchor="middle">'
         f"{escape(x.label)}</text>"
-        f'<text transform="translate(14 {(_TOP + HEIGHT - _BOTTOM) / 2}) rotate(-90)" '
+        f'<text transform="translate(14 {(top + HEIGHT - _BOTTOM) / 2}) rotate(-90)" '
         f'text-anchor="middle">{escape(y.label)}</text>'
     )
     for number, line in enumerate(drawn):
@@ -105,10 +109,10 @@ def _placeable(
     ]
 
 
-def _x_tick(at: float, text: str) -> str:
+def _x_tick(at: float, text: str, top: float) -> str:
     bottom = HEIGHT - _BOTTOM
     return (
-        f'<line x1="{at}" x2="{at}" y1="{_TOP}" y2="{bottom}" stroke="#ddd"/>'
+        f'<line x1="{at}" x2="{at}" y1="{top}" y2="{bottom}" stroke="#ddd"/>'
         f'<text x="{at}" y="{bottom + 16}" text-anchor="middle">{escape(text)}</text>'
     )
 
@@ -131,8 +135,11 @@ def _curve(line: Line, colour: str, across: _Scale, up: _Scale) -> str:
 
 
 def _key(line: Line, colour: str, number: int) -> str:
-    y = _TOP + 14 + 16 * number
+    row, column = divmod(number, _NAMES_ACROSS)
+    x = _LEFT + column * (WIDTH - _LEFT - _RIGHT) / _NAMES_ACROSS
+    y = _ROW * (row + 1) - 4
+    dash = ' stroke-dasharray="6 4"' if line.dashed else ""
     return (
-        f'<rect x="{_LEFT + 10}" y="{y - 9}" width="10" height="10" fill="{colour}"/>'
-        f'<text x="{_LEFT + 26}" y="{y}">{escape(line.name)}</text>'
+        f'<line x1="{x}" x2="{x + 18}" y1="{y - 4}" y2="{y - 4}" stroke="{colour}" '
+        f'stroke-width="3"{dash}/><text x="{x + 24}" y="{y}">{escape(line.name)}</text>'
     )

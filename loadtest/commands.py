@@ -19,6 +19,7 @@ from loadtest.keys import write_keys
 from loadtest.loops import run_in_loop
 from loadtest.machines import merged
 from loadtest.page import page
+from loadtest.plan import loopback_sources
 from loadtest.prepare import prepare_gate, prepare_running
 from loadtest.profile import DEFAULT_PROFILE
 from loadtest.results import Results, save
@@ -61,7 +62,7 @@ def run_command(
     flow: options.FlowFile = None,
     speed: options.Speed = "1",
     connections: options.Connections = 64,
-    sources: options.Sources = 0,
+    sources: options.Sources = None,
     processes: options.Processes = 1,
     instance: options.InstanceShare = "",
     start_at: options.StartAt = "",
@@ -103,6 +104,7 @@ def prepare_command(
     admin: options.Admin = "",
     token_file: options.TokenFile = Path("ordergate-data/admin.token"),
     account: options.FundedAccounts = None,
+    sources: options.PreparedSources = 0,
 ) -> None:
     """Make accounts and keys to run with.
 
@@ -111,10 +113,11 @@ def prepare_command(
     by --account in turn; these have to be funded already, since the admin port can't deposit.
     """
     try:
+        addresses = loopback_sources(sources)
         if not admin:
             if account:
                 raise LoadTestError("--account goes with --admin; without it accounts are made")
-            config = prepare_gate(output, accounts, rest_port, admin_port)
+            config = prepare_gate(output, accounts, rest_port, admin_port, addresses)
             say(f"start the gate:  ordergate serve -c {config}")
         else:
             if not account:
@@ -122,7 +125,7 @@ def prepare_command(
             owned(parse_target(admin), stated=False)
             keys = run_in_loop(prepare_running(admin, token_file, tuple(account), accounts))
             output.mkdir(parents=True, exist_ok=True)
-            write_keys(output / "keys.json", keys)
+            write_keys(output / "keys.json", keys, addresses)
         say(f"then:  ordergate load run --keys {output / 'keys.json'} --target URL --rate 100")
     except OSError as error:
         fail(f"{output}: {error.strerror}")

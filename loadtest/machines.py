@@ -183,5 +183,6 @@ def _audits(files: dict[str, Results]) -> Audit:
         without_id=sum(audit.without_id for audit in found.values()),
         not_audited=tuple(unseen),
         faults=tuple(f"{name}: {text}" for name, audit in found.items() for text in audit.faults),
+        counted=sum(audit.counted for audit in found.values()),
         records=max((audit.records for audit in found.values()), default=0),
     )

@@ -54,7 +54,11 @@ Connections: TypeAlias = Annotated[
     int, typer.Option(min=1, max=10_000, help="Connections; each carries a request at a time.")
 ]
 Sources: TypeAlias = Annotated[
-    int, typer.Option(help="Loopback addresses to send from; 0: the system's one.")
+    int | None,
+    typer.Option(help="Loopback addresses to send from, 0: none. Default: those of the key file."),
+]
+PreparedSources: TypeAlias = Annotated[
+    int, typer.Option(min=0, help="Loopback addresses that runs with these keys send from.")
 ]
 Processes: TypeAlias = Annotated[
     int, typer.Option(min=1, max=256, help="Processes that send; each needs a core of its own.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from math import ceil, log10
 from typing import Final
 
 import msgspec
@@ -16,6 +17,7 @@ _STYLE: Final = """
 body{font:15px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222}
 table{border-collapse:collapse;margin:1em 0}td,th{padding:.2em .8em;border:1px solid #ddd}
 td{text-align:right;font-variant-numeric:tabular-nums}td:first-child,th{text-align:left}
+.facts td{text-align:left}.facts th{font-weight:normal;color:#555}
 .bad{background:#fde8e8;border:1px solid #c81e1e;padding:.5em 1em}
 .good{background:#e7f6ec;border:1px solid #15803d;padding:.5em 1em}
 svg{width:100%;height:auto}pre{background:#f5f5f5;padding:1em;overflow:auto}
@@ -74,6 +76,8 @@ def _verdict(results: Results) -> str:
         lines.append(f"audit: {results.audit.answers:,} answers with a decision id")
         lines += [f"audit fails: {text}" for text in results.audit.faults]
         lines += [f"not audited: {text}" for text in results.audit.not_audited]
+        if results.audit.counted:
+            lines.append(f"audit: {results.audit.counted:,} refusals are recorded as counts")
         if results.audit.records:
             lines.append(f"audit: {results.audit.records:,} records decided again")
     kind, word = ("good", "Good.") if results.good else ("bad", "Not good.")
@@ -86,23 +90,17 @@ def _percentile_chart(runs: Sequence[Run]) -> str:
     lines = []
     for number, run in _some(runs):
         latency = run.latency[ALL]
-        if latency.count:
-            lines.append(
-                Line(
-                    _name(number, run),
-                    [
-                        (
-                            1 / (1 - share / 100),
-                            percentile_ns(latency, share),
-                        )
-                        for share in _CURVE
-                        if latency.count * (1 - share / 100) >= 1
-                    ],
-                )
-            )
+        points = [
+            (1 / (1 - share / 100), percentile_ns(latency, share))
+            for share in _CURVE
+            if latency.count * (1 - share / 100) >= 1
+        ]
+        lines.append(Line(_name(number, run), points))
+    most = max((at for line in lines for at, _ in line.points), default=1.0)
+    nines = max(ceil(log10(most) - 1e-9), 1)
     return chart(
         "Latency by percentile",
-        Axis("percentile", _nines, (1, 10, 100, 1_000, 10_000, 100_000), log=True),
+        Axis("percentile", _nines, [10.0**power for power in range(nines + 1)], log=True),
         Axis("latency", duration_text, log=True),
         lines,
     )
@@ -116,14 +114,16 @@ def _time_chart(runs: Sequence[Run]) -> str:
     """The last run's seconds; with repeated runs or steps it stands for the hardest one."""
     run = runs[-1]
     seconds = [second for second in run.seconds if second.latency.count]
-    lines = [
+    # The maximum is drawn first: where it is the p99 as well, both can be seen.
+    lines = [Line("max", [(second.second, second.latency.max_ns) for second in seconds])]
+    lines += [
         Line(
             f"p{name}",
             [(second.second, second.latency.percentiles_ns[name]) for second in seconds],
+            dashed=name == "99",
         )
-        for name in ("50", "99")
+        for name in ("99", "50")
     ]
-    lines.append(Line("max", [(second.second, second.latency.max_ns) for second in seconds]))
     return chart(
         f"Latency over time, run {len(runs)}",
         Axis("second of the run", lambda value: f"{value:g}"),
@@ -166,7 +166,7 @@ def _figures(number: int, run: Run) -> str:
     )
     outcomes = _table((label, f"{count:,}") for label, count in run.outcomes.items())
     return (
-        f"<h3>Run {number}: {escape(_name(number, run))}</h3>"
+        f"<h3>Run {escape(_name(number, run))}</h3>"
         f"<p>{run.throughput:,.1f} answered per second; the tester used "
         f"{run.tester_cpu_share:.0%} of a core and opened {run.reconnects} connections again.</p>"
         f"<table><tr>{head}</tr>{''.join(rows)}</table>{outcomes}"
@@ -207,7 +207,7 @@ def _machines(results: Results) -> list[str]:
 def _facts(facts: Machine) -> tuple[tuple[str, str], ...]:
     return (
         ("processor", facts.processor or "not told"),
-        ("cores", f"{facts.cores}; the tester may use {list(facts.usable_cores)}"),
+        ("cores", f"{facts.cores}; the tester was {_pinning(facts)}"),
         ("governor", ", ".join(facts.governors) or "not told by the machine"),
         ("memory", f"{facts.memory_kib / 2**20:.1f} GiB"),
         ("system", facts.system),
@@ -216,9 +216,15 @@ def _facts(facts: Machine) -> tuple[tuple[str, str], ...]:
     )
 
 
+def _pinning(facts: Machine) -> str:
+    if len(facts.usable_cores) == facts.cores:
+        return "free to use all of them"
+    return f"pinned to {', '.join(map(str, facts.usable_cores))}"
+
+
 def _table(rows: Iterable[tuple[str, str]]) -> str:
     cells = "".join(f"<tr><th>{escape(a)}</th><td>{escape(b)}</td></tr>" for a, b in rows)
-    return f"<table>{cells}</table>" if cells else ""
+    return f'<table class="facts">{cells}</table>' if cells else ""
 
 
 def _some(runs: Sequence[Run]) -> list[tuple[int, Run]]:
@@ -230,4 +236,4 @@ def _some(runs: Sequence[Run]) -> list[tuple[int, Run]]:
 
 def _name(number: int, run: Run) -> str:
     offered = run.offered * NS_PER_SECOND / run.duration_ns
-    return f"{number}: {offered:,.1f}/s offered"
+    return f"{number}: {offered:,.1f}/s offered{', not valid' if run.faults else ''}"

@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from loadtest import schedule
 from loadtest.assertions import Assertion
@@ -18,6 +18,9 @@ from loadtest.units import (
     parse_number,
     parse_rate,
 )
+
+_SOURCES_EACH: Final = 250
+"""Loopback addresses that differ in their last number alone."""
 
 
 class Arrivals(NamedTuple):
@@ -93,9 +96,12 @@ class Plan(NamedTuple):
 
 def loopback_sources(count: int) -> tuple[str, ...]:
     """Return so many addresses of this machine; none for 0. Raises LoadTestError."""
-    if not 0 <= count <= 250:
-        raise LoadTestError(f"{count} source addresses are not 0 to 250")
-    return tuple(f"127.0.0.{number}" for number in range(1, count + 1))
+    most = _SOURCES_EACH * _SOURCES_EACH
+    if not 0 <= count <= most:
+        raise LoadTestError(f"{count} source addresses are not 0 to {most:,}")
+    return tuple(
+        f"127.0.{number // _SOURCES_EACH}.{number % _SOURCES_EACH + 1}" for number in range(count)
+    )
 
 
 def arrivals_of(

@@ -59,8 +59,16 @@ class _Created(msgspec.Struct):
     secret: str
 
 
-def prepare_gate(directory: Path, accounts: int, rest_port: int, admin_port: int) -> Path:
+def prepare_gate(
+    directory: Path,
+    accounts: int,
+    rest_port: int,
+    admin_port: int,
+    sources: tuple[str, ...] = (),
+) -> Path:
     """Write a gate's configuration with funded accounts, and the file of their keys.
+
+    The file also names the addresses to send from.
 
     Returns the configuration's path; files with secrets can be read by their owner only. Raises
     LoadTestError when the number is out of range or the directory has such files already.
@@ -76,7 +84,7 @@ def prepare_gate(directory: Path, accounts: int, rest_port: int, admin_port: int
     )
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        write_keys(directory / "keys.json", keys)
+        write_keys(directory / "keys.json", keys, sources)
         with _private(directory / "accounts.csv").open("w", encoding="ascii", newline="") as file:
             rows = csv.writer(file)
             rows.writerow(("account", "funds"))

@@ -134,6 +134,8 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
     faults: tuple[str, ...]
     records: int = 0
     """Records that were decided again."""
+    counted: int = 0
+    """Of the answers, refusals that the gate records as counts and not one by one."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):

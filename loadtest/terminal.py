@@ -134,12 +134,18 @@ def _print_audit(audit: Audit) -> None:
     say(f"audit: {audit.answers:,} answers with a decision id")
     if audit.records:
         say(f"audit: {audit.records:,} records decided again")
+    if audit.counted:
+        say(f"audit: of the answers {audit.counted:,} refusals are recorded as counts")
     for text in audit.not_audited:
         say(f"not audited: {text}")
     for text in audit.faults:
         say(f"AUDIT FAILS: {text}")
     if audit.answers and audit.records and not audit.faults and not audit.not_audited:
-        say("audit: every answer is in the record once, and replay is identical")
+        say(
+            "audit: every other answer is in the record once, and replay is identical"
+            if audit.counted
+            else "audit: every answer is in the record once, and replay is identical"
+        )
 
 
 def print_comparisons(

@@ -3,6 +3,9 @@
 import json
 import subprocess
 import sys
+import urllib.error
+import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +14,9 @@ import pytest
 from typer.testing import CliRunner
 
 from loadtest import results
-from loadtest.audit import audit
+from loadtest.audit import audit, look_up
 from loadtest.commands import load
+from loadtest.keys import read_sources
 from loadtest.recorder import ALL
 from loadtest.samples import ACCEPTED, ERROR
 from tests.loadtest.gates import ROOT, demo
@@ -118,9 +122,32 @@ def test_the_audit_finds_what_is_missing_or_doubled(gate: dict[str, Any]) -> Non
     found = audit(["a" * 26, "b" * 26, "b" * 26, ""], data, 0)
     assert found.answers == 3
     assert found.not_audited == ("1 answers carry no decision id",)
-    assert found.faults[0].startswith("1 answers have the decision id of another answer")
-    assert found.faults[1].startswith("2 answers are not in the record")
+    assert found.faults[0].startswith("3 answers are not in the record")
+    assert found.faults[1].startswith("1 answers have the decision id of another answer")
     assert len(found.faults) == 2
+
+
+def test_refusals_that_are_recorded_as_counts_are_found(gate: dict[str, Any]) -> None:
+    """Beyond ten a second their answers share an id, and the counts say how many did: exactly."""
+    names = []
+    for _ in range(40):
+        request = urllib.request.Request(
+            f"{gate['rest']}/api/v3/order", method="POST", headers={"X-MBX-APIKEY": "a" * 64}
+        )
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request)
+        names.append(refused.value.headers["X-OrderGate-Decision"])
+        refused.value.close()
+    shared = len(names) - len(set(names))
+    assert shared > 0
+    data = Path(gate["data"])
+    assert look_up(Counter(names), data, 0) == (shared, [])
+    ((often, _),) = Counter(names).most_common(1)
+    _, (fault,) = look_up(Counter([*names, often]), data, 0)
+    assert fault.startswith("1 answers have the decision id of another answer")
+    unseen = audit(names, None, 0)
+    assert unseen.faults == ()
+    assert f"whether the {shared} answers" in unseen.not_audited[1]
 
 
 def test_a_foreign_gateway_is_not_audited() -> None:
@@ -133,8 +160,11 @@ def test_a_foreign_gateway_is_not_audited() -> None:
 
 def test_a_prepared_gate_is_a_good_configuration(tmp_path: Path) -> None:
     """`prepare` writes what `check` takes, once."""
-    arguments = ("load", "prepare", str(tmp_path / "gate"), "--accounts", "3")
+    arguments = ("load", "prepare", str(tmp_path / "gate"), "--accounts", "3", "--sources", "251")
     assert ordergate(*arguments).returncode == 0
+    sources = read_sources(tmp_path / "gate" / "keys.json")
+    assert len(set(sources)) == 251
+    assert (sources[0], sources[249], sources[250]) == ("127.0.0.1", "127.0.0.250", "127.0.1.1")
     checked = ordergate("check", str(tmp_path / "gate" / "gate.toml"))
     assert checked.returncode == 0, checked.stdout
     assert "3 accounts, 3 keys" in checked.stdout
@@ -159,7 +189,7 @@ def test_a_prepared_gate_is_a_good_configuration(tmp_path: Path) -> None:
         (("--late-bound", "errors<1%"), "upper bound"),
         (("--steps", "2", "--step-factor", "1"), "not above 1"),
         (("--steps", "2", "--repeat", "2"), "exclude each other"),
-        (("--sources", "251"), "251 source addresses"),
+        (("--sources", "62501"), "62501 source addresses"),
         (("--keys", "/nowhere/keys.json"), "/nowhere/keys.json: No such file"),
     ],
 )
