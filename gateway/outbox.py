@@ -44,6 +44,9 @@ from rules.values import (
 NEVER: Final = INT63_MAX
 """A time that does not come."""
 
+SLICES_UNANSWERED_MAX: Final = 4
+"""Slices of one bulk cancel that the engine has not answered, above which no further one is sent."""
+
 _logger = logging.getLogger(__name__)
 
 _Act: TypeAlias = Callable[[int, int, Any, Decision, Reply | None], None]
@@ -297,11 +300,20 @@ class Outbox:
         self._send(command, _Waiting(seq, now_ns, event, decision, None, sweep))
         if decision.more and not sweep.halted:
             sweep.open += 1
-            self.later(partial(self._submit, sweep.event))
+            # The next one has to look past what is being cancelled already, so that is not much.
+            sweep.held = sweep.open > SLICES_UNANSWERED_MAX
+            if not sweep.held:
+                self.later(partial(self._submit, sweep.event))
 
     def _slice_done(self, sweep: Sweep, now_ns: int) -> None:
         """Take one slice as answered; after the last one the whole is answered."""
         sweep.open -= 1
+        if sweep.held:
+            sweep.held = False
+            if sweep.halted:
+                sweep.open -= 1
+            else:
+                self.later(partial(self._submit, sweep.event))
         if sweep.open:
             return
         self._sweeps.pop(sweep.event, None)

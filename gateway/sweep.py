@@ -20,7 +20,7 @@ class Sweep:
     or operator who asked for it, and are None when nobody waits.
     """
 
-    __slots__ = ("_ended", "_failure", "asked", "event", "halted", "open", "reply")
+    __slots__ = ("_ended", "_failure", "asked", "event", "halted", "held", "open", "reply")
 
     def __init__(
         self, event: BulkCancel, asked: Outcome | None = None, reply: Reply | None = None
@@ -30,6 +30,8 @@ class Sweep:
         self.reply = reply
         self.open = 1
         """Slices that are submitted and not answered."""
+        self.held = False
+        """The next slice waits until one of those that were sent is answered; it counts as open."""
         self.halted = False
         """A slice failed or ended nothing: another would only try the same orders again."""
         self._ended: list[Ended] = []

@@ -33,7 +33,7 @@ from rules.events import (
 )
 from rules.register import Register
 from rules.rulebook import Rulebook
-from rules.scopes import meets, orders_to_cancel
+from rules.scopes import Walks, meets, orders_to_cancel
 from rules.settlement import Settlement
 from rules.values import CAUSE_CLIENT, FLAG_TEST, SCOPE_ACCOUNT, SCOPE_ORDER
 
@@ -70,6 +70,7 @@ class Booking:
         self.settlement = Settlement(book, rulebook.valuation)
         self._register = Register(book, rulebook)
         self._resting = resting
+        self._walks = Walks(book)
 
     # --- Decisions ----------------------------------------------------------------------------
 
@@ -165,15 +166,7 @@ class Booking:
 
     def _all(self, event: BulkCancel) -> _Slice:
         """Return the next slice of orders that no client asked to be cancelled."""
-        found: list[int] = []
-        for order in orders_to_cancel(self.book, event.scope, event.subject, event.symbol):
-            if event.origin_seq and order.command_id > event.origin_seq:
-                # Placed between two slices, after the cancel had been asked for.
-                continue
-            if len(found) == SLICE:
-                return _Slice(tuple(found), True)
-            found.append(order.order_id)
-        return _Slice(tuple(found))
+        return _Slice(*self._walks.slice_of(event, SLICE))
 
     def _cancellable(
         self, scope: int, subject: int, symbol: int, now_ns: int, origin_seq: int = 0
@@ -199,6 +192,9 @@ class Booking:
                     deferred.append(order.order_id)
             elif len(cancels) == SLICE:
                 more = True
+                if origin_seq or resting is None:
+                    # A further slice names whoever is left.
+                    break
             else:
                 cancels.append(order.order_id)
                 if verdict is not None:

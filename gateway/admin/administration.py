@@ -90,7 +90,7 @@ class Administration:
         """
         _check_note(request.reason, request.actor)
         scope, subject = self.subject(request.scope, request.subject)
-        open_orders = sum(1 for _ in self._orders(scope, subject))
+        open_orders = self._count(scope, subject)
         state = STATE_NAMES.index(request.state)
         outcome = await self._decided(
             SetState(scope, subject, state, request.reason, request.actor)
@@ -102,7 +102,7 @@ class Administration:
             subject=request.subject,
             state=request.state,
             open_orders=open_orders,
-            remaining=sum(1 for _ in self._orders(scope, subject)),
+            remaining=self._count(scope, subject),
         )
 
     async def release(self, request: messages.ReleaseRequest) -> messages.ActAnswer:
@@ -387,6 +387,15 @@ class Administration:
         if not number:
             raise UnknownSubjectError(f"no request ever came from {counted}")
         return number
+
+    def _count(self, scope: int, subject: int) -> int:
+        """Return how many open orders a stop scope has; others wait meanwhile."""
+        book = self._core.book
+        if scope == SCOPE_VENUE:
+            return len(book.orders)
+        if scope == SCOPE_ACCOUNT:
+            return len(book.open_orders(subject))
+        return sum(1 for _ in self._orders(scope, subject))
 
     def _orders(self, scope: int, subject: int) -> Iterator[OpenOrder]:
         """Yield the open orders of a stop scope."""

@@ -3,7 +3,7 @@
 A gate with the rulebook `bench` runs on one processor, the open-loop client of the overload run on
 the last, at 70 % of the knee found before. After a minute in which histories fill, each minute is a
 row: p50, p99 and p99.9 of orders and cancels, counted from their planned times, and the gate's
-memory. Eight accounts trade, so that their histories have reached their bounds after that minute.
+memory. Two accounts trade, so that their histories have reached their bounds after that minute.
 Exits with 1 when the memory grows or the p99.9 has a rising trend: by Kendall's test at 5 %, and by
 a tenth over the run.
 """
@@ -25,7 +25,7 @@ from tests.bench.overload import CONNECTIONS, connected, knee, memory_mib, perce
 from tests.bench.rest_client import drive
 from tests.bench.rest_servers import OWN_EDGE, gate
 
-ACCOUNTS: Final = 8
+ACCOUNTS: Final = 2
 SHARE: Final = 0.7
 GROWTH_MAX: Final = 0.1
 """Growth over the whole run, of its first value, that is none."""

@@ -8,6 +8,7 @@ import pytest
 from gateway.engine.commands import command_for
 from gateway.engine.faults import Fault, Faults
 from gateway.engine.port import AmendCommand, CancelCommand, PlaceCommand, ReplaceCommand
+from gateway.outbox import SLICES_UNANSWERED_MAX
 from gateway.outcome import Outcome
 from rules.booking import SLICE
 from rules.decisions import ACCEPTED, REFUSED, Decision
@@ -170,6 +171,31 @@ def test_others_get_their_turn_between_slices() -> None:
     assert turns.take()
     assert len(ended(cancelled[0])) == 600
     assert not turns.take()
+
+
+@pytest.mark.parametrize("acts", ["kill", "cancel all"])
+def test_an_engine_that_is_slow_has_a_few_slices_at_a_time(acts: str) -> None:
+    """The next one is sent when one of them is answered, so that it has little to look past."""
+    faults = Faults(1)
+    world = CoreWorld(faults=faults)
+    turns = Turns(world)
+    count = (SLICES_UNANSWERED_MAX + 3) * SLICE
+    open_orders(world, count)
+    for _ in range(SLICES_UNANSWERED_MAX + 3):
+        faults.force(Fault.DELAY_RESULT)
+    event = kill(SCOPE_VENUE, 0) if acts == "kill" else world.cancel_all_event()
+    answered = world.ask(event)
+    while turns.take():
+        pass
+    assert len(cancels(world)) == SLICES_UNANSWERED_MAX
+    assert answered == []
+    for _ in range(20):
+        world.wait(50 * NS_PER_MS)
+        while turns.take():
+            pass
+    assert len(answered) == 1
+    assert world.book.orders == {}
+    assert len(cancels(world)) == SLICES_UNANSWERED_MAX + 3
 
 
 def test_an_order_placed_between_slices_stays() -> None:
