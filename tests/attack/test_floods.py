@@ -96,10 +96,12 @@ def assert_client_unharmed(gate: GateProcess, trader: Trader) -> None:
 
 
 @pytest.mark.timeout(3_600)
-def test_a_flood_stops_nobody_from_trading(tmp_path: Path) -> None:
+@pytest.mark.parametrize("edges", ["0", "2"])
+def test_a_flood_stops_nobody_from_trading(tmp_path: Path, edges: str) -> None:
     """Whatever strangers send from wherever, a client with a key is served as without them."""
     config = write_config(tmp_path, SEGMENT_BYTES)
-    with running_gate(tmp_path, command=("-m", "gateway", "serve", "-c", str(config))) as gate:
+    command = ("-m", "gateway", "serve", "-c", str(config), "--edges", edges)
+    with running_gate(tmp_path, command=command) as gate:
         trader = Trader(gate)
         trader.place_and_cancel()
         with flood(gate, SECONDS) as process:

@@ -200,6 +200,8 @@ class Connection(asyncio.Protocol):
         if lane != MARKET_DATA and not (self._trusted and exchange.address == self._address):
             # Behind a proxy one connection carries many clients, so there the address counts.
             lane = lane if edge.trusts(exchange.address) else strangers_lane(lane)
+        if lane >= edge.open_lanes:
+            lane = edge.held_back(self)
         self.lane = lane
         self.since_ns = exchange.started_ns
 
@@ -212,6 +214,9 @@ class Connection(asyncio.Protocol):
         """Have the first request decided, unless the client has stopped taking answers."""
         if self._full:
             self.lane = NOWHERE
+            return
+        if self.lane >= self._edge.open_lanes:
+            self.lane = self._edge.held_back(self)
             return
         exchange = self._arrived.popleft()
         exchange.connection = self.number

@@ -24,9 +24,9 @@ from gateway.edges.http.exchange import Exchange
 from gateway.edges.http.limits import HttpLimits
 from gateway.edges.http.wheel import TimerWheel
 from gateway.edges.protocols import Meter, SubmittingCore, everybody
-from gateway.lanes import MARKET_DATA
+from gateway.lanes import LANES, MARKET_DATA
 from gateway.stages import DECIDE, RENDER, Stages
-from gateway.turns import Turns
+from gateway.turns import NOWHERE, Turns
 from rules.reasons import Reason
 from rules.values import NS_PER_SECOND
 
@@ -62,7 +62,7 @@ class HttpEdge:
     ) -> None:
         self.receive_ns = receive_ns
         self.addresses = addresses or PeerAddresses()
-        self.limits = self._limits = limits
+        self.limits = limits
         self.stages = stages
         self.turns = turns or Turns()
         self.trusts = trusts
@@ -75,6 +75,10 @@ class HttpEdge:
         self._dialects = tuple(dialects)
         self._meter = meter
         self._connections: set[Connection] = set()
+        self.open_lanes = LANES
+        """Requests of lanes from here on wait, because there is no room for them behind the edge."""
+        self._held: dict[Connection, None] = {}
+        """Connections whose first request waits for that."""
         self._strangers: dict[Connection, None] = {}
         """Those over which no key was proved, the oldest first."""
         self._servers: list[asyncio.Server] = []
@@ -152,15 +156,14 @@ class HttpEdge:
             except TimeoutError:
                 _logger.warning("%d connections did not end in time", len(self._connections))
 
-    def hold(self) -> None:
-        """Have no connection decide anything, and soon read nothing, until `go_on` is called."""
-        self.limits = self._limits._replace(unanswered_requests=0)
-
-    def go_on(self) -> None:
-        """Have connections go on after `hold`."""
-        self.limits = self._limits
-        for connection in self._connections:
-            connection.answered()
+    def open(self, lanes: int) -> None:
+        """Have requests of the first so many lanes decided, and those of others wait."""
+        more = lanes > self.open_lanes
+        self.open_lanes = lanes
+        if more:
+            held, self._held = self._held, {}
+            for connection in held:
+                connection.answered()
 
     # --- What connections ask -----------------------------------------------------------------
 
@@ -182,6 +185,11 @@ class HttpEdge:
         self._connections.add(connection)
         self._strangers[connection] = None
         return True
+
+    def held_back(self, connection: Connection) -> int:
+        """Have a connection wait until its lane is open; return NOWHERE."""
+        self._held[connection] = None
+        return NOWHERE
 
     def proved(self, connection: Connection) -> None:
         """Take note that a key was proved over a connection."""

@@ -18,15 +18,31 @@ from gateway.edges.processes.messages import (
     Unreadable,
 )
 from gateway.edges.processes.mirror import LocalOutcome, MirrorDirectory
+from gateway.lanes import CANCELS, LANES, ORDERS, QUERIES
 from gateway.outcome import Outcome, Reply
 from rules.decisions import REFUSED
 from rules.events import Event, Request
 from rules.reasons import Reason
+from rules.values import INT63_MAX
 
-UNANSWERED_MAX: Final = 1_024
-"""Requests of one edge that the core has not answered, above which no more are read."""
-_RESUME_SHARE: Final = 2
-"""Reading goes on once no more than this part of them is left."""
+
+class Level(NamedTuple):
+    """How much may wait for the core before less urgent requests wait in the edge."""
+
+    begins: int
+    """From so many requests on that the core has not answered."""
+    ends: int
+    """Until there are no more than so many."""
+    open_lanes: int
+    """So many lanes are read on, the most urgent first."""
+
+
+LEVELS: Final = (
+    Level(512, 384, QUERIES),
+    Level(768, 704, ORDERS),
+    Level(1_024, 960, CANCELS),
+)
+"""Questions and strangers wait first, so that they never fill the way of orders; then orders."""
 _BANNED_STATUS: Final = 418
 
 
@@ -55,17 +71,15 @@ class _Waiting(NamedTuple):
 class RemoteCore:
     """Has requests decided by the core in another process.
 
-    `hold` and `go_on` are called when so much waits for the core that nothing more should be read,
-    and when it should again. A reply is called with None when the gate met a bug of its own.
+    `open_lanes` is called with how many lanes are to be read, whenever that changes. A reply is called with None when the gate met a bug of its own.
     """
 
     def __init__(
         self,
         link: Link,
         directory: MirrorDirectory,
-        hold: Callable[[], None],
-        go_on: Callable[[], None],
-        unanswered_max: int = UNANSWERED_MAX,
+        open_lanes: Callable[[int], None],
+        levels: tuple[Level, ...] = LEVELS,
     ) -> None:
         self.directory: Directory = directory
         self.dialect: EdgeDialect | None = None
@@ -74,11 +88,12 @@ class RemoteCore:
         """Requests that were sent to the core."""
         self._link = link
         self._names = directory
-        self._hold = hold
-        self._go_on = go_on
-        self._most = unanswered_max
-        self._few = unanswered_max // _RESUME_SHARE
-        self._held = False
+        self._open_lanes = open_lanes
+        self._levels = levels
+        self._level = 0
+        """How many of the levels are reached."""
+        self._next = levels[0].begins
+        """From so many unanswered requests on the next one is."""
         self._crowded = False
         self._waiting: dict[int, _Waiting] = {}
         self._numbers = count(1)
@@ -99,18 +114,29 @@ class RemoteCore:
             self._forward(head, event)
         else:
             self._link.send(Asked(*head, cast("AskedEvent", event)))
-        if not self._held and len(self._waiting) >= self._most:
-            self._held = True
-            self._hold()
+        if len(self._waiting) >= self._next:
+            self._rise()
 
     def crowded(self, crowded: bool) -> None:
         """Take note of whether what was sent to the core waits to be taken."""
         self._crowded = crowded
-        if crowded and not self._held:
-            self._held = True
-            self._hold()
-        elif not crowded:
-            self._relieve()
+        self._tell()
+
+    def _rise(self) -> None:
+        self._level += 1
+        self._next = INT63_MAX
+        if self._level < len(self._levels):
+            self._next = self._levels[self._level].begins
+        self._tell()
+
+    def _fall(self) -> None:
+        self._level -= 1
+        self._next = self._levels[self._level].begins
+        self._tell()
+
+    def _tell(self) -> None:
+        level = len(self._levels) if self._crowded else self._level
+        self._open_lanes(self._levels[level - 1].open_lanes if level else LANES)
 
     def _forward(self, head: tuple[int, int, int], event: Forward) -> None:
         request = event.request
@@ -180,14 +206,9 @@ class RemoteCore:
 
     def _take(self, number: int) -> _Waiting:
         waiting = self._waiting.pop(number)
-        if self._held:
-            self._relieve()
+        if self._level and len(self._waiting) <= self._levels[self._level - 1].ends:
+            self._fall()
         return waiting
-
-    def _relieve(self) -> None:
-        if self._held and not self._crowded and len(self._waiting) <= self._few:
-            self._held = False
-            self._go_on()
 
 
 def take_each(acts: dict[type[Any], Callable[[Any], None]], messages: list[Any]) -> None:

@@ -126,7 +126,7 @@ class EdgeProcess:
         ids = DecisionIds(setup.decision_key, setup.run_id)
         own = BinanceDialect(mirror, mirror.views, authenticator, ids, lambda _: None)
         dialect = EdgeDialect(mirror, own, authenticator)
-        core = RemoteCore(self._link, directory, self._hold, self._go_on)
+        core = RemoteCore(self._link, directory, self._open_lanes)
         core.dialect = dialect
         self._meter = EdgeMeter(setup.bounds_ns)
         self._core, self._keystore, self._spin = core, keystore, setup.spin
@@ -172,13 +172,9 @@ class EdgeProcess:
     def _crowded(self, crowded: bool) -> None:
         self._core.crowded(crowded)
 
-    def _hold(self) -> None:
+    def _open_lanes(self, lanes: int) -> None:
         assert self._edge is not None
-        self._edge.hold()
-
-    def _go_on(self) -> None:
-        assert self._edge is not None
-        self._edge.go_on()
+        self._edge.open(lanes)
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

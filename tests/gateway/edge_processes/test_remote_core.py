@@ -2,13 +2,14 @@
 
 import asyncio
 import socket
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from gateway.dialects.http import HttpRequest
 from gateway.edges.processes.edge_dialect import Forward, ForwardedOutcome
-from gateway.edges.processes.edge_side import RemoteCore, take_each
+from gateway.edges.processes.edge_side import LEVELS, Level, RemoteCore, take_each
 from gateway.edges.processes.link import Link
 from gateway.edges.processes.messages import (
     Answered,
@@ -19,6 +20,7 @@ from gateway.edges.processes.messages import (
     FromEdge,
 )
 from gateway.edges.processes.mirror import LEARNT_MAX, Learnt, LocalOutcome, MirrorDirectory
+from gateway.lanes import CANCELS, LANES, ORDERS, QUERIES
 from gateway.outcome import Outcome
 from rules.decisions import ACCEPTED, Decision
 from rules.events import Query
@@ -46,7 +48,7 @@ class Ends:
 
     def __init__(self) -> None:
         self.at_core: list[Any] = []
-        self.held: list[bool] = []
+        self.lanes: list[int] = []
         self.acts: dict[type[Any], Any] = {}
         self.edge = Link(FromCore, lambda told: take_each(self.acts, told), lambda: None)
         self.core = Link(FromEdge, self.at_core.extend, lambda: None)
@@ -54,9 +56,8 @@ class Ends:
         self.remote = RemoteCore(
             self.edge,
             self.directory,
-            lambda: self.held.append(True),
-            lambda: self.held.append(False),
-            unanswered_max=4,
+            self.lanes.append,
+            (Level(2, 1, QUERIES), Level(3, 2, ORDERS), Level(5, 4, CANCELS)),
         )
         self.acts |= {
             Decided: self.remote.decided,
@@ -64,7 +65,7 @@ class Ends:
             Failed: self.remote.failed,
         }
 
-    async def open(self) -> None:
+    async def connect(self) -> None:
         """Connect the two."""
         one, other = socket.socketpair()
         await self.edge.open(one)
@@ -86,7 +87,7 @@ def test_outcomes_find_their_requests() -> None:
 
     async def scenario() -> None:
         ends = Ends()
-        await ends.open()
+        await ends.connect()
         waiters = [Waiter(number) for number in (1, 2, 3)]
         for waiter in waiters:
             ends.remote.submit(Query(*HEAD, order_id=waiter.connection), waiter)
@@ -110,41 +111,55 @@ def test_outcomes_find_their_requests() -> None:
 
 
 def test_no_more_than_the_core_can_take() -> None:
-    """At the bound the edge is held; at half of it it goes on, once."""
+    """Less urgent lanes are closed first and opened last, each at its own bounds."""
 
     async def scenario() -> None:
         ends = Ends()
-        await ends.open()
-        for number in range(1, 6):
+        await ends.connect()
+        expected = {1: [], 2: [QUERIES], 3: [ORDERS], 4: [], 5: [CANCELS], 6: []}
+        for changes in expected.values():
+            ends.lanes.clear()
             ends.remote.submit(Query(*HEAD), Waiter())
-            assert ends.held == ([True] if number >= 4 else [])
-        for number in range(1, 6):
+            assert ends.lanes == changes
+        for number, left in enumerate((5, 4, 3, 2, 1, 0), 1):
+            ends.lanes.clear()
             ends.core.send(decided(number))
             await ends.settle()
-            assert ends.held == ([True, False] if number >= 3 else [True])
+            assert ends.remote.unanswered == left
+            assert ends.lanes == {4: [ORDERS], 2: [QUERIES], 1: [LANES]}.get(left, [])
         ends.edge.close()
 
     run(scenario())
 
 
 def test_a_core_that_reads_nothing() -> None:
-    """The edge is held while what it sent is not taken, however few requests that are."""
+    """Every lane is closed while what was sent is not taken, however few requests that are."""
 
     async def scenario() -> None:
         ends = Ends()
-        await ends.open()
+        await ends.connect()
         ends.remote.crowded(True)
-        assert ends.held == [True]
-        ends.remote.submit(Query(*HEAD), Waiter())
+        for _ in range(2):
+            ends.remote.submit(Query(*HEAD), Waiter())
+        assert ends.lanes == [CANCELS, CANCELS]
+        ends.remote.crowded(False)
         ends.core.send(decided(1))
         await ends.settle()
-        assert ends.held == [True]
-        ends.remote.crowded(False)
-        ends.remote.crowded(False)
-        assert ends.held == [True, False]
+        assert ends.lanes == [CANCELS, CANCELS, QUERIES, LANES]
         ends.edge.close()
 
     run(scenario())
+
+
+def test_the_bounds_of_an_edge() -> None:
+    """Orders have room that questions never take, and cancels some that orders never take."""
+    assert [(one.begins, one.open_lanes) for one in LEVELS] == [
+        (512, QUERIES),
+        (768, ORDERS),
+        (1_024, CANCELS),
+    ]
+    assert all(one.ends < one.begins for one in LEVELS)
+    assert all(below.begins <= above.ends for below, above in pairwise(LEVELS))
 
 
 def test_names_are_learnt_from_answers() -> None:
@@ -152,7 +167,7 @@ def test_names_are_learnt_from_answers() -> None:
 
     async def scenario() -> None:
         ends = Ends()
-        await ends.open()
+        await ends.connect()
         request = HttpRequest("GET", "/", b"", {"user-agent": "bot"}, b"", "127.0.0.5", 1)
         waiter = Waiter()
         ends.remote.submit(Forward(*HEAD, request, request.address), waiter)
