@@ -51,7 +51,10 @@ FlowFile: TypeAlias = Annotated[
 ]
 Speed: TypeAlias = Annotated[str, typer.Option(help="Times the recorded speed.")]
 Connections: TypeAlias = Annotated[
-    int, typer.Option(min=1, max=10_000, help="Connections; each carries a request at a time.")
+    int,
+    typer.Option(
+        min=1, max=10_000, help="Connections; over REST each carries a request at a time."
+    ),
 ]
 Sources: TypeAlias = Annotated[
     int | None,

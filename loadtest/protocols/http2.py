@@ -1,7 +1,7 @@
 """The client's half of an HTTP/2 connection (RFC 9113), as far as gRPC needs it.
 
-`h2` would do all of this, but it costs the tester about half a millisecond a call, more than most
-targets do; docs/loadtest.md has the measurement. So frames and headers are read by the libraries
+`h2` would do all of this, but a call costs it three times as much (`python -m tests.bench.http2`),
+and the tester's cost bounds what it can measure. So frames and headers are read by the libraries
 beneath it, `hyperframe` and `hpack`; what is kept here is flow control and which streams are open.
 
 What is sent is made beforehand: headers as a block that refers to no dynamic table, so that it

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple, cast
 
 from loadtest.samples import ERROR, Samples
-from loadtest.target import Target
+from loadtest.target import GRPC_SCHEMES, Target
 from loadtest.units import NS_PER_MS, NS_PER_SECOND, LoadTestError
 
 _CONNECT_SECONDS: Final = 5.0
@@ -353,7 +353,12 @@ class Senders(ABC):
 
     def tls(self) -> ssl.SSLContext | None:
         """Return how connections are encrypted, None when they are not."""
-        return ssl.create_default_context() if self.target.tls else None
+        if not self.target.tls:
+            return None
+        context = ssl.create_default_context()
+        if self.target.scheme in GRPC_SCHEMES:
+            context.set_alpn_protocols(["h2"])
+        return context
 
     # --- Giving up ----------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 import asyncio
 from array import array
 from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -20,9 +21,11 @@ from loadtest.signing import Key
 from loadtest.target import parse_target
 from loadtest.units import NS_PER_MS, LoadTestError
 from loadtest.workload import Workload
+from tests.gateway.edges.grpc_certificates import Certificates
 from tests.loadtest.markets import MARKET
 
 MS = NS_PER_MS
+SMALL_WINDOW = (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 65_536))
 KEYS = (Key("a", "secret-a"), Key("b", "secret-b"))
 Answer = Callable[[wire.SessionRequest, int], list[wire.SessionResponse]]
 
@@ -35,6 +38,8 @@ class Venue:
         self.logons: list[wire.Logon] = []
         self.messages: list[tuple[str, wire.SessionRequest]] = []
         self.ended: list[str] = []
+        self.deaf_seconds = 0.0
+        """How long nothing is read after the logon."""
 
     async def session(
         self, requests: AsyncIterator[wire.SessionRequest], context: Any
@@ -45,6 +50,7 @@ class Venue:
         if logon.api_key == "nobody":
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no such key")
         yield wire.SessionResponse(logon=wire.LogonAccepted(decision_id="logon"))
+        await asyncio.sleep(self.deaf_seconds)
         async for request in requests:
             self.messages.append((logon.api_key, request))
             for response in self.answer(request, len(self.messages)):
@@ -90,16 +96,22 @@ def sent_to(
     keys: Sequence[Key] = KEYS[:1],
     timeout_ms: int = 2_000,
     profile: Profile | None = None,
+    credentials: grpc.ServerCredentials | None = None,
+    deaf_seconds: float = 0.0,
 ) -> tuple[Samples, Venue, Senders]:
     """Send `batch` requests at each time."""
 
     async def session() -> tuple[Samples, Venue, Senders]:
         venue = Venue(answer)
-        server = grpc.aio.server()
+        venue.deaf_seconds = deaf_seconds
+        server = grpc.aio.server(options=SMALL_WINDOW)
         server.add_generic_rpc_handlers((venue,))  # type: ignore[arg-type]
-        port = server.add_insecure_port("127.0.0.1:0")
+        if credentials is None:
+            port, scheme = server.add_insecure_port("127.0.0.1:0"), "grpc"
+        else:
+            port, scheme = server.add_secure_port("127.0.0.1:0", credentials), "grpcs"
         await server.start()
-        url, control = f"grpc://127.0.0.1:{port}", "http://127.0.0.1:1"
+        url, control = f"{scheme}://127.0.0.1:{port}", "http://127.0.0.1:1"
         protocol = protocol_of(parse_target(url, "session", batch, control), keys, connections)
         times = in_batches(array("q", [at * MS for at in times_ms]), batch)
         workload = Workload(
@@ -242,3 +254,28 @@ def test_a_refused_logon_is_told() -> None:
     """Nothing is sent; the message says what the target said."""
     with pytest.raises(LoadTestError, match=r"can't connect to grpc.*UNAUTHENTICATED no such key"):
         sent_to(accept_all, [0], keys=[Key("nobody", "s")])
+
+
+def test_a_target_that_does_not_read_is_waited_for() -> None:
+    """Where its window is used up, messages wait; that is latency, and nothing is lost."""
+    samples, venue, _ = sent_to(
+        accept_all, [0, 10, 20, 30], batch=1_000, timeout_ms=10_000, deaf_seconds=0.4
+    )
+    assert labels(samples) == [(ACCEPTED, "OK")] * 4_000
+    assert [len(message.entries) for _, message in venue.messages] == [1_000] * 4
+    assert samples.possible_ns[0] == samples.intended_ns[0]
+    assert samples.possible_ns[3_000] > samples.intended_ns[3_000] + 100 * MS
+
+
+def test_sessions_are_encrypted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With grpcs the target's certificate is verified; an unknown authority is refused."""
+    authority = Certificates()
+    credentials = grpc.ssl_server_credentials([authority._issue("127.0.0.1")])
+    with pytest.raises(LoadTestError, match="certificate verify failed"):
+        sent_to(accept_all, [0], credentials=credentials)
+    path = tmp_path / "authority.pem"
+    path.write_bytes(authority._pem(authority._certificate))
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    samples, venue, _ = sent_to(accept_all, [0, 10], credentials=credentials)
+    assert labels(samples) == [(ACCEPTED, "OK")] * 2
+    assert venue.ended == ["a"]

@@ -3,6 +3,7 @@
 import json
 import urllib.request
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,18 @@ from cryptography.hazmat.primitives.serialization import (
 from typer.testing import CliRunner
 
 from loadtest import results
+from loadtest.assertions import parse_bound
+from loadtest.audit import audit
 from loadtest.commands import load
+from loadtest.keys import read_keys
+from loadtest.loops import run_in_loop
+from loadtest.plan import Arrivals, Plan
+from loadtest.profile import load_profile
 from loadtest.recorder import ALL
 from loadtest.samples import ACCEPTED, ERROR
+from loadtest.session import Session
+from loadtest.target import parse_target
+from loadtest.units import NS_PER_SECOND
 from tests.loadtest.gates import engine, quiet
 
 SHORT = ("--duration", "1s", "--warmup", "200ms", "--late-bound", "p99<5s")
@@ -40,35 +50,51 @@ def run(output: Path, *arguments: str) -> results.Results:
     return results.load(output)
 
 
-@pytest.mark.parametrize(
-    ("options", "protocol", "batch"),
-    [
-        (("--grpc", "unary", "--connections", "2"), "gRPC unary", 1),
-        (("--batch", "7", "--connections", "2", "--processes", "2"), "gRPC session", 7),
-    ],
-    ids=["unary", "batches from two processes"],
-)
-def test_grpc(
-    gate: dict[str, Any], tmp_path: Path, options: tuple[str, ...], protocol: str, batch: int
-) -> None:
-    """All requests are answered; each answer is in the record once, and replay is identical."""
-    measured = run(
-        tmp_path / "run.json",
-        *("--target", f"grpc://{gate['grpc']}", "--control", gate["rest"], *options),
-        *("--keys", str(gate["keys_file"]), "--rate", "210", "--data", gate["data"]),
+@pytest.mark.timeout(300)
+def test_every_answer_over_grpc_is_in_the_record(gate: dict[str, Any]) -> None:
+    """Calls, sessions and batches from two processes: answered, recorded once, replayed the same."""
+    target, control = f"grpc://{gate['grpc']}", gate["rest"]
+    plan = Plan(
+        target=parse_target(target, "unary", 1, control),
+        keys=read_keys(gate["keys_file"]),
+        profile=load_profile("mixed"),
+        symbols=(),
+        arrivals=Arrivals("poisson"),
+        duration_ns=NS_PER_SECOND,
+        warmup_ns=NS_PER_SECOND // 5,
+        connections=4,
+        sources=(),
+        timeout_ns=10 * NS_PER_SECOND,
+        seed=1,
+        late_bound=parse_bound("p99<5s"),
+        spin=True,
     )
-    (made,) = measured.runs
-    assert (measured.load.protocol, measured.load.batch) == (protocol, batch)
-    assert made.latency[ALL].count == made.offered > 0
-    assert made.offered % batch == 0
-    assert made.latency[ERROR].count == 0
-    assert made.latency[ACCEPTED].count > 0.9 * made.offered
-    assert measured.audit is not None
-    assert measured.audit.faults == ()
-    assert measured.audit.not_audited == ()
-    assert measured.audit.answers > made.offered
+    batched = plan._replace(target=parse_target(target, "session", 7, control), processes=2)
+    ids: list[str] = []
+    for each in (plan, plan._replace(target=parse_target(target, control=control)), batched):
+        made, names = run_in_loop(_made(each))
+        ids += names
+        batch = each.target.batch
+        assert made.latency[ALL].count == made.offered > 0
+        assert made.offered % batch == 0
+        assert made.latency[ERROR].count == 0, made.outcomes
+        assert made.latency[ACCEPTED].count > 0.9 * made.offered, made.outcomes
+        assert len(names) > made.offered, "the warm-up has answers, too"
+    audited = audit(ids, Path(gate["data"]), 0)
+    assert audited.faults == ()
+    assert audited.not_audited == ()
+    assert audited.answers == len(ids)
 
 
+async def _made(plan: Plan) -> tuple[results.Run, list[str]]:
+    """Make a run; returns the ids of its answers, too."""
+    async with Session(plan, lambda _: None) as session:
+        made = await session.run(Fraction(210), 0)
+        await session.cancel_all()
+    return made, session.decision_ids
+
+
+@pytest.mark.timeout(300)
 def test_keys_of_all_kinds_trade(gate: dict[str, Any], tmp_path: Path) -> None:
     """A gate accepts what Ed25519 and RSA keys sign, over REST and gRPC."""
     token = Path(gate["data"], "admin.token").read_text().strip()
@@ -113,6 +139,7 @@ def test_keys_of_all_kinds_trade(gate: dict[str, Any], tmp_path: Path) -> None:
         assert made.latency[ACCEPTED].count > 0.9 * made.offered, made.outcomes
 
 
+@pytest.mark.timeout(300)
 def test_straight_into_an_engine(gate: dict[str, Any], tmp_path: Path) -> None:
     """Commands are matched; each run begins with an empty book; the market may be a gate's."""
     with engine() as address:
