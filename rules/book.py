@@ -265,6 +265,7 @@ class Book:
         "addresses",
         "asking",
         "balances",
+        "began_epoch",
         "client_ids",
         "conduct",
         "current_seq",
@@ -315,6 +316,8 @@ class Book:
         self._holder: AccountFacts | None = None
         self.stirred = True
         """Whether a rule that had nothing to say or do may have by now; set it when that begins."""
+        self.began_epoch = False
+        """Whether the engine's session being applied began a new epoch: what stood is gone."""
         self.engine_connected = True
         self.engine_epoch = 0
         self.engine_seq = 0

@@ -80,6 +80,9 @@ class Displayed:
             shown = self._orders.pop(order_id, None)
             if shown is not None:
                 self._hide(order_id, shown)
+        if kind is EngineSession and book.began_epoch:
+            for order_id in [one for one in self._orders if one < 0]:
+                self._hide(order_id, self._orders.pop(order_id))
         if kind is CommandResult or kind is OrderTrade or kind is OrderReduced:
             order = book.orders.get(event.order_id)
             if order is not None and order.rests and order.live:

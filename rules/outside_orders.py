@@ -58,6 +58,11 @@ class OutsideOrders:
         self._orders.setdefault(subject, {})[number] = order
         self._subjects[number] = subject
 
+    def forget(self) -> None:
+        """Let go of all: the engine has begun a new epoch, and says anew what stands in it."""
+        self._orders.clear()
+        self._subjects.clear()
+
     def state(self) -> Any:
         """Return every order as plain values."""
         return [

@@ -14,6 +14,7 @@ from rules.values import (
     ACCOUNT_MARKET_MAKER,
     BUY,
     E8,
+    INT63_MAX,
     LIMIT,
     MARKET,
     NS_PER_HOUR,
@@ -88,6 +89,18 @@ def rests(order: OpenOrder) -> bool:
 def last_price_e8(facts: SymbolFacts) -> int:
     """Return the last price, the previous close before the first trade."""
     return facts.last_e8 or facts.previous_close_e8
+
+
+def behind_e8(facts: SymbolFacts, side: int, price_e8: int) -> int:
+    """Return how far behind the last price an order stands, as a share of it; below 0 beyond it.
+
+    What is further away than 63 bits can say is so far.
+    """
+    last_e8 = last_price_e8(facts)
+    if not last_e8:
+        return -1
+    away_e8 = last_e8 - price_e8 if side == BUY else price_e8 - last_e8
+    return min(share_of(away_e8, last_e8), INT63_MAX)
 
 
 def share_e8(text: str) -> int:

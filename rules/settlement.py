@@ -351,9 +351,10 @@ class Settlement:
         """Take up that the engine came or went; a new epoch has lost all orders."""
         book = self.book
         book.engine_connected = event.connected
+        book.began_epoch = event.connected and book.engine_epoch not in (0, event.epoch)
         if not event.connected:
             return
-        if book.engine_epoch not in (0, event.epoch):
+        if book.began_epoch:
             for order in list(book.orders.values()):
                 self._end(order, ENGINE_LOST)
             self.pending.clear()

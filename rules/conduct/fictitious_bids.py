@@ -9,6 +9,7 @@ from rules.displayed import DISPLAYS, Displayed
 from rules.events import (
     Amend,
     CommandResult,
+    EngineSession,
     Event,
     MarketOrder,
     MarketTrade,
@@ -24,8 +25,8 @@ from rules.market_moves import MarketMoves
 from rules.patterns import (
     at_least,
     at_most,
+    behind_e8,
     evidence,
-    last_price_e8,
     raised,
     share_e8,
     share_of,
@@ -42,7 +43,6 @@ from rules.values import (
     CANCELED,
     CAUSE_CLIENT,
     CAUSE_REPLACE,
-    INT63_MAX,
     LIMIT_MAKER,
     LIVE_STATUSES,
     SCOPE_OWNER_SYMBOL,
@@ -161,7 +161,7 @@ class FictitiousBids(Rule):
         left_e8 = left_e8 or terms.quantity_e8
         if not self._is_large(facts, terms.side, left_e8, own_e8):
             return None
-        return _offset_e8(facts, terms.side, terms.price_e8), bar[0], case
+        return behind_e8(facts, terms.side, terms.price_e8), bar[0], case
 
     def _is_large(self, facts: SymbolFacts, side: int, left_e8: int, own_e8: int) -> bool:
         """Return whether so much is large beside what others show; `own_e8` is shown already."""
@@ -194,6 +194,9 @@ class FictitiousBids(Rule):
             if maker is not None:
                 interest = book.conduct.interest_of(maker.owner)
                 self._note(interest, maker.symbol, maker.side, 0, book, now_ns)
+        if kind is EngineSession and book.began_epoch:
+            for number in [one for one in self._lures if one < 0]:
+                self._let_go(number)
         if kind is MarketOrder:
             self._outside(event, book, now_ns)
         else:
@@ -224,7 +227,7 @@ class FictitiousBids(Rule):
             unfilled = at_most(order.filled_e8, self._filled_e8, lure.quantity_e8)
             self._gone(order.order_id, unfilled, book, now_ns)
         facts = book.symbols[order.symbol]
-        if _offset_e8(facts, order.side, order.price_e8) < self._distance_e8:
+        if behind_e8(facts, order.side, order.price_e8) < self._distance_e8:
             return
         interest = book.conduct.interest_of(order.owner)
         values = (interest, order.owner, order.account, order.symbol, order.side)
@@ -237,7 +240,13 @@ class FictitiousBids(Rule):
             if number in self._lures:
                 unfilled = at_most(event.filled_e8, self._filled_e8, event.quantity_e8)
                 self._gone(number, event.status == CANCELED and unfilled, book, now_ns)
-        elif event.price_e8 and event.owner and number not in self._lures:
+        elif event.price_e8 and event.owner:
+            lure = self._lures.get(number)
+            if lure is not None:
+                if lure.price_e8 == event.price_e8 and event.quantity_e8 >= lure.quantity_e8:
+                    return
+                unfilled = at_most(event.filled_e8, self._filled_e8, lure.quantity_e8)
+                self._gone(number, unfilled, book, now_ns)
             interest = book.conduct.interest_of(event.owner)
             values = (interest, event.owner, event.account, event.symbol, event.side)
             left_e8 = event.quantity_e8 - event.filled_e8
@@ -255,7 +264,7 @@ class FictitiousBids(Rule):
         """Take up an order as a lure if it is one; it may be one that came back."""
         interest, owner, account, symbol, side = values
         facts = book.symbols[symbol]
-        offset_e8 = _offset_e8(facts, side, price_e8)
+        offset_e8 = behind_e8(facts, side, price_e8)
         if offset_e8 < self._distance_e8:
             return
         if not self._is_large(facts, side, left_e8, self._shown.own_e8(number)):
@@ -279,12 +288,9 @@ class FictitiousBids(Rule):
 
     def _gone(self, number: int, fled: bool, book: Book, now_ns: int) -> None:
         """Take up the end of a lure; `fled` when its client took it away unfilled."""
-        lure = self._lures.pop(number)
+        lure, live_e8 = self._let_go(number)
         subject = (lure.interest, lure.symbol, lure.side)
         baiter = self._baiters.use(subject, now_ns, _Baiter)
-        live_e8 = self._live_e8.pop(subject)
-        if live_e8 > lure.quantity_e8:
-            self._live_e8[subject] = live_e8 - lure.quantity_e8
         side_e8 = self._shown.total_e8(lure.symbol, lure.side)
         if not at_least(live_e8, self._imbalance_e8, side_e8):
             return
@@ -298,6 +304,15 @@ class FictitiousBids(Rule):
             else:
                 baiter.fled = [now_ns, lure.offset_e8, lure.seq, lure.since_ns]
         self._judge(subject, baiter, lure, book, now_ns)
+
+    def _let_go(self, number: int) -> tuple["_Lure", int]:
+        """Forget a lure; return it, and what its owner's lures on its side were with it."""
+        lure = self._lures.pop(number)
+        subject = (lure.interest, lure.symbol, lure.side)
+        live_e8 = self._live_e8.pop(subject)
+        if live_e8 > lure.quantity_e8:
+            self._live_e8[subject] = live_e8 - lure.quantity_e8
+        return lure, live_e8
 
     def _judge(
         self, subject: _Subject, baiter: "_Baiter", lure: "_Lure", book: Book, now_ns: int
@@ -379,18 +394,6 @@ class FictitiousBids(Rule):
         self._baiters.restore(state["baiters"], tuple, _Baiter.restored)
         self._traded.restore(state["traded"], tuple, list)
         self._barred.restore(state["barred"], tuple, list)
-
-
-def _offset_e8(facts: SymbolFacts, side: int, price_e8: int) -> int:
-    """Return how far behind the last price an order stands, as a share of it; below 0 beyond it.
-
-    What is further away than 63 bits can say is so far.
-    """
-    last_e8 = last_price_e8(facts)
-    if not last_e8:
-        return -1
-    away_e8 = last_e8 - price_e8 if side == BUY else price_e8 - last_e8
-    return min(share_of(away_e8, last_e8), INT63_MAX)
 
 
 class _Lure(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Final
 from rules.book import Book
 from rules.decisions import Decision
 from rules.displayed import DISPLAYS, Displayed
-from rules.events import CommandResult, Event, MarketOrder, MarketTrade
+from rules.events import CommandResult, EngineSession, Event, MarketOrder, MarketTrade
 from rules.executions import Side, sides_of
 from rules.fading import Fading
 from rules.outside_orders import OutsideOrders, Subject
@@ -62,6 +62,8 @@ class Layering(Rule):
             self._look(event, book, now_ns)
         if kind is MarketOrder:
             self._outside.follow(event, book, now_ns)
+        elif kind is EngineSession and book.began_epoch:
+            self._outside.forget()
         self._shown.follow(event, book)
 
     def _executed(self, side: Side, book: Book, now_ns: int) -> None:

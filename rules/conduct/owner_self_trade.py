@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from rules.book import Book
 from rules.decisions import Breach, Decision, Explanation
-from rules.events import Amend, Event, MarketOrder, Place, Replace
+from rules.events import Amend, EngineSession, Event, MarketOrder, Place, Replace
 from rules.explanations import look
 from rules.patterns import rests
 from rules.reasons import Reason
@@ -36,7 +36,7 @@ class OwnerSelfTrade(Rule):
     stage: ClassVar[int] = LIMIT
     reasons: ClassVar[tuple[Reason, ...]] = (Reason.OWNER_SELF_TRADE,)
     wants: ClassVar[tuple[type[Event], ...]] = (Place, Replace, Amend)
-    applies: ClassVar[tuple[type[Event], ...]] = (MarketOrder,)
+    applies: ClassVar[tuple[type[Event], ...]] = (MarketOrder, EngineSession)
     source: ClassVar[str] = "Bithumb, 26 November 2024; VAUPA Art. 10(2)"
     discloses: ClassVar[bool] = False
 
@@ -107,7 +107,11 @@ class OwnerSelfTrade(Rule):
         return own_e8, price_e8, side, account.owner
 
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
-        """Follow the resting orders of other channels."""
+        """Follow the resting orders of other channels; a new epoch of the engine has none yet."""
+        if type(event) is EngineSession:
+            if book.began_epoch:
+                self._outside.clear()
+            return
         if not event.owner or not event.price_e8:
             return
         key = (event.owner, event.symbol, event.side)

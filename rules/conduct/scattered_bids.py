@@ -4,7 +4,14 @@ from typing import Any, ClassVar, Final
 
 from rules.book import Book
 from rules.decisions import Decision
-from rules.events import CommandResult, Event, MarketOrder, OrderEnded, OrderTrade
+from rules.events import (
+    CommandResult,
+    EngineSession,
+    Event,
+    MarketOrder,
+    OrderEnded,
+    OrderTrade,
+)
 from rules.fading import Fading
 from rules.patterns import (
     at_least,
@@ -51,6 +58,7 @@ class ScatteredBids(Rule):
         OrderTrade,
         OrderEnded,
         MarketOrder,
+        EngineSession,
     )
     source: ClassVar[str] = "FSS and KRX practice on fictitious orders; FSS 13 April 2026, case 2"
     discloses: ClassVar[bool] = False
@@ -76,6 +84,8 @@ class ScatteredBids(Rule):
                 asked = gone.cancel_cause in (CAUSE_CLIENT, CAUSE_REPLACE)
                 unfilled = at_most(gone.filled_e8, self._filled_e8, gone.quantity_e8)
                 self._ended(far, asked and unfilled, book, now_ns)
+        if kind is EngineSession and book.began_epoch:
+            self._far = {number: far for number, far in self._far.items() if number > 0}
         if kind is CommandResult and event.accepted and event.order_id not in self._far:
             order = book.orders.get(event.order_id)
             if order is not None and order.rests and order.live:

@@ -8,9 +8,11 @@ from rules.decisions import Alert, Breach, Decision, Explanation
 from rules.events import (
     Amend,
     CommandResult,
+    EngineSession,
     Event,
     MarketOrder,
     MarketTrade,
+    OrderEnded,
     OrderTrade,
     Place,
     Replace,
@@ -74,8 +76,10 @@ class TargetRamp(Rule):
     applies: ClassVar[tuple[type[Event], ...]] = (
         CommandResult,
         OrderTrade,
+        OrderEnded,
         MarketTrade,
         MarketOrder,
+        EngineSession,
     )
     source: ClassVar[str] = "FSS notice of 13 April 2026, case 4; FSC 5 November 2025"
     discloses: ClassVar[bool] = False
@@ -165,6 +169,9 @@ class TargetRamp(Rule):
             if order_id in self._subjects:
                 gone = book.ended[order_id]
                 self._target_traded(order_id, gone.filled_e8, gone.quantity_e8, book, now_ns)
+                self._forget(order_id)
+        if kind is EngineSession and book.began_epoch:
+            for order_id in [one for one in self._subjects if one < 0]:
                 self._forget(order_id)
         order_id = getattr(event, "order_id", 0)
         order = book.orders.get(order_id)

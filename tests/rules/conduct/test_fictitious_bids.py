@@ -283,3 +283,16 @@ def test_what_is_stored_is_all_there_is() -> None:
     market.refused(market.order(1, BUY, 960, 50))
     assert market.alerts
     check_state(market, RULES)
+
+
+@pytest.mark.parametrize(
+    ("price", "quantity", "told"), [(950, 40, False), (951, 40, True), (950, 39, True)]
+)
+def test_a_change_on_another_channel_is_as_good_as_a_cancel(
+    price: int, quantity: int, told: bool
+) -> None:
+    """Reported again as it was, nothing has happened; at another price or smaller it has gone."""
+    market = Market({"fictitious_bids": {"mode": "enforce", "lures": 1, "imbalance": "0"}})
+    market.outside_order(900, 2, BUY, 950, 40)
+    market.outside_order(900, 2, BUY, price, quantity)
+    assert bool(market.alerts) == told
