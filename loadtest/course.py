@@ -1,6 +1,5 @@
 """The runs of one command: made, checked, audited."""
 
-import contextlib
 from collections.abc import Sequence
 from fractions import Fraction
 from importlib import metadata
@@ -43,12 +42,12 @@ def measure(plan: Plan, course: Course, *, quiet: bool) -> Results:
             raise LoadTestError("--steps ends where one machine finds the knee, so no --instance")
     if plan.start_at_utc_ns and (course.steps.most or course.repeats > 1):
         raise LoadTestError("--start-at is when one run begins, so no --repeat and no --steps")
-    facts = machine(loop_name())
+    facts, version = machine(loop_name()), metadata.version("ordergate")
     session, runs, knee = run_in_loop(_runs(plan, course, quiet=quiet))
     audited = audit(session.decision_ids, course.data, session.first_server_ms)
     return Results(
         format=FORMAT,
-        version=metadata.version("ordergate"),
+        version=version,
         server_time_ms=session.first_server_ms,
         load=Load(
             target=plan.target.url,
@@ -88,8 +87,7 @@ async def _runs(plan: Plan, course: Course, *, quiet: bool) -> tuple[Session, li
             except BaseException:
                 # Whatever ends a run early, its orders must not stay behind.
                 if not course.keep_orders:
-                    with contextlib.suppress(LoadTestError):
-                        await session.cancel_all()
+                    await session.abandon()
                 raise
             if not course.keep_orders:
                 await session.cancel_all()

@@ -1,5 +1,7 @@
 """From what was asked for to measured runs: read the market, render, send, measure."""
 
+import asyncio
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from loadtest.processes import Alone, Processes
 from loadtest.protocols import protocol_of
 from loadtest.results import Run
 from loadtest.share import START_LEAD_NS, Counts, Outcome, Share
+from loadtest.signing import Key
 from loadtest.units import NS_PER_MS, NS_PER_SECOND, LoadTestError, duration_text
 
 _SAMPLE: Final = 100
@@ -22,6 +25,8 @@ _RENDER_MARGIN: Final = 1.3
 _PROCESS_START_NS: Final = 300 * NS_PER_MS
 """For a sender process to import what it needs; several share the cores."""
 _LEAD_NS: Final = 300 * NS_PER_MS
+_ON_ITS_WAY_SECONDS: Final = 1.0
+"""What was sent and not answered when a run was broken off has been decided by then."""
 _GO_LEAD_NS: Final = 2 * START_LEAD_NS
 """Between the word to begin and the beginning."""
 
@@ -39,6 +44,9 @@ class Session:
         self.connections = self._protocol.connections
         """As many as the target can have."""
         self.keys = len(self._protocol.keys)
+        """As many as the runs were dealt."""
+        self._trading: tuple[Key, ...] = ()
+        """The keys that may have orders."""
         self.symbols: tuple[str, ...] = ()
         self.decision_ids: list[str] = []
         """Of every answer of every run, warm-ups included; empty for answers without one."""
@@ -86,6 +94,10 @@ class Session:
         start_ns = self._start_ns(share, server_minus_stopwatch_ns)
         share = share._replace(epoch_ns=start_ns + server_minus_stopwatch_ns)
         self.first_server_ms = self.first_server_ms or share.epoch_ns // NS_PER_MS
+        self.keys = len(share.keys)
+        # Keys take turns, so a run with few requests and many keys does not come to all of them.
+        most = len(times) + plan.processes
+        self._trading = max(self._trading, share.keys[:most], key=len)
         run, names = await self._send(share, start_ns)
         self.decision_ids += names
         if not run.offered:
@@ -135,4 +147,16 @@ class Session:
 
     async def cancel_all(self) -> None:
         """Cancel what the runs have left open; a venue without open orders may refuse that."""
-        await self._control.cancel_all(self._protocol.keys, self.symbols)
+        await self._control.cancel_all(self._trading, self.symbols)
+
+    async def abandon(self) -> None:
+        """Cancel after a run was broken off, and again what was on its way to the target then.
+
+        A target that does not answer is let be.
+        """
+        if not self._trading:
+            return
+        with contextlib.suppress(LoadTestError):
+            await self.cancel_all()
+            await asyncio.sleep(_ON_ITS_WAY_SECONDS)
+            await self.cancel_all()

@@ -181,6 +181,9 @@ def test_two_machines_begin_together_and_are_merged(tmp_path: Path) -> None:
     assert [run.returncode for run in runs] == [0, 0]
     assert len(venue.orders) == 102
     assert {key for _, key, _ in venue.orders} == {"k0", "k1"}
+    # None cancels what the other one has open.
+    assert venue.cancelled_all == {"k0": 1, "k1": 1}
+    assert [load_results(output).load.keys for output in outputs] == [1, 1]
     together = tmp_path / "both.json"
     done = CliRunner().invoke(
         load, ["merge", *map(str, outputs), "-o", str(together), "--assert", "errors<1%"]
