@@ -235,7 +235,7 @@ class Gate:
         behind_ns = last_ns - self.clock.now_ns()
         if behind_ns > CLOCK_WAIT_NS and self.config.clock != "manual":
             raise StartError(
-                f"the clock is {behind_ns} ns behind the last record; set it, or use another data "
+                f"the clock is {behind_ns / 1e9:.3f} s behind the last record; set it, or use another data "
                 f"directory than {self.config.record.data}"
             )
         if isinstance(self.clock, ManualClock):

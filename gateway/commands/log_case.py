@@ -18,6 +18,7 @@ from gateway.commands.log_options import (
     time_range,
 )
 from gateway.commands.log_recording import ActorOption
+from gateway.journal.durable import put_in_place, write_new
 from gateway.journal.manifest import DATA_DIRECTORY
 from gateway.logview.case import ENTRIES_MAX, CaseError, CaseFile, case_file
 from gateway.logview.case_html import case_html
@@ -85,11 +86,16 @@ def case(
 
 
 def _write(output: Path, found: CaseFile) -> None:
-    """Write both files; ends the command when that can't be done."""
+    """Write both files, each whole or not at all; ends the command when that can't be done."""
+    text = msgspec.json.format(msgspec.json.encode(found), indent=2)
+    beside = output.with_suffix(".json")
+    made: list[Path] = []
     try:
-        with output.open("w", encoding="utf-8") as file:
-            file.writelines(case_html(found))
-        text = msgspec.json.format(msgspec.json.encode(found), indent=2)
-        output.with_suffix(".json").write_bytes(text + b"\n")
+        made.append(write_new(output, (part.encode() for part in case_html(found))))
+        made.append(write_new(beside, (text, b"\n")))
+        for new, path in zip(made, (output, beside), strict=True):
+            put_in_place(new, path)
     except OSError as error:
+        for new in made:
+            new.unlink(missing_ok=True)
         fail(f"{error.filename or output}: {error.strerror}")

@@ -48,8 +48,10 @@ def without_a_gate(data: Path) -> Iterator[None]:
     """Hold the data directory as a gate does; ends the command while one runs on it."""
     try:
         lock = DataLock(data)
-    except (DataLockedError, OSError) as error:
+    except DataLockedError as error:
         fail(str(error))
+    except OSError as error:
+        fail(f"cannot lock {data}: {error.strerror}")
     try:
         yield
     finally:

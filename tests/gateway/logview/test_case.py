@@ -1,6 +1,7 @@
 """The case file of one owner tells all about them and names nobody else."""
 
 import json
+import resource
 from pathlib import Path
 
 import msgspec
@@ -176,6 +177,23 @@ def test_texts_cannot_break_the_page(tmp_path: Path) -> None:
     assert "<script" not in page
     assert "\x1b" not in page
     assert "&lt;script&gt;" in page
+
+
+def test_a_disk_without_room_leaves_no_part_of_a_file(world: World, tmp_path: Path) -> None:
+    """What can't be written whole is not there afterwards, and what was there before is."""
+    page = tmp_path / "case.html"
+    assert invoke(OWNER, "--data", world.data, "-o", page).exit_code == 0
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    smallest = min(len(before["case.html"]), len(before["case.json"]))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (smallest - 1, hard))
+    try:
+        done = invoke(OWNER, "--data", world.data, "-o", page, "--force")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert done.exit_code == 2
+    assert "File too large" in done.stderr
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 
 def test_the_command_writes_both_forms(world: World, tmp_path: Path) -> None:
