@@ -30,6 +30,7 @@ from gateway.dialects.binance.dialect import BinanceDialect
 from gateway.edges.http.connection import Connection
 from gateway.edges.http.edge import HttpEdge
 from gateway.stages import Stages, StagesAnswer
+from gateway.turns import PATIENT, Turns
 from loadtest.keys import read_keys
 from loadtest.prepare import prepare_gate
 from tests.bench.rest_servers import Orders, compiled
@@ -80,8 +81,8 @@ class Clients:
         """Number of requests that were answered with 200."""
         return sum(wire.accepted for wire in self._wires)
 
-    async def send(self, requests: int) -> list[float]:
-        """Send so many requests, connections in turn.
+    async def send(self, requests: int, apart: bool = False) -> list[float]:
+        """Send so many requests, one of each connection at a time; `apart` decides each alone.
 
         Returns the processor time of a request in µs, for each time all connections had theirs.
         """
@@ -93,6 +94,8 @@ class Clients:
             started_ns = time.process_time_ns()
             for connection, request in zip(self._connections, row, strict=True):
                 connection.data_received(request)
+                if apart:
+                    self._turns.finish()
             self._turns.finish()
             found.append((time.process_time_ns() - started_ns) / CONNECTIONS / 1_000)
         return found
@@ -128,7 +131,10 @@ def edge_of(gate: Gate, stages: Stages | None) -> HttpEdge:
     )
     clock = gate.clock
     meter = gate.telemetry
-    return HttpEdge(core, [dialect], clock.receive_ns, PeerAddresses(), meter, stages=stages)
+    turns = Turns(PATIENT)
+    return HttpEdge(
+        core, [dialect], clock.receive_ns, PeerAddresses(), meter, stages=stages, turns=turns
+    )
 
 
 async def measure(requests: int, rounds: int) -> Measured:
@@ -156,7 +162,8 @@ async def measure(requests: int, rounds: int) -> Measured:
                     tracer.spreads.clear()
                 before = clients.accepted
                 for _ in range(rounds if tracer is None else 1):
-                    found = await clients.send(requests)
+                    # Each alone, so that waiting for the turn of others is in no stage.
+                    found = await clients.send(requests, apart=tracer is not None)
                     sent += len(found) * CONNECTIONS
                     if tracer is None:
                         whole += found

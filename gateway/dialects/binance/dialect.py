@@ -152,6 +152,7 @@ class BinanceDialect:
         self._core = core
         self._stages = stages
         self._authenticator = authenticator
+        self._usual_terms: dict[tuple[str | None, ...], Any] = {}
         self._desk = Desk(core, views, decision_ids, find_record)
         self._desks = {
             ns_per_unit: self._desk._replace(ns_per_unit=ns_per_unit) for ns_per_unit in TIME_UNITS
@@ -227,7 +228,16 @@ class BinanceDialect:
             proved = identity.auth == AUTH_OK and entry.security == SECURITY_SIGNED
             ip = directory.caller(request.address, proved)
         agent = self._agent(request, identity)
-        reading = Reading(self._core, request, route.endpoint, parameters, identity, ip, agent)
+        reading = Reading(
+            self._core,
+            request,
+            route.endpoint,
+            parameters,
+            identity,
+            ip,
+            agent,
+            self._usual_terms,
+        )
         asked = route.read(reading)
         event = asked.event
         if parameters.fault is not None:
@@ -257,7 +267,7 @@ class BinanceDialect:
         """Return a request of no route, with the answer that it is refused."""
         parameters = Parameters(b"", b"")
         ip = self._core.directory.caller(request.address, proved=False)
-        reading = Reading(self._core, request, Endpoint.UNKNOWN, parameters, NOBODY, ip, 0)
+        reading = Reading(self._core, request, Endpoint.UNKNOWN, parameters, NOBODY, ip, 0, {})
         event = _refused(Query(*reading.head()), fault)
         venue = request.path.startswith("/api/")
         return Parsed(event, _Renderer(self._desk, _nothing, fault, ip, venue, False))

@@ -77,6 +77,25 @@ _DOUBTFUL: Final = {
 }
 
 
+_USUAL_NAMES: Final = frozenset(
+    (
+        "symbol",
+        "side",
+        "type",
+        "timeInForce",
+        "quantity",
+        "price",
+        "newClientOrderId",
+        "newOrderRespType",
+        "recvWindow",
+        "timestamp",
+        "signature",
+    )
+)
+"""An order that has no other parameters has the same terms as another with the same words."""
+_USUAL_TERMS_MAX: Final = 4_096
+
+
 class Terms(msgspec.Struct, frozen=True, gc=False):
     """What a new order is to be."""
 
@@ -213,6 +232,38 @@ def order_names(parameters: Parameters, id_name: str, client_name: str) -> tuple
 
 
 def _read_terms(reading: Reading) -> Terms:
+    """Return the terms of a new order.
+
+    Most orders differ in price, quantity and name only. What their other words mean is remembered
+    of the first one in which nothing was wrong, and what could be wrong with these is looked at
+    in the same order as ever.
+    """
+    parameters = reading.parameters
+    values = parameters.values
+    if not (_USUAL_NAMES.issuperset(values) and "price" in values and "quantity" in values):
+        return _read_all_terms(reading)
+    get = values.get
+    words = (get("symbol"), get("side"), get("type"), get("timeInForce"), get("newOrderRespType"))
+    usual = reading.usual_terms.get(words)
+    if usual is None:
+        terms = _read_all_terms(reading)
+        if parameters.fault is None and len(reading.usual_terms) < _USUAL_TERMS_MAX:
+            reading.usual_terms[words] = terms
+        return terms
+    return Terms(
+        usual.symbol,
+        usual.side,
+        usual.order_type,
+        usual.time_in_force,
+        parameters.decimal_e8("price", Reason.PRICE_MAX, Reason.PRICE_MIN),
+        parameters.decimal_e8("quantity", Reason.QUANTITY_MAX, Reason.QUANTITY_MIN),
+        0,
+        parameters.client_id("newClientOrderId"),
+        response=usual.response,
+    )
+
+
+def _read_all_terms(reading: Reading) -> Terms:
     parameters = reading.parameters
     given = parameters.values.__contains__
     definition = reading.symbol()

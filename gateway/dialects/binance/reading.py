@@ -93,6 +93,7 @@ class Reading:
         "parameters",
         "request",
         "timing",
+        "usual_terms",
     )
 
     def __init__(
@@ -104,8 +105,11 @@ class Reading:
         identity: Identity,
         ip: int,
         agent: int,
+        usual_terms: dict[tuple[str | None, ...], Any],
     ) -> None:
         self.core = core
+        self.usual_terms = usual_terms
+        """What words of new orders were found to mean, kept by whoever has requests read."""
         self.request = request
         self.endpoint = endpoint
         self.parameters = parameters
