@@ -162,7 +162,9 @@ def test_little_room_sheds_queries_then_orders_and_never_cancels(tmp_path: Path)
         assert gate.alive()
         assert gate.stop() == 0
         complaints = gate.errors().splitlines()
-        assert all("room on the record's disk" in line for line in complaints), complaints
+        told = ("room on the record's disk", "overloaded; ", "overloaded: ")
+        unasked = [line for line in complaints if not any(text in line for text in told)]
+        assert unasked == []
         gate.assert_record_holds()
         print(f"grown by {grown} bytes in {SECONDS_LOW} s with little room")
     _assert_few_records_while_low(gate)

@@ -41,8 +41,9 @@ tiers = {{}}
 COUNT_HEADER: Final = "X-MBX-ORDER-COUNT-10S"
 ENDED: Final = ("FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED")
 ORDER_COUNT_REACHED: Final = -1015
-EXPECTED: Final = frozenset((ORDER_COUNT_REACHED, -1013, -2010, -2011))
-"""Refusals by filters and order count, for want of funds, and of cancels that came too late."""
+EXPECTED: Final = frozenset((ORDER_COUNT_REACHED, -1008, -1013, -2010, -2011))
+"""Refusals by filters and order count, for want of funds, of cancels that came too late, and, on a
+machine with other work, of orders that waited for too long."""
 
 
 class Client:
