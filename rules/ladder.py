@@ -40,7 +40,8 @@ from rules.values import (
 )
 
 CASES_MAX: Final = 10_000
-"""Cases that are kept; beyond that the oldest that is decided goes. The record keeps all."""
+"""Cases that are kept; beyond that the oldest that is decided goes, else the oldest that only a
+rule in shadow has found. The record keeps all."""
 STEPS_PER_ALERT_MAX: Final = 2
 """An aggravated alert goes up so far at once; a grave one skips to its own step."""
 EVERYWHERE: Final = 0
@@ -60,10 +61,20 @@ def allows(case: Case, act: int) -> bool:
     return case.state in _ALLOWED.get(act, ()) and not (act == CASE_APPEAL and case.appealed)
 
 
+def _is_decided(case: Case) -> bool:
+    return case.state in (CASE_CONFIRMED, CASE_DISMISSED)
+
+
+def _is_shadow(case: Case) -> bool:
+    """Return whether no measure has followed a case, and nobody has said anything about it."""
+    return case.shadow and not case.notes
+
+
 class Ladder:
     """Files alerts and moves measures.
 
-    `due_ns` is when the next measure goes down; beyond `cases_max` decided cases are forgotten.
+    `due_ns` is when the next measure goes down; beyond `cases_max` cases are forgotten that are
+    decided or in shadow.
     """
 
     def __init__(self, facts: ConductFacts, rulebook: Rulebook) -> None:
@@ -122,16 +133,22 @@ class Ladder:
             )  # fmt: skip
             facts.cases[number] = facts.open_cases[identity] = case
             if len(facts.cases) > self.cases_max:
-                self._forget_oldest()
+                self._forget_oldest(case)
         case.add(alert, now_ns)
         if self._moves and not alert.shadow:
             self._raise(case, alert.severity, now_ns, steps)
         return msgspec.structs.replace(alert, case=case.number)
 
-    def _forget_oldest(self) -> None:
-        for number, case in self._facts.cases.items():
-            if case.state in (CASE_CONFIRMED, CASE_DISMISSED):
-                del self._facts.cases[number]
+    def _forget_oldest(self, newest: Case) -> None:
+        """Let go of one case that nothing hangs on, if there is one besides the newest."""
+        facts = self._facts
+        for spare in (_is_decided, _is_shadow):
+            found = next((case for case in facts.cases.values() if spare(case)), newest)
+            if found is not newest:
+                del facts.cases[found.number]
+                identity = (found.interest, found.symbol, found.rule)
+                if facts.open_cases.get(identity) is found:
+                    del facts.open_cases[identity]
                 return
 
     def _act(self, event: ActOnCase, now_ns: int, steps: list[LadderStep]) -> None:

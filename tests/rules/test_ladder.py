@@ -259,6 +259,29 @@ def test_cases_and_standings_are_stored_and_restored() -> None:
     assert other.alert() == court.alert()
 
 
+def test_cases_in_shadow_go_when_there_are_too_many() -> None:
+    """The oldest of which nobody has said anything; what comes next of it is a case of its own."""
+    court = Court()
+    court.ladder.cases_max = 3
+    court.alert(interest=1)
+    for interest in (2, 3):
+        court.alert(interest=interest, shadow=True)
+    enforced, said, silent = court.facts.cases
+    court.act(said, CASE_EXPLAIN)
+    court.alert(interest=4, shadow=True)
+    assert silent not in court.facts.cases
+    assert {enforced, said} < set(court.facts.cases)
+    court.alert(interest=3, shadow=True)
+    assert len(court.facts.cases) == 3
+    assert max(court.facts.cases) == court.facts.case_of(3, 1, "tape_painting")
+    court.alert(interest=5)
+    court.alert(interest=6)
+    assert not any(case.shadow for case in list(court.facts.cases.values())[2:])
+    restored = ConductFacts()
+    restored.restore(court.facts.state())
+    assert restored.state() == court.facts.state()
+
+
 def test_the_oldest_decided_case_goes_when_there_are_too_many() -> None:
     """Open ones stay whatever their number."""
     court = Court(mode="off")
