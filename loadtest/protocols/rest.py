@@ -108,7 +108,7 @@ class _Connection(Connection):
     @property
     def has_room(self) -> bool:
         """A request at a time."""
-        return self._index < 0
+        return self._index < 0 and self.transport is not None and not self.transport.is_closing()
 
     def send(self, first: int, count: int, wire: bytes, now_ns: int) -> None:
         """Write a request; the connection must be free."""

@@ -180,6 +180,16 @@ class _Lane:
         self.waiting: deque[int] = deque()
         """First requests of messages that found no room."""
 
+    def take(self) -> Connection | None:
+        """Return the connection that has had room longest, None where none has any."""
+        while self.free:
+            connection = self.free.popleft()
+            connection.listed = False
+            # What comes from the target may have taken the room since it was listed.
+            if connection.has_room:
+                return connection
+        return None
+
 
 class Senders(ABC):
     """A number of connections to one target."""
@@ -263,8 +273,8 @@ class Senders(ABC):
                 continue
             for _ in range(_TURN_MAX):
                 lane = self._lane_of(index)
-                if lane.free:
-                    connection = lane.free.popleft()
+                connection = lane.take()
+                if connection is not None:
                     self._send(connection, index)
                     self._list(connection, lane)
                 else:

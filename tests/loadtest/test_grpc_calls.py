@@ -153,6 +153,26 @@ def test_a_target_that_goes_away_gets_no_more_calls() -> None:
     assert venue.faults == []
 
 
+def test_a_farewell_is_heard_at_once() -> None:
+    """While an old connection has a call to end, a new one waits for a connection of its own."""
+
+    async def go(peer: Peer, stream: int) -> None:
+        if len(peer.venue.peers) > 1:
+            peer.answer(stream)
+            return
+        peer.h2.close_connection(ErrorCodes.NO_ERROR, last_stream_id=stream)
+        peer.flush()
+        await asyncio.sleep(0.2)
+        peer.writer.write(ANSWER_ON_1)
+
+    samples, venue, senders = sent_to(go, [0, 100])
+    assert labels(samples) == [(ACCEPTED, "OK")] * 2
+    assert samples.possible_ns[1] > samples.intended_ns[1]
+    assert len(venue.asked) == 2
+    assert venue.faults == []
+    assert senders.reconnects == 1
+
+
 def test_no_answer_in_time_ends_the_call_alone() -> None:
     """The target is told, its late answer is nobody's, and the connection stays."""
 
