@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from gateway.commands.common import console, counted, errors, fail, print_json
+from gateway.commands.common import cell, console, counted, errors, fail, print_json
 from gateway.commands.log_options import DataOption, JsonOption, RunOption, open_recorded
 from gateway.commands.log_recording import ActorOption
 from gateway.commands.progress import reading_progress
@@ -91,6 +91,7 @@ def _print_explained(explained: ExplainedDecision) -> None:
                 for field in ("limit", "observed")
             }
             _print_tree(kind, breach | told)
+    _print_lost(record["lost"])
     table = Table(title="rules", title_justify="left")
     for heading in ("stage", "rule", "mode", "verdict", "limit", "observed", "detail"):
         table.add_column(heading, overflow="fold")
@@ -107,6 +108,16 @@ def _print_explained(explained: ExplainedDecision) -> None:
     console.print(table)
     for name, facts in explained.facts.items():
         _print_tree(name, facts)
+
+
+def _print_lost(lost: list[dict[str, Any]]) -> None:
+    """Print the orders that ended with the engine's epoch."""
+    if not lost:
+        return
+    table = Table(*lost[0], title="ended as ENGINE_LOST", title_justify="left")
+    for order in lost:
+        table.add_row(*(cell(str(value)) for value in order.values()))
+    console.print(table)
 
 
 def _detail(view: RuleView) -> str:

@@ -131,6 +131,19 @@ def test_the_line_says_which(data: Path) -> None:
     assert "; 3 orders ENGINE_LOST: #1 alice-btc alice BTCUSDT, #2 alice-eth alice" in everything
 
 
+def test_explain_lists_them(data: Path) -> None:
+    """The record of the session names every order that ended with it."""
+    found = invoke("query", "--data", data, "--order-id", 3, "--json").stdout.splitlines()
+    seq = json.loads(found[-1])["seq"]
+    shown = invoke("explain", seq, "--data", data)
+    assert shown.exit_code == 0, shown.output
+    assert "ended as ENGINE_LOST" in shown.stdout
+    for order_id, *names in (ALICE_BTC, ALICE_ETH, BOB_BTC):
+        (row,) = (line for line in shown.stdout.splitlines() if f" {names[0]} " in line)
+        assert row.strip("│ ").split()[0] == str(order_id)
+        assert all(name in row for name in names)
+
+
 def test_the_second_run_alone(data: Path) -> None:
     """A run that begins with a snapshot knows from it what it had, in the table of orders too."""
     run = runs(data)[-1]
