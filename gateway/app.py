@@ -177,7 +177,7 @@ class Gate:
         open_gauges(self.telemetry, self.core, self.clock, self.recording, self._gauges())
         publish_turns(self.telemetry, self.turns)
         await self._open_edges(data)
-        self.collector = Collector(lambda: self.core.seq)
+        self.collector = Collector(lambda: self.core.seq + self.core.refusals.counted)
         self._closers.append(self.collector.stop)
         self._every(COLLECT_SECONDS, self.collector.look)
 

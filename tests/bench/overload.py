@@ -166,7 +166,7 @@ def recovery_seconds(answers: list[Answer], began_ns: int) -> float:
 def measure(overload_seconds: float, after_seconds: float, factor: float) -> Result:
     """Return what was found with a gate of its own."""
     allowed = os.sched_getaffinity(0)
-    with gate(OWN_EDGE) as running:
+    with gate(OWN_EDGE, sheds=True) as running:
         os.sched_setaffinity(0, {max(allowed)})
         try:
             pid = running.process.pid

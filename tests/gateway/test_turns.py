@@ -1,6 +1,7 @@
 """Whose request is next: exact at every bound, on a stopwatch of the test's own."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from gateway.lanes import LANE_NAMES, STRANGERS, lane_of, strangers_lane
 from gateway.rulebooks import load_rulebook
 from gateway.turns import SHED_BEHIND, STRANGERS_EVERY, Bounds, Turns, bounds_of
 from rules.endpoints import Endpoint
+from tests.gateway.gate_world import config, running
 from tests.gateway.turns_world import COST_NS, MS, World
 
 SHORT = Bounds(orders_ns=40 * MS, queries_ns=20 * MS, market_data_ns=10 * MS, lasting_ns=30 * MS)
@@ -329,5 +331,24 @@ def test_turns_are_taken_on_the_running_loop() -> None:
         assert world.done == []
         await asyncio.sleep(0)
         assert world.done == ["a.o"]
+
+    asyncio.run(scenario())
+
+
+def test_a_gate_publishes_its_lanes(tmp_path: Path) -> None:
+    """How many wait, for how long, and how many were shed, by class."""
+
+    async def scenario() -> None:
+        async with running(config(tmp_path / "data")) as gate:
+            gate.turns.shed["orders"] = 7
+            shown = gate.telemetry.exposition().decode()
+            for line in (
+                'ordergate_shed_total{class="orders"',
+                'ordergate_waiting_requests{class="cancels"',
+                'ordergate_waiting_oldest_ns{class="market_data"',
+            ):
+                assert line in shown
+            (shed,) = [line for line in shown.splitlines() if 'shed_total{class="orders"' in line]
+            assert shed.endswith(" 7.0")
 
     asyncio.run(scenario())

@@ -20,6 +20,7 @@ from gateway.directory import Directory
 from gateway.edges.admin import AdminEdge
 from gateway.outcome import Outcome, Reply
 from gateway.telemetry import Telemetry
+from gateway.turns import PATIENT, Turns
 from rules.access.ban_ladder import BanLadder
 from rules.access.overload import Overload
 from rules.book import AccountFacts, Book, KeyFacts, OpenOrder, SymbolFacts
@@ -180,7 +181,8 @@ class AdminWorld:
         self.telemetry = Telemetry()
         self.decision_ids = DecisionIds(b"the test's decision id key")
         self.port = 0
-        administration = Administration(self.core, self.decision_ids, self.core.journal)
+        self.turns = Turns(PATIENT)
+        administration = Administration(self.core, self.decision_ids, self.core.journal, self.turns)
         self.edge = AdminEdge(
             TOKEN,
             administration,

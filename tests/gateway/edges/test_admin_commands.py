@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +13,18 @@ import typer
 from typer.testing import CliRunner, Result
 
 from gateway.commands import keys, kill, status
+from gateway.lanes import LANE_NAMES, ORDERS
 from rules.events import ClearBan, SetState
-from rules.values import NS_PER_MINUTE, SCOPE_ACCOUNT, STATE_ACTIVE, STATE_CANCEL_ONLY, STATE_KILLED
+from rules.values import (
+    NS_PER_MINUTE,
+    NS_PER_MS,
+    SCOPE_ACCOUNT,
+    STATE_ACTIVE,
+    STATE_CANCEL_ONLY,
+    STATE_KILLED,
+)
 from tests.gateway.edges.admin_world import TOKEN, AdminWorld, serving
+from tests.gateway.turns_world import World
 
 
 class Terminal:
@@ -157,6 +167,24 @@ def test_status(terminal: Terminal) -> None:
     lost = terminal.run("status")
     assert lost.exit_code == 1
     assert "no space left" in lost.stdout
+
+
+def test_status_tells_who_waits_and_what_was_shed(terminal: Terminal) -> None:
+    """Only where there is something to tell; for programs always."""
+    assert "shed" not in terminal.run("status").stdout
+    turns = terminal.world.turns
+    turns.shed["orders"] = 33
+    listed = World().source("a", "oo")
+    listed.since_ns = time.perf_counter_ns() - 1_500 * NS_PER_MS
+    turns._lanes[ORDERS].append(listed)
+    shown = " ".join(terminal.run("status").stdout.split())
+    assert "│ orders │ 2 │ 1" in shown
+    assert "│ 33 │" in shown
+    lanes = json.loads(terminal.run("status", "--json").stdout)["lanes"]
+    assert [lane["name"] for lane in lanes] == list(LANE_NAMES)
+    assert (lanes[ORDERS]["requests"], lanes[ORDERS]["shed"]) == (2, 33)
+    assert lanes[ORDERS]["oldest_ns"] >= 1_500 * NS_PER_MS
+    assert not lanes[ORDERS]["shedding"]
 
 
 def test_texts_of_others_are_shown_as_they_are(terminal: Terminal) -> None:
