@@ -86,6 +86,8 @@ class Session:
         self._in_line = False
         self._decided = asyncio.Event()
         """Set while none does."""
+        self._fault: Exception | None = None
+        """The bug that was met while deciding; it ends the session."""
         self._caller: Caller = callers.stranger(origin, 0)
         self._first = wire.SessionRequest()
         self._last_sequence = 0
@@ -232,6 +234,8 @@ class Session:
             self._decided.clear()
             self._get_in_line()
             await self._decided.wait()
+            if self._fault is not None:
+                raise self._fault
 
     # --- Turns --------------------------------------------------------------------------------
 
@@ -256,7 +260,11 @@ class Session:
     def decide(self) -> None:
         """Have the first entry decided, unless the session has ended."""
         if self._entries:
-            self._decide(self._entries.popleft())
+            try:
+                self._decide(self._entries.popleft())
+            except Exception as error:  # the task that reads the session tells of it
+                self._fault = error
+                self._entries.clear()
         self._next()
 
     def shed(self, waited_ns: int, most_ns: int) -> None:

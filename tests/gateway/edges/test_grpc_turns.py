@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import Callable
 
 import grpc
+import pytest
 
 from gateway.answer import Answer
 from gateway.edges.calls import Call, Calls
 from gateway.lanes import CANCELS, MARKET_DATA, ORDERS, STRANGERS
+from gateway.outcome import Reply
 from gateway.turns import PATIENT, Bounds, Turns
 from gateway.wire.ordergate.v1 import order_entry_pb2 as wire
 from rules.endpoints import Endpoint
-from rules.events import Cancel, Place, RefusedRequest
+from rules.events import Cancel, Event, Place, RefusedRequest
 from rules.reasons import Reason
 from rules.values import AUTH_NOT_CHECKED
 from tests.gateway.edges.grpc_world import (
@@ -178,6 +180,33 @@ def test_calls_of_one_peer_take_turns_with_those_of_others() -> None:
         assert calls.lane(ORDERS, "other") == MARKET_DATA
 
     asyncio.run(scenario())
+
+
+def test_a_bug_ends_the_session_that_met_it() -> None:
+    """And nobody waits for ever; others go on."""
+
+    async def test(world: World) -> None:
+        async with world.channel() as channel:
+            broken, other = Client(channel), Client(channel)
+            await broken.log_on()
+            await other.log_on(logon(OTHER_KEY))
+            submit = world.core.submit
+
+            def fail(event: Event, reply: Reply | None = None) -> None:
+                if isinstance(event, Place) and event.key == 1:
+                    raise RuntimeError("a bug")
+                submit(event, reply)
+
+            world.core.submit = fail  # type: ignore[method-assign]
+            await broken.send(entries=[entry(1, place=limit_order()), entry(2, status={})])
+            with pytest.raises(grpc.aio.AioRpcError) as ended:
+                await broken.stream.read()
+            assert ended.value.code() is grpc.StatusCode.UNKNOWN
+            await other.send(entries=[entry(1, place=limit_order())])
+            (answer,) = await other.read(1)
+            assert answer.WhichOneof("answer") == "placed"
+
+    run(test)
 
 
 def test_unary_calls_have_turns_too() -> None:
