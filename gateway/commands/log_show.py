@@ -73,7 +73,7 @@ def tail(
                 run = follower.run
                 _note(f"goes on with run {run.manifest.run_id}")
             if over:
-                _note(f"the run {run.manifest.run_id} has ended")
+                _note(f"the run {run.manifest.run_id} is over")
                 break
             time.sleep(_POLL_SECONDS)
     except JournalCorruptError as error:

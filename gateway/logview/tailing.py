@@ -4,7 +4,9 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
+from gateway.data_lock import LOCK_NAME
 from gateway.journal import JournalCorruptError, JournalDeletedError, JournalError, Run
+from gateway.journal.life import ENDED, NOT_ENDED_WELL, life_of
 from gateway.journal.manifest import read_manifest, run_directories
 from gateway.journal.reader import RunReader
 from gateway.journal.segment import segment_numbers
@@ -92,7 +94,14 @@ class Follower:
 
     def over(self) -> bool:
         """Tell whether nothing can be added any more; what was added before may still be unread."""
-        return not self._onward and read_manifest(self._run.path).status == "ended"
+        if self._onward:
+            return False
+        run = Run(self._run.path, read_manifest(self._run.path))
+        if run.manifest.status == ENDED:
+            return True
+        # Where no gate ever held a lock, as beside a copy, nothing says that the writer is gone.
+        held_once = (run.path.absolute().parent / LOCK_NAME).exists()
+        return held_once and life_of(run) == NOT_ENDED_WELL
 
     def _next(self) -> Run | None:
         """Return the run that follows, once it has a record to read."""

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.data_lock import DataLock
 from gateway.journal import JournalError
-from gateway.journal.manifest import run_directories
+from gateway.journal.manifest import read_manifest, run_directories, write_manifest
 from gateway.logview.query import Found
 from gateway.logview.sources import source_of
 from gateway.logview.tailing import Follower
@@ -56,6 +57,22 @@ def test_ends_with_its_run_where_one_run_is_asked_for(parts: tuple[Path, Path, P
     assert follower.over()
     assert list(follower.more()) == []
     assert follower.run.path == first
+
+
+def test_ends_with_a_run_whose_gate_was_killed(parts: tuple[Path, Path, Path]) -> None:
+    """Nobody writes a run any more whose data directory nobody holds, whatever its manifest says."""
+    data, first, _ = parts
+    manifest = read_manifest(first)
+    manifest.status, manifest.ended_ns = "running", 0
+    write_manifest(first, manifest)
+    follower = Follower(source_of(first), False, 1)
+    follower.last()
+    assert not follower.over()
+    lock = DataLock(data)
+    assert not follower.over()
+    lock.release()
+    assert follower.over()
+    assert not Follower(source_of(data), True, 1).over()
 
 
 def test_a_damaged_run_does_not_end_it(parts: tuple[Path, Path, Path]) -> None:
