@@ -96,7 +96,7 @@ def assert_client_unharmed(gate: GateProcess, trader: Trader) -> None:
 
 
 @pytest.mark.timeout(3_600)
-@pytest.mark.parametrize("edges", ["0", "2"])
+@pytest.mark.parametrize("edges", ["0", "2"] if SOAK else ["0"])
 def test_a_flood_stops_nobody_from_trading(tmp_path: Path, edges: str) -> None:
     """Whatever strangers send from wherever, a client with a key is served as without them."""
     config = write_config(tmp_path, SEGMENT_BYTES)
