@@ -24,6 +24,7 @@ from loadtest.prepare import prepare_gate, prepare_running
 from loadtest.profile import DEFAULT_PROFILE
 from loadtest.results import Results, save
 from loadtest.results import load as load_results
+from loadtest.signing import HMAC
 from loadtest.target import parse_target
 from loadtest.terminal import (
     EXIT_DIFFERENCE,
@@ -105,6 +106,8 @@ def prepare_command(
     token_file: options.TokenFile = Path("ordergate-data/admin.token"),
     account: options.FundedAccounts = None,
     sources: options.PreparedSources = 0,
+    grpc_port: options.PreparedGrpcPort = -1,
+    kind: options.KeyKind = HMAC,
 ) -> None:
     """Make accounts and keys to run with.
 
@@ -117,13 +120,16 @@ def prepare_command(
         if not admin:
             if account:
                 raise LoadTestError("--account goes with --admin; without it accounts are made")
-            config = prepare_gate(output, accounts, rest_port, admin_port, addresses)
+            config = prepare_gate(
+                output, accounts, rest_port, admin_port, addresses, grpc_port, kind
+            )
             say(f"start the gate:  ordergate serve -c {config}")
         else:
             if not account:
                 raise LoadTestError("--admin needs --account: whose funds the keys trade with")
             owned(parse_target(admin), stated=False)
-            keys = run_in_loop(prepare_running(admin, token_file, tuple(account), accounts))
+            preparing = prepare_running(admin, token_file, tuple(account), accounts, kind)
+            keys = run_in_loop(preparing)
             output.mkdir(parents=True, exist_ok=True)
             write_keys(output / "keys.json", keys, addresses)
         say(f"then:  ordergate load run --keys {output / 'keys.json'} --target URL --rate 100")

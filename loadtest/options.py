@@ -117,6 +117,12 @@ RestPort: TypeAlias = Annotated[
 AdminPort: TypeAlias = Annotated[
     int, typer.Option(min=0, max=65_535, help="Admin port of the configuration.")
 ]
+PreparedGrpcPort: TypeAlias = Annotated[
+    int, typer.Option(min=-1, max=65_535, help="gRPC port of the configuration; -1: none.")
+]
+KeyKind: TypeAlias = Annotated[
+    str, typer.Option(help="What the keys sign with: hmac, ed25519 or rsa.")
+]
 Admin: TypeAlias = Annotated[str, typer.Option(help="URL of a running gate's admin port.")]
 TokenFile: TypeAlias = Annotated[Path, typer.Option(help="File with its admin token.")]
 FundedAccounts: TypeAlias = Annotated[

@@ -14,7 +14,7 @@ import aiohttp
 import msgspec
 
 from loadtest.keys import write_keys
-from loadtest.signing import Key
+from loadtest.signing import HMAC, Key, make_key_material
 from loadtest.units import LoadTestError
 
 ACCOUNTS_MAX: Final = 100_000
@@ -28,7 +28,7 @@ demo_market = true
 
 [listen]
 rest_port = {rest_port}
-grpc_port = -1
+grpc_port = {grpc_port}
 admin_port = {admin_port}
 
 [record]
@@ -65,22 +65,26 @@ def prepare_gate(
     rest_port: int,
     admin_port: int,
     sources: tuple[str, ...] = (),
+    grpc_port: int = -1,
+    kind: str = HMAC,
 ) -> Path:
     """Write a gate's configuration with funded accounts, and the file of their keys.
 
-    The file also names the addresses to send from.
+    The file also names the addresses to send from. Without gRPC its port is -1.
 
     Returns the configuration's path; files with secrets can be read by their owner only. Raises
-    LoadTestError when the number is out of range or the directory has such files already.
+    LoadTestError when the number is out of range, there is no such kind of key, or the directory
+    has such files already.
     """
     if not 0 < accounts <= ACCOUNTS_MAX:
         raise LoadTestError(f"{accounts} accounts are not 1 to {ACCOUNTS_MAX}")
     config = directory / "gate.toml"
     if config.exists():
         raise LoadTestError(f"{config}: exists already; name another directory")
+    made = [make_key_material(kind) for _ in range(accounts)]
     keys = tuple(
-        Key(secrets.token_hex(32), secrets.token_hex(32), f"load-{number}")
-        for number in range(1, accounts + 1)
+        _key(secrets.token_hex(32), kind, material, f"load-{number}")
+        for number, (material, _) in enumerate(made, 1)
     )
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -91,12 +95,14 @@ def prepare_gate(
             rows.writerows((key.account, FUNDS) for key in keys)
         with _private(directory / "keys.csv").open("w", encoding="ascii", newline="") as file:
             rows = csv.writer(file)
-            rows.writerow(("key", "account", "secret", "permissions"))
-            rows.writerows((key.name, key.account, key.secret, "read trade") for key in keys)
+            rows.writerow(("key", "account", "kind", "secret", "permissions"))
+            for key, (_, told) in zip(keys, made, strict=True):
+                rows.writerow((key.name, key.account, kind, told, "read trade"))
         text = _CONFIG.format(
             path=config,
             count=accounts,
             rest_port=rest_port,
+            grpc_port=grpc_port,
             admin_port=admin_port,
             data=_toml_text((directory / "data").absolute()),
         )
@@ -107,7 +113,7 @@ def prepare_gate(
 
 
 async def prepare_running(
-    admin: str, token_file: Path, accounts: tuple[str, ...], count: int
+    admin: str, token_file: Path, accounts: tuple[str, ...], count: int, kind: str = HMAC
 ) -> tuple[Key, ...]:
     """Make keys through a gate's admin port, for its accounts in turn; raises LoadTestError."""
     try:
@@ -121,7 +127,14 @@ async def prepare_running(
     ) as session:
         for number in range(count):
             account = accounts[number % len(accounts)]
-            asked = {"account": account, "permissions": ["read", "trade"]}
+            asked: dict[str, Any] = {
+                "account": account,
+                "kind": kind,
+                "permissions": ["read", "trade"],
+            }
+            material, told = make_key_material(kind)
+            if kind != HMAC:
+                asked["public_key"] = told
             try:
                 async with session.post(f"{admin.rstrip('/')}/admin/v1/keys", json=asked) as answer:
                     body = await answer.read()
@@ -130,8 +143,13 @@ async def prepare_running(
                 created = msgspec.json.decode(body, type=_Created)
             except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError) as error:
                 raise LoadTestError(f"{admin}: no key was made: {error!r}") from None
-            keys.append(Key(created.key.name, created.secret, account))
+            # A shared secret is made by the gate.
+            keys.append(_key(created.key.name, kind, created.secret or material, account))
     return tuple(keys)
+
+
+def _key(name: str, kind: str, material: str, account: str) -> Key:
+    return Key(name, material, account) if kind == HMAC else Key(name, "", account, material)
 
 
 def _private(path: Path) -> Path:

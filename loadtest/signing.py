@@ -3,16 +3,29 @@
 import base64
 import functools
 import hmac
+import secrets
+from typing import Final
 
 import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 
 from loadtest.units import LoadTestError
+
+HMAC: Final = "hmac"
+ED25519: Final = "ed25519"
+RSA: Final = "rsa"
+_RSA_BITS: Final = 2_048
 
 
 class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -46,6 +59,27 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
             raise LoadTestError(f"key `{self.name}` needs either a secret or a private key")
         if self.private_key:
             _private_key(self.private_key)
+
+
+def make_key_material(kind: str) -> tuple[str, str]:
+    """Return what signs for a new key of some kind, and what a gate is told of it.
+
+    With HMAC both are the same secret; else they are PEM of the private and of the public key.
+    Raises LoadTestError for a kind that there is not.
+    """
+    if kind == HMAC:
+        secret = secrets.token_hex(32)
+        return secret, secret
+    private: Ed25519PrivateKey | RSAPrivateKey
+    if kind == ED25519:
+        private = Ed25519PrivateKey.generate()
+    elif kind == RSA:
+        private = generate_private_key(65_537, _RSA_BITS)
+    else:
+        raise LoadTestError(f"kind of key `{kind}` is not {HMAC}, {ED25519} or {RSA}")
+    private_pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    public_pem = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return private_pem.decode("ascii"), public_pem.decode("ascii")
 
 
 @functools.lru_cache(maxsize=65_536)

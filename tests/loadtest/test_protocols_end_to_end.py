@@ -1,21 +1,11 @@
 """Runs over every protocol against a running gate and a running engine, with their audit."""
 
-import json
-import urllib.request
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
 from typer.testing import CliRunner
 
 from loadtest import results
@@ -96,47 +86,34 @@ async def _made(plan: Plan) -> tuple[results.Run, list[str]]:
 
 @pytest.mark.timeout(300)
 def test_keys_of_all_kinds_trade(gate: dict[str, Any], tmp_path: Path) -> None:
-    """A gate accepts what Ed25519 and RSA keys sign, over REST and gRPC."""
-    token = Path(gate["data"], "admin.token").read_text().strip()
-    keys = []
-    for kind, private in (
-        ("ed25519", Ed25519PrivateKey.generate()),
-        ("rsa", generate_private_key(65_537, 2_048)),
-    ):
-        public = private.public_key()  # type: ignore[attr-defined]
-        asked = {
-            "account": "load-1",
-            "kind": kind,
-            "permissions": ["read", "trade"],
-            "public_key": public.public_bytes(
-                Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
-            ).decode(),
-        }
-        request = urllib.request.Request(
-            f"{gate['admin']}/admin/v1/keys",
-            json.dumps(asked).encode(),
-            {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+    """A gate accepts what keys sign that were made for it, over REST and gRPC."""
+    token_file, grpc = Path(gate["data"], "admin.token"), f"grpc://{gate['grpc']}"
+    for kind in ("hmac", "rsa"):
+        keys_file = tmp_path / kind / "keys.json"
+        made = CliRunner().invoke(
+            load,
+            [
+                *("prepare", str(tmp_path / kind), "--admin", gate["admin"], "--kind", kind),
+                *("--token-file", str(token_file), "--account", "load-1", "--accounts", "2"),
+            ],
         )
-        with urllib.request.urlopen(request) as answer:
-            name = json.load(answer)["key"]["name"]
-        path = tmp_path / f"{kind}.pem"
-        path.write_bytes(
-            private.private_bytes(  # type: ignore[attr-defined]
-                Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+        assert made.exit_code == 0, made.output
+        assert all(bool(key.private_key) == (kind == "rsa") for key in read_keys(keys_file))
+        for target in ((gate["rest"],), (grpc, "--control", gate["rest"], "--grpc", "unary")):
+            measured = run(
+                tmp_path / "run.json",
+                *("--target", *target, "--keys", str(keys_file), "--rate", "60"),
+                *("--connections", "2"),
             )
-        )
-        keys.append({"name": name, "private_key_file": path.name})
-    keys_file = tmp_path / "keys.json"
-    keys_file.write_text(json.dumps({"keys": keys}))
-    grpc = (f"grpc://{gate['grpc']}", "--control", gate["rest"])
-    for target in ((gate["rest"],), (*grpc, "--grpc", "unary"), grpc):
-        measured = run(
-            tmp_path / "run.json",
-            *("--target", *target, "--keys", str(keys_file), "--rate", "60"),
-            *("--connections", "2"),
-        )
-        (made,) = measured.runs
-        assert made.latency[ACCEPTED].count > 0.9 * made.offered, made.outcomes
+            (one,) = measured.runs
+            assert one.latency[ACCEPTED].count > 0.9 * one.offered, one.outcomes
+
+
+def test_no_other_kind_of_key_is_made(tmp_path: Path) -> None:
+    """The message names the kinds there are."""
+    done = CliRunner().invoke(load, ["prepare", str(tmp_path), "--kind", "dsa"])
+    assert done.exit_code == 2
+    assert "`dsa` is not hmac, ed25519 or rsa" in done.stderr.replace("\n", " ")
 
 
 @pytest.mark.timeout(300)
