@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.data_lock import DataLock
+from gateway.data_lock import LOCK_NAME, DataLock
 from gateway.journal import JournalError
 from gateway.journal.manifest import read_manifest, run_directories, write_manifest
 from gateway.logview.query import Found
@@ -67,6 +67,7 @@ def test_ends_with_a_run_whose_gate_was_killed(parts: tuple[Path, Path, Path]) -
     write_manifest(first, manifest)
     follower = Follower(source_of(first), False, 1)
     follower.last()
+    (data / LOCK_NAME).unlink(missing_ok=True)
     assert not follower.over()
     lock = DataLock(data)
     assert not follower.over()
