@@ -163,9 +163,7 @@ class Gate:
         manifest, directory = self.journal.manifest, self.journal.directory
         foundation = manifest_digest(manifest), start_digest(directory)
         self.core.submit(RunBegan(before.previous, next_order_id, *foundation))
-        self._closers.append(self.core.flush)
-        self._closers.append(self.core.close)
-        self._closers.append(self.turns.finish)
+        self._closers += [self.core.flush, self.core.close, self.turns.finish]
         self.recording.settle()
         self.space = space_watch(self.core, config.record, self._disk)
         self._timers()
@@ -286,6 +284,7 @@ class Gate:
             home=data,
             cases=CaseAdministration(core, self.decision_ids),
             stages=self.stages,
+            turns=self.turns,
         )
         self.rest = self._rest_edge(config, dialect, authenticator, addresses)
         edges: list[tuple[str, int, Any]] = [

@@ -11,6 +11,8 @@ not wait here (operators, the engine, timers) gets on at once. The rules are:
 - Among sources the lane of the first request counts: cancels, orders, queries, market data.
 - Cancels of strangers come last, but for one in `STRANGERS_EVERY`; they are never shed.
 - Of one source at most `Bounds.requests` are decided a turn, and a turn lasts `Bounds.turn_ns`.
+- An operator's request that has been read is carried out first: meanwhile, for `HELD_TURNS`, only
+  cancels are decided. Each such row of turns is followed by a whole one.
 - Slices of bulk cancels get half of the time while others wait, all of it otherwise.
 
 Work is shed by the time it has waited. Where requests of a lane have waited for longer than its
@@ -42,6 +44,8 @@ SHEDDING_PART: Final = 4
 """While a lane sheds, a request may wait for this part of the bound."""
 RELIEF_TIMES: Final = 10
 """It stops shedding when none has waited for longer for so many times `Bounds.lasting_ns`."""
+HELD_TURNS: Final = 2
+"""Rounds of the loop that an operator's request takes from its bytes to its decision."""
 SHED_BEHIND: Final = 8
 """Requests of each lane that are shed in a turn whose time was up before the lane was reached."""
 
@@ -168,6 +172,9 @@ class Turns:
         """Time that requests have given up to slices of bulk cancels."""
         self._number = 0
         self._strangers_in = STRANGERS_EVERY
+        self._held_turns = 0
+        """Turns in which only cancels are decided, the present one included."""
+        self._held_before = False
         self._planned = False
         self._shed_seen = 0
         self._overloaded = False
@@ -186,6 +193,11 @@ class Turns:
         if not self._planned:
             self._plan()
 
+    def operator_came(self) -> None:
+        """Have orders and queries wait while an operator's request is carried out."""
+        if not self._held_turns and not self._held_before:
+            self._held_turns = HELD_TURNS
+
     def _plan(self) -> None:
         self._planned = True
         self._soon(self.take)
@@ -203,6 +215,8 @@ class Turns:
                 now_ns = self._slice(started_ns)
             self._decide(now_ns, now_ns + self.bounds.turn_ns)
         finally:
+            self._held_before = self._held_turns > 0
+            self._held_turns -= self._held_before
             self._end_turn()
 
     def finish(self) -> None:
@@ -234,6 +248,8 @@ class Turns:
     def _next_lane(self) -> int:
         """Return the lane whose turn it is, NOWHERE when none has anybody."""
         cancels, orders, queries, market_data, strangers = self._lanes
+        if self._held_turns:
+            return CANCELS if cancels else NOWHERE
         if strangers:
             self._strangers_in -= 1
             if self._strangers_in <= 0:

@@ -24,6 +24,7 @@ from gateway.admin.key_registry import KeyRegistry
 from gateway.admin.surface import OperatorError, UnknownSubjectError
 from gateway.stages import NOT_TRACED, Stages
 from gateway.telemetry import EXPOSITION_TYPE, Telemetry
+from gateway.turns import Turns
 from rules.values import NS_PER_SECOND
 
 TOKEN_FILE: Final = "admin.token"  # noqa: S105 (a file name)
@@ -67,6 +68,24 @@ class _OneTooMany(asyncio.Protocol):
         transport.abort()  # type: ignore[attr-defined]
 
 
+class _Announced(asyncio.Protocol):
+    """A connection whose bytes are announced before they are read."""
+
+    def __init__(self, served: asyncio.Protocol, turns: Turns) -> None:
+        self._turns = turns
+        self.connection_made = served.connection_made  # type: ignore[method-assign]
+        self.connection_lost = served.connection_lost  # type: ignore[method-assign]
+        self.eof_received = served.eof_received  # type: ignore[method-assign]
+        self.pause_writing = served.pause_writing  # type: ignore[method-assign]
+        self.resume_writing = served.resume_writing  # type: ignore[method-assign]
+        self._read = served.data_received
+
+    def data_received(self, data: bytes) -> None:
+        """Read bytes; nobody else's orders come before what they ask."""
+        self._turns.operator_came()
+        self._read(data)
+
+
 class AdminEdge:
     """Serves operators on one port.
 
@@ -74,7 +93,8 @@ class AdminEdge:
     `find_decision` returns one recorded decision by its id, None when there is none;
     `origins` are web origins that are let in besides the port's own. In `home`, unless it is None,
     the file `admin.url` says where the port is for as long as it listens. `stages` has measured
-    where time goes, None where nothing is measured.
+    where time goes, None where nothing is measured. `turns` lets operators go first, None where
+    nobody waits.
     """
 
     def __init__(
@@ -89,12 +109,14 @@ class AdminEdge:
         home: Path | None = None,
         cases: CaseAdministration | None = None,
         stages: Stages | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._token = token.encode()
         self._administration = administration
         self._keys = keys
         self._cases = cases
         self._stages = stages
+        self._turns = turns
         self._telemetry = telemetry
         self._find_decision = find_decision
         self._advance = advance
@@ -113,7 +135,9 @@ class AdminEdge:
         assert serve is not None
 
         def connection() -> asyncio.Protocol:
-            return serve() if len(serve.connections) < CONNECTIONS_MAX else _OneTooMany()
+            if len(serve.connections) >= CONNECTIONS_MAX:
+                return _OneTooMany()
+            return serve() if self._turns is None else _Announced(serve(), self._turns)
 
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(connection, host, port)

@@ -247,6 +247,23 @@ def test_slices_of_bulk_cancels_get_half_of_the_time() -> None:
     assert world.planned == []
 
 
+def test_an_operator_goes_first() -> None:
+    """While a request that was read is carried out only cancels are decided; not for ever."""
+    world = World(Bounds(turn_ns=COST_NS))
+    world.source("a", "ooo")
+    world.source("b", "c")
+    world.turns.operator_came()
+    assert world.turn() == ["b.c"]
+    assert world.turn() == []
+    world.turns.operator_came()
+    assert world.turn() == ["a.o"]
+    world.turns.operator_came()
+    assert world.turn() == world.turn() == []
+    assert world.turn() == ["a.o"]
+    assert world.turn() == ["a.o"]
+    assert world.planned == []
+
+
 def test_the_end_decides_everything() -> None:
     """Also what would be shed else by waiting on."""
     world = World()
