@@ -97,13 +97,15 @@ class Core:
         """Told where the time of requests goes, None while nobody wants to know."""
         self.outbox = Outbox(self.book, engine, self.submit, deadline_ns)
         self.refusals = Refusals(
-            self.pipeline, self._process, self.outbox.answer, recorded_refusals
+            self.pipeline, self._process, self._answer_counted, recorded_refusals
         )
         self.directory.may_define = lambda: self.refusals.may_define(self.now_ns())
         self._clock = clock
         self._record = Record(recorder)
         self._withheld: dict[int, Held] = {}
         """Orders that were decided when the record was lost, until they are taken back."""
+        self._counted: dict[int, list[tuple[Reply, Outcome]]] = {}
+        """Answers to refusals that are only counted, by the record they name, until it is safe."""
         self._queue: deque[tuple[Event, Reply | None]] = deque()
         self._draining = False
         self._since_ns = 0
@@ -354,6 +356,17 @@ class Core:
         while held and held[0].seq <= seq:
             one = held.popleft()
             self._let_out(one.seq, one.now_ns, one.event, one.decision, one.reply, one.command)
+            if self._counted:
+                for reply, outcome in self._counted.pop(one.seq, ()):
+                    self.outbox.answer(reply, outcome)
+
+    def _answer_counted(self, reply: Reply, outcome: Outcome) -> None:
+        """Answer a refusal that is only counted, but not before the record it names is safe."""
+        held = self._record.held
+        if held and outcome.seq >= held[0].seq:
+            self._counted.setdefault(outcome.seq, []).append((reply, outcome))
+        else:
+            self.outbox.answer(reply, outcome)
 
     def _recorded(self, seq: int) -> None:
         """Take word that every record up to `seq` is safe."""

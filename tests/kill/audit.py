@@ -51,7 +51,7 @@ _EVENTS: Final = {
     AMEND: Amend,
 }
 
-_COUNTED: Final = ("ADDRESS_BANNED",)
+_COUNTED: Final = ("ADDRESS_BANNED", "OVERLOADED")
 """Refusals of which only the first ten a second of an address have a record each."""
 
 
@@ -69,7 +69,9 @@ class Audit:
         for one in seen:
             self.counts["answers seen"] += 1
             again = one.decision_id in self._known
-            fault = self._counted(one) if again else self._answer(one)
+            fault = "" if again else self._answer(one)
+            if again or (fault and one.reason in _COUNTED):
+                fault = self._counted(one)
             self._known.add(one.decision_id)
             if fault:
                 self._course.problem(f"{fault}: {one}")
@@ -131,12 +133,13 @@ class Audit:
         """Hold a refusal that was only counted against the last recorded one of its address."""
         record = self._record(self._course.life(seen.run), seen.decision_id)
         if record is None or seen.reason not in _COUNTED:
-            return "its decision id was told before"
+            return "it is not in the record, or its decision id was told before"
         event: Any = record.event
         directory = self._course.replica.directory
         address = directory.name(DEFINE_ADDRESS, event.ip)
         self.counts["answers that were counted"] += 1
-        if address != seen.party.address or record.decision.breaches[0].reason.name != seen.reason:
+        told = record.decision.breaches[0].reason.name if record.decision.breaches else ""
+        if address != seen.party.address or told not in _COUNTED:
             return f"its decision id is of {record}"
         return ""
 

@@ -24,6 +24,7 @@ from rules.events import (
     Fill,
     OrderTrade,
     Place,
+    RefusedAggregate,
     Replace,
     RunBegan,
 )
@@ -177,6 +178,9 @@ class Course:
             self.check(fresh, f"order id {decision.order_id} is given again: {record}")
             self._order_ids.add(decision.order_id)
         self.rates.take(seq, event, decision, now_ns)
+        if isinstance(event, RefusedAggregate):
+            for share in event.shares:
+                self.rates.counted(share, now_ns)
         self.orders.take(seq, event, decision, now_ns, 0)
         self.stops.take(event, decision, now_ns)
         if isinstance(event, EngineSession):

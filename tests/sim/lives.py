@@ -155,6 +155,7 @@ def _start(world: World) -> None:
     )
     core.outbox.later = world.turns.append
     _watch_decisions(world)
+    _watch_counts(world)
     take_over(core, engine, start, before.first_seq)
     recording.secure(core)
     world.referee.compare(core.book)
@@ -280,6 +281,18 @@ class _Watched:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._pipeline, name)
+
+
+def _watch_counts(world: World) -> None:
+    """Have the referee hear of refusals that are only counted, when they are."""
+    refusals: Any = world.core.refusals
+    answer = refusals._answer
+
+    def heard(reply: Any, outcome: Any) -> None:
+        world.referee.counted(outcome)
+        answer(reply, outcome)
+
+    refusals._answer = heard
 
 
 def _watch_decisions(world: World) -> None:

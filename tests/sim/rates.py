@@ -17,6 +17,7 @@ from rules.events import (
     OrderEnded,
     OrderTrade,
     Place,
+    RefusedShare,
     Replace,
     Request,
 )
@@ -178,6 +179,13 @@ class RateModel:
                 if now_ns >= ladder.until_ns + forgiven_ns:
                     ladder.length_ns = 0
                 ladder.until_ns, ladder.refusals = event.until_ns, []
+
+    def counted(self, share: RefusedShare, now_ns: int) -> None:
+        """Count what refusals cost that are recorded as a number."""
+        refused = sum(count for _, count in share.reasons)
+        self.raw.add(share.ip, refused - share.gate_count, now_ns)
+        self.weight.add(share.ip, share.weight, now_ns)
+        self.gate_weight.add(share.ip, share.gate_weight, now_ns)
 
     def forget_orders(self, event: EngineSession, open_orders: Any) -> None:
         """Forget orders that ended without a word, as a new epoch does."""

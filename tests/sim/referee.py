@@ -108,6 +108,8 @@ class Referee:
         self._results: dict[int, CommandResult] = {}
         self._alone: set[int] = set()
         """Identities of the events that have a record of their own."""
+        self._numbered: dict[int, Outcome] = {}
+        """Refusals that are counted and not answered yet, by event."""
         self._counted: dict[int, list[tuple[int, Outcome]]] = {}
         """Refusals by address that were answered and wait to be recorded as a number."""
         self._aggregates: dict[int, list[tuple[int, Outcome]]] = {}
@@ -174,6 +176,7 @@ class Referee:
         self.decided = {seq: one for seq, one in self.decided.items() if seq <= self.kept_seq}
         self._alone = {id(event) for _, event, _ in self.decided.values()}
         self._counted.clear()
+        self._numbered.clear()
         self._order_ids.clear()
         rulebook = self._rulebook
         self.orders, self.rates = OrderModel(), RateModel(rulebook)
@@ -350,16 +353,16 @@ class Referee:
         if outcome.seq == 0:
             self._unrecorded(outcome)
             return
-        if id(asked.event) not in self._alone:
-            self._count(outcome)
-            return
         if not self.unrecorded():
             safe = self.record.through()
             self._answered_seq = max(self._answered_seq, outcome.seq)
             self._released_seq = max(self._released_seq, outcome.seq)
-            self.check(
-                outcome.seq <= safe, f"answer {outcome.seq} left, the record is safe through {safe}"
-            )
+            left = f"answer {outcome.seq} left, the record is safe through {safe}"
+            self.check(outcome.seq <= safe, left)
+        if id(asked.event) not in self._alone:
+            counted = self._numbered.pop(id(asked.event), None)
+            self.check(counted is outcome, f"{asked.event} was answered and not counted")
+            return
         now_ns, event, decision = self.decided[outcome.seq]
         told = msgspec.structs.replace(outcome.decision, more=decision.more)
         self.check(_encode(told) == _encode(decision), f"answer {outcome.seq} differs from record")
@@ -380,8 +383,9 @@ class Referee:
         good = told is Reason.RECORD_LOST if order else spared and told in _UNRECORDED
         self.check(good and self.lost(), f"unrecorded answer {told!r} to {outcome.event}")
 
-    def _count(self, outcome: Outcome) -> None:
+    def counted(self, outcome: Outcome) -> None:
         """Take a refusal that has no record of its own: it must be right and be counted."""
+        self._numbered[id(outcome.event)] = outcome
         event, decision, now_ns = outcome.event, outcome.decision, outcome.now_ns
         assert isinstance(event, Request)
         self.coverage["refusal counted"] += 1
