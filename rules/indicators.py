@@ -120,43 +120,58 @@ class Indicator:
         whole: int = 0,
     ) -> None:
         """Add to an owner's counts, and take a measure when they reach the maximum."""
-        account = book.accounts.get(order.account)
-        if self.add(order.owner, order.symbol, account, now_ns, number, part, whole):
-            book.stirred = True
+        if now_ns >= self._closes_ns:
+            self._turn(now_ns)
+        pair = order.owner << PAIR_SHIFT | order.symbol
+        before = self._counts.get(pair, _NO_COUNTS)
+        counts = (before[0] + number, before[1] + part, before[2] + whole)
+        self._counts[pair] = counts
+        if counts[0] >= self._minimum:
+            self._judge(pair, counts, book.accounts.get(order.account), book, now_ns)
 
     def add(
         self,
         owner: int,
         symbol: int,
         account: AccountFacts | None,
+        book: Book,
         now_ns: int,
         number: int,
         part: int,
         whole: int,
-    ) -> bool:
-        """Add to the counts of an owner, whose account says by which maximum he is judged.
-
-        Return whether the first measure of all was taken.
-        """
+    ) -> None:
+        """Add to the counts of an owner, whose account says by which maximum he is judged."""
         if now_ns >= self._closes_ns:
-            self._counts = {}
-            self._closes_ns = (now_ns // self._window_ns + 1) * self._window_ns
-        pair = owner << PAIR_SHIFT | symbol
+            self._turn(now_ns)
+        pair = pair_of(owner, symbol)
         before = self._counts.get(pair, _NO_COUNTS)
         counts = (before[0] + number, before[1] + part, before[2] + whole)
         self._counts[pair] = counts
-        if counts[0] < self._minimum:
-            return False
-        maximum_e8 = self._maximum_of(account)
-        if maximum_e8 < 0 or not self._reached(counts, maximum_e8):
-            return False
-        idle = self.idle
-        self._measure(pair, counts, maximum_e8, now_ns)
-        return idle
+        self._judge(pair, counts, account, book, now_ns)
 
     def same_window(self, at_ns: int, now_ns: int) -> bool:
         """Tell whether what was counted at a time is in the window of now."""
         return at_ns // self._window_ns == now_ns // self._window_ns
+
+    def _turn(self, now_ns: int) -> None:
+        self._counts = {}
+        self._closes_ns = (now_ns // self._window_ns + 1) * self._window_ns
+
+    def _judge(
+        self,
+        pair: int,
+        counts: tuple[int, int, int],
+        account: AccountFacts | None,
+        book: Book,
+        now_ns: int,
+    ) -> None:
+        """Take a measure when counts reach the maximum that an account is judged by."""
+        maximum_e8 = self._maximum_of(account)
+        if maximum_e8 < 0 or not self._reached(counts, maximum_e8):
+            return
+        if self.idle:
+            book.stirred = True
+        self._measure(pair, counts, maximum_e8, now_ns)
 
     def passed(self, event: Any, book: Book, now_ns: int) -> None:
         """Note that a message passed of an owner who is slowed."""
@@ -336,7 +351,8 @@ class IndicatorRule(Rule):
 
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Note what passed while slowed, and count what the engine reports."""
-        if type(event) not in JUDGED:
+        kind = type(event)
+        if kind is CommandResult or kind not in JUDGED:
             self.count(event, book, now_ns)
         elif decision.verdict == ACCEPTED:
             self.indicator.passed(event, book, now_ns)

@@ -32,15 +32,15 @@ class UnfilledRatio(IndicatorRule):
                 account = book.accounts.get(number)
                 if account is not None:
                     self.indicator.add(
-                        account.owner, event.symbol, account, now_ns, 0, event.quantity_e8, 0
+                        account.owner, event.symbol, account, book, now_ns, 0, event.quantity_e8, 0
                     )
 
     def _result(self, result: CommandResult, book: Book, now_ns: int) -> None:
         if result.unknown:
             return
         entered = placed(result, book)
-        filled_e8 = sum(fill.quantity_e8 for fill in result.fills)
-        order = book.order_of(result.order_id)
+        filled_e8 = sum(fill.quantity_e8 for fill in result.fills) if result.fills else 0
+        order = entered if entered is not None else book.order_of(result.order_id)
         if entered is not None:
             ordered_e8 = entered.quantity_e8 + result.prevented_e8
             ordered_e8 = ordered_e8 if entered.quantity_e8 else filled_e8
@@ -48,7 +48,8 @@ class UnfilledRatio(IndicatorRule):
         elif order is not None and changed(result, book) is not None:
             ordered_e8 = order.quantity_e8 - order.filled_e8 + filled_e8
             self.indicator.count(order, book, now_ns, 1, ordered_e8, ordered_e8)
-        self._executed(order, result.fills, book, now_ns)
+        if result.fills:
+            self._executed(order, result.fills, book, now_ns)
 
     def _executed(
         self, order: OpenOrder | None, fills: tuple[Fill, ...], book: Book, now_ns: int

@@ -38,7 +38,9 @@ class World:
 
     def count(self, number: int, part: int) -> None:
         """Count orders, some of which are part of the share."""
-        self.indicator.add(OWNER, SYMBOL, self.account, self.now_ns, number, part, number)
+        self.indicator.add(
+            OWNER, SYMBOL, self.account, self.book, self.now_ns, number, part, number
+        )
 
     def check(self) -> Breach | None:
         """Ask for one more order; explanation and answer must say the same."""
@@ -145,7 +147,7 @@ def test_tiers_and_market_makers() -> None:
 def test_an_unknown_account_is_not_judged() -> None:
     """Its request is refused elsewhere."""
     world = World()
-    world.indicator.add(OWNER, SYMBOL, None, world.now_ns, 20, 20, 20)
+    world.indicator.add(OWNER, SYMBOL, None, world.book, world.now_ns, 20, 20, 20)
     assert world.indicator.check(place(key=99), world.book, world.now_ns) is None
 
 

@@ -2,10 +2,26 @@
 
 from typing import Any
 
+from msgspec import structs
+
 from gateway.rulebooks import load_rulebook
-from rules.events import Amend, ClearBan, Event, Place, Replace, Request, SetState
+from rules.events import (
+    Amend,
+    ClearBan,
+    CommandResult,
+    Event,
+    Fill,
+    Place,
+    Replace,
+    Request,
+    SetState,
+    TradeBust,
+)
 from rules.pipeline import Pipeline
 from rules.values import (
+    BUY,
+    E8,
+    FILLED,
     NS_PER_SECOND,
     SCOPE_OWNER,
     STATE_ACTIVE,
@@ -88,3 +104,26 @@ def test_a_restored_pipeline_asks_the_same_rules() -> None:
             told = [[act.__self__.name for act in plan.applies] for plan in plans]  # type: ignore[attr-defined]
             assert told[0] == told[1]
             assert issubclass(kind, Request) or not plans[0].applies_refused
+
+
+def test_a_measure_has_its_rule_asked_at_once() -> None:
+    """Also where annulled trades bring it about, which no order of the owner does."""
+    changes = {"rules": {"unfilled_ratio": {"minimum_orders": 2, "maximum": "0.6"}}}
+    flow = Flow(0, seed=1, accounts=1, changes=changes)
+    traded: list[Place] = []
+    for _ in range(2):
+        order = flow.off_tick()
+        assert isinstance(order, Place)
+        order = structs.replace(order, price_e8=order.price_e8 - 1)
+        decision = flow.apply(order)
+        quote_e8 = order.price_e8 * order.quantity_e8 // E8
+        fill = Fill(1, order.price_e8, order.quantity_e8, quote_e8, 0, 1, False)
+        number, seq = decision.order_id, flow.pipeline.book.current_seq
+        flow.apply(CommandResult(seq, number, True, None, FILLED, flow.now_ns, (fill,)))
+        traded.append(order)
+    assert "unfilled_ratio" not in asked(flow.pipeline, Place)
+    for order in traded:
+        sides = (order.key, 0) if order.side == BUY else (0, order.key)
+        terms = (order.symbol, order.price_e8, order.quantity_e8)
+        flow.apply(TradeBust(1, flow.now_ns, 1, *terms, 1, 2, *sides))
+    assert "unfilled_ratio" in asked(flow.pipeline, Place)
