@@ -170,8 +170,13 @@ class EdgeDesk:
 
     def looked_at(self, event: AskedEvent) -> AskedEvent:
         """Return a request with the result of authentication as it is now."""
-        ladder = self._ladder
-        if ladder is not None and ladder.banned_until(event.ip, self.core.now_ns()):
+        ladder, ip = self._ladder, event.ip
+        # Hardly anybody was ever banned, so the time is asked for only then.
+        if (
+            ladder is not None
+            and ladder.banned_until(ip, 0)
+            and ladder.banned_until(ip, self.core.now_ns())
+        ):
             # Its signature was verified before the edge could know; here it would not have been.
             return msgspec.structs.replace(event, auth=AUTH_NOT_CHECKED)
         if not self._keys[event.key].enabled:
