@@ -180,7 +180,7 @@ def test_no_answer_in_time_ends_the_call_alone() -> None:
         if stream > 1:
             peer.answer(stream)
 
-    samples, venue, senders = sent_to(late, [0, 300], timeout_ms=100)
+    samples, venue, senders = sent_to(late, [0, 700], timeout_ms=300)
     assert labels(samples) == [(ERROR, "no answer in time"), (ACCEPTED, "OK")]
     assert venue.resets == [int(ErrorCodes.CANCEL)]
     assert samples.decision_ids == [None, "d"]

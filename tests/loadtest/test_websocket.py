@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import threading
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ def sent_to(
     connections: int = 1,
     timeout_ms: int = 2_000,
     key: Key = KEY,
+    watch: Callable[[Senders], Coroutine[Any, Any, None]] | None = None,
 ) -> tuple[Samples, Senders]:
     """Send an order at each time."""
 
@@ -51,9 +53,12 @@ def sent_to(
         ways = Ways(protocol.connections, timeout_ms * MS, (), True, offset_ns)
         senders = protocol.senders(ways, markets)
         await senders.connect()
+        watching = asyncio.create_task(watch(senders)) if watch is not None else None
         try:
             await senders.run(samples, rendered, 0)
         finally:
+            if watching is not None:
+                watching.cancel()
             await senders.close()
         return samples, senders
 
@@ -114,23 +119,23 @@ class Backwards(WebSocketVenue):
         super().__init__(SECRETS)
         self._asked: list[dict[str, Any]] = []
 
-    async def handle(self, socket: web.WebSocketResponse, asked: dict[str, Any]) -> None:
+    async def handle(self, peer: web.WebSocketResponse, asked: dict[str, Any]) -> None:
         """Collect, then answer."""
         if "order" not in asked["method"]:
-            await super().handle(socket, asked)
+            await super().handle(peer, asked)
             return
         self._asked.append(asked)
         if len(self._asked) < 3:
             return
-        await socket.ping(b"there?")
+        await peer.ping(b"there?")
         for each in reversed(self._asked):
-            await socket.send_json({"event": {"e": "executionReport"}, "subscriptionId": 0})
-            await socket.send_str("no JSON")
-            await socket.send_json({"id": None, "status": 400, "error": {"code": -1100}})
-            await socket.send_json({"id": 10**6, "status": 200, "result": {}})
-            await socket.send_json({"id": str(each["id"]), "status": 500})
-            await socket.send_json(self.answer(each))
-            await socket.send_json({"id": each["id"], "status": 500})
+            await peer.send_json({"event": {"e": "executionReport"}, "subscriptionId": 0})
+            await peer.send_str("no JSON")
+            await peer.send_json({"id": None, "status": 400, "error": {"code": -1100}})
+            await peer.send_json({"id": 10**6, "status": 200, "result": {}})
+            await peer.send_json({"id": str(each["id"]), "status": 500})
+            await peer.send_json(self.answer(each))
+            await peer.send_json({"id": each["id"], "status": 500})
 
 
 def test_answers_are_known_by_their_id() -> None:
@@ -145,13 +150,13 @@ def test_answers_are_known_by_their_id() -> None:
 class Closing(WebSocketVenue):
     """Closes the first connection that an order comes on."""
 
-    async def handle(self, socket: web.WebSocketResponse, asked: dict[str, Any]) -> None:
+    async def handle(self, peer: web.WebSocketResponse, asked: dict[str, Any]) -> None:
         """Close once."""
         if asked["method"] == "order.place" and not self.placed:
             self.placed += 1
-            await socket.close(code=1008, message=b"too fast")
+            await peer.close(code=1008, message=b"too fast")
         else:
-            await super().handle(socket, asked)
+            await super().handle(peer, asked)
 
 
 def test_a_close_is_told_with_its_code() -> None:
@@ -169,18 +174,62 @@ def test_a_close_is_told_with_its_code() -> None:
 class Silent(WebSocketVenue):
     """Answers no order but late."""
 
-    async def handle(self, socket: web.WebSocketResponse, asked: dict[str, Any]) -> None:
+    async def handle(self, peer: web.WebSocketResponse, asked: dict[str, Any]) -> None:
         """Wait."""
         if asked["method"] == "order.place" and asked["id"] == 0:
-            await asyncio.sleep(0.25)
-        await super().handle(socket, asked)
+            await asyncio.sleep(0.5)
+        await super().handle(peer, asked)
 
 
 def test_no_answer_in_time_is_an_error_of_that_request() -> None:
     """The connection stays, since a late answer names its request."""
-    samples, senders = sent_to(Silent(SECRETS), [0, 300], timeout_ms=100)
+    samples, senders = sent_to(Silent(SECRETS), [0, 700], timeout_ms=300)
     assert labels(samples) == [(ERROR, "no answer in time"), (ACCEPTED, "200")]
     assert senders.reconnects == 0
+
+
+class Deaf(WebSocketVenue):
+    """Reads nothing once the first order has come, until it may."""
+
+    def __init__(self) -> None:
+        super().__init__(SECRETS)
+        self.may_read = threading.Event()
+
+    async def handle(self, peer: web.WebSocketResponse, asked: dict[str, Any]) -> None:
+        """Stop reading, then go on."""
+        if asked["method"] == "order.place" and asked["id"] == 0:
+            transport = peer._req.transport  # type: ignore[union-attr]
+            assert isinstance(transport, asyncio.ReadTransport)
+            transport.pause_reading()
+            while not self.may_read.is_set():
+                await asyncio.sleep(0.01)
+            transport.resume_reading()
+        if asked["method"] == "order.place":
+            await peer.send_str(f'{{"id":{asked["id"]},"status":200}}')
+        else:
+            await super().handle(peer, asked)
+
+
+def test_a_target_that_does_not_read_is_waited_for() -> None:
+    """Where the connection is full requests wait; that is latency, and nothing is lost."""
+    count = 12_000
+    venue = Deaf()
+
+    async def until_full(senders: Senders) -> None:
+        while not any(each.paused for each in senders._connections):  # type: ignore[attr-defined]
+            await asyncio.sleep(0.01)
+        venue.may_read.set()
+
+    samples, _ = sent_to(
+        venue, [0] * 100 + [100] * (count - 100), timeout_ms=60_000, watch=until_full
+    )
+    assert samples.counts[ACCEPTED] == count
+    waited = [
+        possible - meant
+        for possible, meant in zip(samples.possible_ns, samples.intended_ns, strict=True)
+    ]
+    assert waited[0] == 0
+    assert max(waited) > 0
 
 
 class Raw(WebSocketVenue):
@@ -190,14 +239,14 @@ class Raw(WebSocketVenue):
         super().__init__(SECRETS)
         self._reply = reply
 
-    async def handle(self, socket: web.WebSocketResponse, asked: dict[str, Any]) -> None:
+    async def handle(self, peer: web.WebSocketResponse, asked: dict[str, Any]) -> None:
         """Write the bytes in place of the first answer."""
         if asked["method"] == "order.place" and asked["id"] == 0:
-            transport = socket._req.transport  # type: ignore[union-attr]
+            transport = peer._req.transport  # type: ignore[union-attr]
             assert transport is not None
             transport.write(self._reply)
         else:
-            await super().handle(socket, asked)
+            await super().handle(peer, asked)
 
 
 ANSWER = b'{"id":0,"status":200}'

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import hmac
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -61,7 +62,6 @@ class WebSocketVenue:
         self.placed = 0
         self.filled = 0
         self.cancelled = 0
-        self.connections = 0
         self.port = 0
 
     # --- Requests -----------------------------------------------------------------------------
@@ -161,17 +161,16 @@ class WebSocketVenue:
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one connection."""
-        socket = web.WebSocketResponse(compress=True)
-        await socket.prepare(request)
-        self.connections += 1
-        async for message in socket:
+        peer = web.WebSocketResponse(compress=True)
+        await peer.prepare(request)
+        async for message in peer:
             if message.type is WSMsgType.TEXT:
-                await self.handle(socket, message.json())
-        return socket
+                await self.handle(peer, message.json())
+        return peer
 
-    async def handle(self, socket: web.WebSocketResponse, asked: dict[str, Any]) -> None:
+    async def handle(self, peer: web.WebSocketResponse, asked: dict[str, Any]) -> None:
         """Answer one request; venues of a test do otherwise."""
-        await socket.send_json(self.answer(asked))
+        await peer.send_json(self.answer(asked))
 
 
 @contextmanager
@@ -186,8 +185,10 @@ def running(venue: WebSocketVenue) -> Iterator[str]:
         app.router.add_get(PATH, venue.serve)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
+        listening = socket.create_server(("127.0.0.1", 0))
+        # Little room, so that a venue that does not read is soon full.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        await web.SockSite(runner, listening).start()
         venue.port = runner.addresses[0][1]
         ready.set()
         await ending.wait()
