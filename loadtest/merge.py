@@ -7,22 +7,27 @@ would have found in all requests together. Means are of exact sums.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import Final
 
 from loadtest.recorder import ALL, merged_distribution
 from loadtest.results import Latency, Run, Second
 from loadtest.samples import OUTCOMES
-from loadtest.units import NS_PER_SECOND
+from loadtest.units import NS_PER_MS, NS_PER_SECOND
+
+_TOGETHER_NS: Final = 100 * NS_PER_MS
 
 
 def merged_run(runs: Sequence[Run], faults: tuple[str, ...] = ()) -> Run:
     """Return the run that some runs make together; `faults` are those of the whole.
 
+    Runs that began within 100 ms of the first one began together: clocks are not known better.
     Seconds are aligned by the target's clock, to the nearest whole second, so that it does not
     matter how right the testers' own clocks are. The measured time is from where the first run
     begins to be measured to where the last one ends.
     """
     begins_ns = [measured_from_ns(run) for run in runs]
     begin_ns = min(begins_ns)
+    begins_ns = [at if at - begin_ns > _TOGETHER_NS else begin_ns for at in begins_ns]
     ends_ns = [at_ns + run.duration_ns for at_ns, run in zip(begins_ns, runs, strict=True)]
     duration_ns = max(ends_ns) - begin_ns
     first = runs[begins_ns.index(begin_ns)]

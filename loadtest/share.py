@@ -102,7 +102,7 @@ class Share(NamedTuple):
             times=self._dealt_times(number, instance.of),
             rate=self.rate / instance.of,
             seed=self.seed + _INSTANCE_STRIDE * number,
-            tag=f"{self.tag}{instance.number:x}.",
+            tag=f"{self.tag}{instance.number:x}_",
         )
 
     def dealt(self, number: int, of: int) -> "Share":
@@ -205,7 +205,8 @@ class Sender:
             run,
             begun_utc_ns=start_ns + share.utc_minus_stopwatch_ns,
             target_minus_utc_ns=share.target_minus_utc_ns,
-            pauses=distribution(watch.pauses_ns),
+            # After the last answer it does not matter when the tester looks.
+            pauses=distribution(watch.until(max(samples.answered_ns, default=0) - share.warmup_ns)),
         )
         faults = own_faults(run, share.late_bound, spare_ns)
         names = [name for name in samples.decision_ids if name is not None]

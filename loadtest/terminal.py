@@ -116,6 +116,11 @@ def _print_run(run: Run) -> None:
     )
     for fault in run.faults:
         say(f"NOT VALID: {fault}")
+    if run.faults:
+        say(
+            "  These figures may be the tester's: give it a core of its own (taskset), lower the "
+            "rate, or widen --late-bound."
+        )
 
 
 def _cells(latency: Latency) -> list[str]:

@@ -39,6 +39,10 @@ class Watch:
             meant_ns += TICK_NS
         return meant_ns
 
+    def until(self, span_ns: int) -> "array[int]":
+        """Return the pauses of the ticks within a time since the first one."""
+        return self.pauses_ns[: max(span_ns // TICK_NS + 1, 0)]
+
 
 def widened(bound: Assertion) -> Assertion:
     """Return the bound of pauses that goes with a bound of lateness."""

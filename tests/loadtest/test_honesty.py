@@ -206,6 +206,9 @@ def test_a_watch_notes_each_look_that_a_pause_swallowed() -> None:
     assert watch.note(0, 0) == TICK_NS
     assert watch.note(TICK_NS, TICK_NS + 12 * MS) == 4 * TICK_NS
     assert list(watch.pauses_ns) == [0, 12 * MS, 7 * MS, 2 * MS]
+    assert list(watch.until(2 * TICK_NS)) == [0, 12 * MS, 7 * MS]
+    assert list(watch.until(2 * TICK_NS - 1)) == [0, 12 * MS]
+    assert list(watch.until(-1)) == []
 
 
 def test_the_faults_of_a_tester_are_exact_at_their_bounds() -> None:

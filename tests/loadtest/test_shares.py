@@ -1,5 +1,6 @@
 """Shares of one schedule, and what they measured put together again."""
 
+import re
 from array import array
 from typing import Any, Final
 
@@ -82,7 +83,8 @@ def test_shares_add_up(
 
 def test_cancels_stay_with_their_orders() -> None:
     """Each share's cancels name orders of that share, and no id is used by two shares."""
-    whole = share_of(3_000, keys=2)
+    whole = share_of(3_000, keys=2)._replace(tag="l19b8a4d3c5e" + "ffff-")
+    whole = whole.of_instance(Instance(2, 2))
     ids: set[str] = set()
     for number in range(3):
         placed, cancels = set(), 0
@@ -92,7 +94,8 @@ def test_cancels_stay_with_their_orders() -> None:
             fields = dict(part.split("=") for part in query.partition("?")[2].split("&"))
             if method == "POST":
                 placed.add(fields["newClientOrderId"])
-                assert len(fields["newClientOrderId"]) <= 36
+                # What Binance takes.
+                assert re.fullmatch("[a-zA-Z0-9-_]{1,36}", fields["newClientOrderId"])
             else:
                 assert fields["origClientOrderId"] in placed
                 cancels += 1
@@ -171,6 +174,10 @@ def test_a_run_of_several_shares_is_the_run_of_all() -> None:
 def test_seconds_are_aligned_by_the_clock() -> None:
     """A run that began 1.4 s later counts a second later, and the whole lasts 1.4 s longer."""
     late_ns = 1_400 * MS
+    near = run_of(range(250))
+    for apart_ns, lasts_ns in ((100 * MS, 0), (100 * MS + 1, 100 * MS + 1)):
+        other = msgspec.structs.replace(near, begun_utc_ns=near.begun_utc_ns + apart_ns)
+        assert merged_run([other, near]).duration_ns == near.duration_ns + lasts_ns
     first, second = run_of(range(250)), run_of(range(250))
     second = msgspec.structs.replace(second, begun_utc_ns=first.begun_utc_ns + late_ns)
     for runs in ([first, second], [second, first]):
