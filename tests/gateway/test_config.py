@@ -130,6 +130,14 @@ expires = "2027-01-01T00:00:00+01:00"
             "gate.toml:2: listen.admin_port: -2 is too small; write -1 or more",
         ),
         (
+            '[listen]\nedges = 2\nrest_edge = "aiohttp"',
+            "gate.toml:2: listen.edges: `2` processes serve `httptools` only, not `aiohttp`",
+        ),
+        (
+            "[listen]\nedges = 65",
+            "gate.toml:2: listen.edges: 65 is too large; write 64 or less",
+        ),
+        (
             "[listen]\ngrpc_port = 8080",
             "gate.toml:2: listen.grpc_port: 8080 is rest_port already; give each its own",
         ),

@@ -71,7 +71,8 @@ class _Waiting(NamedTuple):
 class RemoteCore:
     """Has requests decided by the core in another process.
 
-    `open_lanes` is called with how many lanes are to be read, whenever that changes. A reply is called with None when the gate met a bug of its own.
+    `open_lanes` is called with how many lanes are to be read, whenever that changes. A reply is
+    called with None when the gate met a bug of its own.
     """
 
     def __init__(

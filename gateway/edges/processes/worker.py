@@ -89,7 +89,9 @@ class EdgeProcess:
             # What was sent is decided, if it has reached the core; nobody can be told any more.
             return EXIT_CORE_LOST
         if self._edge is not None:
-            await self._edge.close()
+            closing = asyncio.ensure_future(self._edge.close())
+            core_gone = asyncio.ensure_future(self._closed.wait())
+            await asyncio.wait((closing, core_gone), return_when=asyncio.FIRST_COMPLETED)
             self._tell()
         self._link.close()
         with suppress(TimeoutError):

@@ -9,9 +9,10 @@ from typing import Any, Final
 import pytest
 
 from gateway.app import Gate
+from gateway.config import OverloadConfig
 from gateway.dialects.binance.routes import DECISIONS_PREFIX, ROUTES
-from rules.events import ClearBan
-from rules.values import DEFINE_ADDRESS
+from rules.events import ClearBan, RefusedRequest
+from rules.values import AUTH_NOT_CHECKED, DEFINE_ADDRESS
 from tests.gateway.edge_processes.edge_world import (
     ORDER,
     StillClock,
@@ -230,6 +231,48 @@ def test_the_same_bytes(both: tuple[list[Told], list[Told]]) -> None:
     """Status line, headers in their order, and body; all but moments and ids."""
     for (what, without), (_, behind) in zip(*both, strict=True):
         assert timeless(without) == timeless(behind), what
+
+
+async def overloaded(data: Path, edges: int) -> list[bytes]:
+    """Send more than is decided in time; return what was told to those who waited too long."""
+    overload = OverloadConfig(
+        orders="1ms", queries="1ms", market_data="1ms", lasting="0s", turn="1ms"
+    )
+    async with edged(data, edges, overload=overload) as gate, wire(gate) as connection:
+        await connection.ask(placement(gate))
+        answers: list[bytes] = []
+        while not any(b" 503 " in answer[:20] for answer in answers):
+            connection.writer.write(b"".join(placement(gate) for _ in range(200)))
+            answers = [await connection.answer() for _ in range(200)]
+        shed = [answer for answer in answers if b" 503 " in answer[:20]]
+        found = re.search(rb"X-OrderGate-Decision: (\w+)", shed[0])
+        assert found is not None
+        seq = gate.decision_ids.decode(found[1].decode())
+        assert seq is not None
+        record = gate.decisions.find(seq)
+        assert record is not None
+        event = record.event
+        assert isinstance(event, RefusedRequest)
+        assert event.auth == AUTH_NOT_CHECKED
+        assert event.detail.startswith("waited ")
+        return shed
+
+
+def test_overload_is_told_alike(tmp_path: Path) -> None:
+    """Who waited too long is told the same, whoever writes the answer."""
+    found: list[bytes] = []
+
+    async def scenario() -> None:
+        for edges in (0, 1):
+            shed = await overloaded(tmp_path / str(edges), edges)
+            told = {re.sub(rb"(WEIGHT\S*: )[0-9]+", rb"\1", timeless(one)) for one in shed}
+            assert len(told) == 1
+            found.extend(told)
+
+    run(scenario())
+    assert found[0] == found[1]
+    assert b'"code":-1008' in found[0]
+    assert b"ORDER-COUNT" not in found[0]
 
 
 def test_the_table_is_about_something(both: tuple[list[Told], list[Told]]) -> None:
