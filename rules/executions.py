@@ -69,6 +69,8 @@ def sides_of(event: Any, book: Book) -> tuple[Side, ...]:
                     Side(event.symbol, owner, 0, -order_id, side, event.quantity_e8, quote_e8, took)
                 )
         return tuple(found)
+    # Compiled, a tuple without this type would have the length of the first one.
+    fills: tuple[Fill, ...]
     if kind is OrderTrade:
         fills, took = (event.fill,), not event.fill.maker
     elif kind is CommandResult and event.fills:

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 import rules
+import rules.pipeline  # by which `is_compiled` tells
 from gateway.builds import SWITCH, BuildError, check, is_compiled
 from rules.decisions import Breach, Decision
 from rules.endpoints import Endpoint
