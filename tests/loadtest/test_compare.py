@@ -208,9 +208,9 @@ def test_interrupting_a_comparison_cancels_the_orders_of_its_run(
             stderr=subprocess.PIPE,
             text=True,
         )
-        assert venue.reached.wait(30)
+        assert venue.reached.wait(90)
         comparing.send_signal(signal.SIGINT)
-        _, errors = comparing.communicate(timeout=30)
+        _, errors = comparing.communicate(timeout=100)
         after = len(venue.orders)
         time.sleep(0.1)
         assert len(venue.orders) == after

@@ -75,7 +75,7 @@ def test_all_who_came_during_a_stall_show_it(keys: Path, tmp_path: Path, connect
             *(venue, keys, "--duration", "2s", "--connections", str(connections)),
             *("--late-bound", "p99<5s", "--output", str(output)),
         )
-        said, _ = run.communicate(timeout=60)
+        said, _ = run.communicate(timeout=100)
         assert run.returncode == 0, said
     (measured,) = results.load(output).runs
     latency = measured.latency[ALL]
@@ -104,7 +104,7 @@ def test_a_starved_sender_makes_the_run_invalid(venue: Venue, keys: Path) -> Non
         *("--late-bound", "p99<200ms"),
     )
     assert run.stdout is not None
-    assert venue.reached.wait(30)
+    assert venue.reached.wait(90)
     stopped = children(run.pid)[0]
     os.kill(stopped, signal.SIGSTOP)
     try:
@@ -112,9 +112,11 @@ def test_a_starved_sender_makes_the_run_invalid(venue: Venue, keys: Path) -> Non
             run.wait(0.8)
     finally:
         os.kill(stopped, signal.SIGCONT)
-    said, errors = run.communicate(timeout=60)
+    said, errors = run.communicate(timeout=100)
     assert run.returncode == 1, errors
-    assert re.search(r"NOT VALID: sender process \d of 2: the tester was late: p99 \d+ ms", said)
+    assert re.search(
+        r"NOT VALID: sender process \d of 2: the tester was late: p99 [0-9.]+ m?s", said
+    )
 
 
 def test_a_sender_that_dies_makes_the_run_invalid(venue: Venue, keys: Path) -> None:
@@ -123,9 +125,9 @@ def test_a_sender_that_dies_makes_the_run_invalid(venue: Venue, keys: Path) -> N
         *(venue, keys, "--duration", "2s", "--processes", str(SENDERS)),
         *("--late-bound", "p99<5s"),
     )
-    assert venue.reached.wait(30)
+    assert venue.reached.wait(90)
     os.kill(children(run.pid)[0], signal.SIGKILL)
-    said, errors = run.communicate(timeout=60)
+    said, errors = run.communicate(timeout=100)
     assert run.returncode == 1, errors
     assert re.search(
         r"NOT VALID: sender process \d of 2 was ended by SIGKILL; "
@@ -145,11 +147,11 @@ def test_interrupting_a_run_cancels_its_orders(
 ) -> None:
     """However many processes send, all end, and no order stays open."""
     run = started(venue, keys, "--duration", "60s", "--processes", str(processes))
-    assert venue.reached.wait(30)
+    assert venue.reached.wait(90)
     mine = children(run.pid)
     assert len(mine) == (processes if processes > 1 else 0)
     run.send_signal(signum)
-    said, errors = run.communicate(timeout=30)
+    said, errors = run.communicate(timeout=100)
     assert (run.returncode, said) == (code, "")
     assert "open orders were cancelled" in errors
     assert set(venue.cancelled_all) == {"key0", "key1", "key2"}
@@ -159,9 +161,9 @@ def test_interrupting_a_run_cancels_its_orders(
 def test_orders_are_left_when_that_is_asked_for(venue: Venue, keys: Path) -> None:
     """Nothing is cancelled then, not even after an interruption."""
     run = started(venue, keys, "--duration", "60s", "--keep-orders")
-    assert venue.reached.wait(30)
+    assert venue.reached.wait(90)
     run.send_signal(signal.SIGINT)
-    _, errors = run.communicate(timeout=30)
+    _, errors = run.communicate(timeout=100)
     assert "open orders were left" in errors
     assert not venue.cancelled_all
 
@@ -173,7 +175,7 @@ def test_several_processes_send_everything_once(venue: Venue, keys: Path, tmp_pa
         *(venue, keys, "--duration", "2s", "--processes", "3", "--sources", "4"),
         *("--connections", "5", "--late-bound", "p99<5s", "--output", str(output)),
     )
-    _, errors = run.communicate(timeout=60)
+    _, errors = run.communicate(timeout=100)
     assert run.returncode == 0, errors
     measured = results.load(output)
     assert measured.load.processes == measured.runs[0].processes == 3
@@ -195,7 +197,7 @@ def test_a_target_that_goes_away_is_told_by_the_first_sender(keys: Path) -> None
     with Venue() as venue:
         pass
     run = started(venue, keys, "--duration", "1s", "--processes", "2")
-    _, errors = run.communicate(timeout=60)
+    _, errors = run.communicate(timeout=100)
     assert run.returncode == 2
     assert "no answer" in errors
 
