@@ -105,6 +105,8 @@ class EdgeLink:
     ) -> None:
         self.connections = 0
         self.refused_connections = 0
+        self.silent = 0
+        """How often it was asked since the edge last said how it is; whoever asks counts."""
         self.link = Link(FromEdge, self._arrive, lost, _failed)
         self._desk = desk
         self._listening = listening
@@ -222,6 +224,7 @@ class EdgeLink:
         self.link.send(Answered(number, *told, event.ip, event.agent))
 
     def _report(self, message: Listening | Measured) -> None:
+        self.silent = 0
         if isinstance(message, Listening):
             self._listening()
             return

@@ -33,6 +33,9 @@ BACKOFF_SECONDS_MIN: Final = 0.05
 BACKOFF_SECONDS_MAX: Final = 5.0
 STEADY_SECONDS: Final = 30.0
 """An edge that has served for so long is started anew at once when it dies."""
+SILENT_LOOKS_MAX: Final = 15
+"""So often, once a second, an edge may be found to have said nothing before it is killed. It says
+how it is every second."""
 BACKLOG: Final = 1_024
 
 _logger: Final = logging.getLogger(__name__)
@@ -219,7 +222,14 @@ class EdgeProcesses:
                 edge.link.link.send(message)
 
     def _follow_clock(self) -> None:
-        """Tell edges how the clock runs whenever that changes."""
+        """Tell edges how the clock runs whenever that changes, and end those that hang."""
+        for edge in self._edges:
+            if edge.link is not None and edge.process is not None and edge.serving.is_set():
+                # Looks are counted and not time: a core that stood still has heard nobody.
+                edge.link.silent += 1
+                if edge.link.silent > SILENT_LOOKS_MAX:
+                    _logger.error("%s says nothing any more and is killed", edge.name)
+                    edge.process.kill()
         rate = self._plan.rate()
         if rate != self._told_rate:
             self._told_rate = rate

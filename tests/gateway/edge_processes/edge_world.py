@@ -16,7 +16,7 @@ from gateway.config import ListenConfig, OverloadConfig
 from gateway.journal.disk import REAL_DISK, Disk
 from tests.gateway.gate_world import config, name_of
 
-PATIENCE_SECONDS: Final = 20.0
+PATIENCE_SECONDS: Final = 30.0
 ORDER: Final = {
     "symbol": "BTCUSDT",
     "side": "BUY",

@@ -197,6 +197,22 @@ def test_an_edge_that_is_asked_to_stop(tmp_path: Path) -> None:
     run(scenario())
 
 
+def test_an_edge_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is killed, and another takes its place."""
+    monkeypatch.setattr(supervisor, "SILENT_LOOKS_MAX", 3)
+
+    async def scenario() -> None:
+        async with edged(tmp_path / "data", edges=1) as gate:
+            (first,) = gate.rest.pids
+            os.kill(first, signal.SIGSTOP)
+            # Whoever comes now waits until then.
+            assert status(await ask(gate, placement(gate))) == 200
+            assert gate.rest.deaths >= 1
+            assert gate.rest.pids != (first,)
+
+    run(scenario())
+
+
 def test_on_every_address_of_a_host(tmp_path: Path) -> None:
     """A name that stands for several addresses is listened on at all of them."""
 
