@@ -4,6 +4,9 @@ The same signed orders go over the same connections to a gate without edge proce
 that have them, with the rulebook `bench`, durability `process` and the embedded engine. The core's
 process runs on one processor; edges and client share another, since what is measured is processor
 time and not speed: how many orders one core can decide is what its own time for an order allows.
+Orders come in waves, one over each connection at once, because a core that has all it can do finds
+many of them waiting whenever it looks; with `--loop` each connection sends its next order as soon
+as it has its answer, and a core with a client as slow as this one's finds hardly more than one.
 Gates take turns, so that a drift of the machine meets all; only ratios of one run mean anything.
 Exits with 1 when fewer than 99 % of the orders were accepted.
 """
@@ -12,7 +15,7 @@ import argparse
 import os
 import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -22,13 +25,14 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.rest import ACCEPTED_SHARE_MIN, MANY, cpu_ns
-from tests.bench.rest_client import drive
+from tests.bench.rest_client import Driven, drive, drive_in_waves
 from tests.bench.rest_servers import OWN_EDGE, gate
 
 FIGURES: Final = ("core_us", "edges_us", "requests_per_second", "us_p50", "us_p99")
 TARGET: Final = "at most 0.6; stretch 0.4"
 
 Lines = list[dict[str, Any]]
+Driver = Callable[[int, list[list[bytes]]], Driven]
 
 
 class Kind(NamedTuple):
@@ -59,7 +63,9 @@ def other_processor(pids: list[int]) -> Iterator[None]:
         os.sched_setaffinity(0, allowed)
 
 
-def measured(kind: Kind, connections: int, requests: int) -> dict[str, Any]:
+def measured(
+    kind: Kind, connections: int, requests: int, driver: Driver = drive_in_waves
+) -> dict[str, Any]:
     """Drive one gate and return a line of the result."""
     options = ("--edges", str(kind.edges))
     with gate(OWN_EDGE, *options, build=kind.build) as (process, port, orders, *_):
@@ -69,7 +75,7 @@ def measured(kind: Kind, connections: int, requests: int) -> dict[str, Any]:
             drive(port, [orders.plan(one, each // 10 + 1) for one in range(connections)])
             plans = [orders.plan(one, each) for one in range(connections)]
             core_ns, edges_ns = cpu_ns(process.pid), sum(map(cpu_ns, edges))
-            driven = drive(port, plans)
+            driven = driver(port, plans)
             core_ns = cpu_ns(process.pid) - core_ns
             edges_ns = sum(map(cpu_ns, edges)) - edges_ns
     latencies = sorted(driven.latencies_ns)
@@ -140,6 +146,7 @@ def main() -> int:
     parser.add_argument("--connections", type=int, default=MANY)
     parser.add_argument("--edges", default="0,1,2", help="numbers of edge processes")
     parser.add_argument("--builds", default="auto", help="auto, always, never: which rules run")
+    parser.add_argument("--loop", action="store_true", help="each connection for itself, no waves")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="print lines and ratios as JSON")
     given = parser.parse_args()
@@ -151,7 +158,8 @@ def main() -> int:
     rounds = []
     for number in range(given.rounds):
         sys.stderr.write(f"bench: round {number + 1} of {given.rounds}\n")
-        rounds.append([measured(kind, given.connections, given.requests) for kind in kinds])
+        driver = drive if given.loop else drive_in_waves
+        rounds.append([measured(kind, given.connections, given.requests, driver) for kind in kinds])
     lines = middle(rounds)
     if given.json:
         found = {"lines": lines, "ratios": ratios(lines)}

@@ -92,3 +92,29 @@ def drive(port: int, plans: list[list[bytes]]) -> Driven:
         for wire in wires:
             wire.socket.close()
     return Driven(seconds, latencies_ns, statuses)
+
+
+def drive_in_waves(port: int, plans: list[list[bytes]]) -> Driven:
+    """Send one request of each plan at once, and the next ones when all have been answered.
+
+    So that many wait at a time, however slow the client is. Raises ConnectionError.
+    """
+    wires = [_Wire(port, plan) for plan in plans]
+    latencies_ns: list[int] = []
+    statuses: Counter[int] = Counter()
+    started_ns = time.perf_counter_ns()
+    try:
+        for _ in range(min(map(len, plans))):
+            for wire in wires:
+                wire.send()
+            for wire in wires:
+                status = 0
+                while not status:
+                    status = wire.answer()
+                latencies_ns.append(time.perf_counter_ns() - wire.sent_ns)
+                statuses[status] += 1
+        seconds = (time.perf_counter_ns() - started_ns) / 1e9
+    finally:
+        for wire in wires:
+            wire.socket.close()
+    return Driven(seconds, latencies_ns, statuses)
