@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 import msgspec
+from cachetools import LRUCache
 
 from gateway.auth.material import KeyMaterial, Verifier, verifier
 from gateway.directory import Directory
@@ -51,9 +52,8 @@ class Authenticator:
     ) -> None:
         self._find_material = find_material
         self._directory = directory
-        self._verifiers_max = verifiers_max
-        self._verifiers: dict[str, Verifier] = {}
-        """Parsed material by public id; beyond the bound the oldest goes."""
+        self._verifiers: LRUCache[str, Verifier] = LRUCache(verifiers_max)
+        """Parsed material by public id."""
 
     def identify(self, key_name: str | None) -> Identity:
         """Return whose key id this is, without looking at a signature."""
@@ -98,10 +98,7 @@ class Authenticator:
             material = self._find_material(key_name)
             if material is None:
                 return None
-            found = verifier(material)
-            if len(self._verifiers) >= self._verifiers_max:
-                del self._verifiers[next(iter(self._verifiers))]
-            self._verifiers[key_name] = found
+            found = self._verifiers[key_name] = verifier(material)
         return found
 
 

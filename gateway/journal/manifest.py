@@ -35,6 +35,7 @@ _PACKAGES: Final = (
     "aiohttp",
     "grpcio",
     "protobuf",
+    "cachetools",
     "cryptography",
     "opentelemetry-sdk",
     "typer",
