@@ -40,6 +40,8 @@ _EXPECTED: Final = (
     "nobody was told of them",
     "link to engine",
     "the engine ended it",
+    "overloaded: requests have waited too long",
+    "no longer overloaded",
 )
 """What a gate may say on standard error."""
 
