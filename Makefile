@@ -9,6 +9,8 @@ TEST_STAMP := $(VENV)/.installed-test
 DEV_STAMP := $(VENV)/.installed-dev
 
 PYTEST_OPTIONS ?=
+# A worker for each processor; the tests of one file stay together, for what they share.
+PYTEST_WORKERS ?= --numprocesses auto --dist loadfile
 DEMO_OPTIONS ?=
 
 export PYTHON
@@ -23,7 +25,7 @@ demo: $(RUN_STAMP) ## run the gate with an embedded engine and a moving market; 
 	@$(BIN)/ordergate demo $(DEMO_OPTIONS)
 
 test: $(TEST_STAMP) ## run all tests (PYTEST_OPTIONS='-k name' for some)
-	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+	$(BIN)/python -m pytest $(PYTEST_WORKERS) $(PYTEST_OPTIONS)
 
 check: $(DEV_STAMP) ## lint, formatting, types, architecture, currency of generated files
 	$(BIN)/ruff check .
