@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 import typer
@@ -11,8 +11,11 @@ from gateway.app import Gate
 from gateway.commands.common import console
 from gateway.commands.demo_text import welcome
 from gateway.commands.serving import ReadyLine, ready_line, run_gate
-from gateway.config import Config, EngineConfig, ListenConfig, RecordConfig
+from gateway.config import Config, EngineConfig, ListenConfig, OverloadConfig, RecordConfig
 from gateway.demo_keys import DEMO_ACCOUNTS, DEMO_KEYS
+
+PATIENCE: Final = OverloadConfig(orders="5s", queries="4s", market_data="3s", lasting="1s")
+"""A laptop has other things to do now and then, which is no overload of the gate."""
 
 
 def register(app: typer.Typer) -> None:
@@ -51,6 +54,7 @@ def demo(
             grpc_port=grpc_port if port else 0,
             admin_port=admin_port if port else 0,
         ),
+        overload=PATIENCE,
         engine=EngineConfig(address=engine),
         record=RecordConfig(data=data),
         accounts=DEMO_ACCOUNTS,

@@ -264,9 +264,7 @@ def test_tampered_message_is_refused() -> None:
         ("-5", None, Reason.TIMESTAMP_INVALID),
         ("9" * 20, None, Reason.TIMESTAMP_INVALID),
         ("9" * 21, None, Reason.TIMESTAMP_INVALID),
-        pytest.param(
-            str(_NOW_US - 86_400_000_000), None, Reason.TIMESTAMP_EXPIRED, id="a day ago"
-        ),
+        pytest.param(str(_NOW_US - 86_400_000_000), None, Reason.TIMESTAMP_EXPIRED, id="a day ago"),
         (None, "soon", Reason.INVALID_PARAMETER),
         (None, "-1", Reason.INVALID_PARAMETER),
         (None, "60000001", Reason.RECV_WINDOW_TOO_LARGE),
