@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from loadtest.control import signed_query
 from loadtest.workload import Key
+from tests.bench.rest_servers import placement
 
 ORDER: Final = "order"
 CANCEL: Final = "cancel"
@@ -76,21 +77,7 @@ class Mix:
             return CANCEL, _signed("DELETE", key, parameters)
         self._number += 1
         names.append(f"open-{self._number}")
-        return ORDER, _signed("POST", key, self._placement(names[-1]))
-
-    def _placement(self, name: str) -> dict[str, str]:
-        buys = self._random.random() < 0.5
-        price = 65_000 + (-1 if buys else 1) * self._random.randint(10, 900)
-        return {
-            "symbol": "BTCUSDT",
-            "side": "BUY" if buys else "SELL",
-            "type": "LIMIT",
-            "timeInForce": "GTC",
-            "quantity": "0.001",
-            "price": f"{price}.00",
-            "newClientOrderId": name,
-            "newOrderRespType": "ACK",
-        }
+        return ORDER, _signed("POST", key, placement(self._random, names[-1]))
 
 
 def _signed(method: str, key: Key, parameters: dict[str, str]) -> bytes:

@@ -113,28 +113,30 @@ class Orders:
             else:
                 self._number += 1
                 names.append(f"bench-{self._number}")
-                found.append(_rendered("POST", key, self._placement(names[-1])))
+                found.append(_rendered("POST", key, placement(self._random, names[-1])))
         return found
 
     def off_tick(self, connection: int, requests: int) -> list[bytes]:
         """Return placements that the last stage of the gate refuses."""
         key = self._keys[connection % len(self._keys)]
-        placement = self._placement("off-tick") | {"price": "65000.001"}
-        return [_rendered("POST", key, placement) for _ in range(requests)]
+        off_tick = placement(self._random, "off-tick") | {"price": "65000.001"}
+        return [_rendered("POST", key, off_tick) for _ in range(requests)]
 
-    def _placement(self, name: str) -> dict[str, str]:
-        buys = self._random.random() < 0.5
-        price = 65_000 + (-1 if buys else 1) * self._random.randint(10, 900)
-        return {
-            "symbol": "BTCUSDT",
-            "side": "BUY" if buys else "SELL",
-            "type": "LIMIT",
-            "timeInForce": "GTC",
-            "quantity": "0.001",
-            "price": f"{price}.00",
-            "newClientOrderId": name,
-            "newOrderRespType": "ACK",
-        }
+
+def placement(chance: random.Random, name: str) -> dict[str, str]:
+    """Return an order of either side that rests: its price is away from the market."""
+    buys = chance.random() < 0.5
+    price = 65_000 + (-1 if buys else 1) * chance.randint(10, 900)
+    return {
+        "symbol": "BTCUSDT",
+        "side": "BUY" if buys else "SELL",
+        "type": "LIMIT",
+        "timeInForce": "GTC",
+        "quantity": "0.001",
+        "price": f"{price}.00",
+        "newClientOrderId": name,
+        "newOrderRespType": "ACK",
+    }
 
 
 def _rendered(method: str, key: Key, parameters: dict[str, str]) -> bytes:
