@@ -2,6 +2,7 @@
 
 import os
 import random
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import count
@@ -26,6 +27,8 @@ PER_ADDRESS: Final = 40
 STATUSES: Final = frozenset((200, 400, 401, 404, 405, 409, 413, 414, 418, 429, 431, 501, 505))
 """What a client may be told; 500 would be a fault of the gate."""
 ADDRESSES: Final = "127.88."
+REFUSED_A_SECOND: Final = 400
+"""Beyond 1,000 refusals in a second strangers are told apart no more, and get 503."""
 
 
 class Attack:
@@ -37,6 +40,9 @@ class Attack:
         """Address and decision id of each answer."""
         self.statuses: Counter[int] = Counter()
         self._numbers = count(1)
+        self._refused = 0
+        """Refusals since `_paused`."""
+        self._paused = time.monotonic()
 
     def wire(self) -> Wire:
         """Connect from an address that has not been used."""
@@ -46,18 +52,20 @@ class Attack:
     def send_all(self, requests: Iterable[tuple[str, bytes]]) -> None:
         """Send requests one after the other over connections that are kept open."""
         wire, left = self.wire(), PER_ADDRESS
-        for kind, sent in requests:
-            if not left:
-                wire.close()
-                wire, left = self.wire(), PER_ADDRESS
-            left -= 1
-            assert wire.send(sent), kind
-            answer = wire.answer()
-            assert answer is not None, (kind, sent[:300])
-            self.take(wire.local, kind, sent, answer)
-            if answer.headers.get("connection", "").lower() == "close":
-                left = 0
-        wire.close()
+        try:
+            for kind, sent in requests:
+                if not left:
+                    wire.close()
+                    wire, left = self.wire(), PER_ADDRESS
+                left -= 1
+                assert wire.send(sent), kind
+                answer = wire.answer()
+                assert answer is not None, (kind, sent[:300])
+                self.take(wire.local, kind, sent, answer)
+                if answer.headers.get("connection", "").lower() == "close":
+                    left = 0
+        finally:
+            wire.close()
 
     def exchange(self, kind: str, *pieces: bytes, end: bool = True) -> int:
         """Send pieces on a connection of their own; return how many answers came.
@@ -87,10 +95,18 @@ class Attack:
             assert told["code"] < 0, shown
             assert type(told["msg"]) is str, shown
             assert told["msg"], shown
+            self._count_refusal()
         if answer.status in (418, 429):
             assert int(answer.headers["retry-after"]) >= 0, shown
         self.statuses[answer.status] += 1
         self.decisions.append((address, answer.headers["x-ordergate-decision"]))
+
+    def _count_refusal(self) -> None:
+        """Wait when there have been as many refusals within a second as the gate bears."""
+        self._refused += 1
+        if self._refused == REFUSED_A_SECOND:
+            time.sleep(max(0.0, self._paused + 1 - time.monotonic()))
+            self._refused, self._paused = 0, time.monotonic()
 
     def assert_each_is_accounted_for(self) -> None:
         """Hold the answers against the record of the stopped gate."""
