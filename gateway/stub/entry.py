@@ -6,6 +6,7 @@ from gateway.stub.book import StubOrder, SymbolBook
 from gateway.stub.matching import (
     DONE,
     SELF_TRADE,
+    TOO_MANY_TRADES,
     UNLIMITED_KEY,
     Matcher,
     limit_key,
@@ -214,7 +215,7 @@ class OrderEntry:
             status = FILLED
         elif end == SELF_TRADE or (end == DONE and order.prevented_e8):
             status, reason = EXPIRED_IN_MATCH, Reason.ENGINE_STP_EXPIRED
-        elif rests:
+        elif rests and end != TOO_MANY_TRADES:
             left_e8 = order.quantity_e8 - order.filled_e8
             need_e8 = lock_need_e8(order.side, order.price_e8, left_e8)
             self._rest(book, order, holding, need_e8)

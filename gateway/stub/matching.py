@@ -31,6 +31,12 @@ NO_LIQUIDITY: Final = 2
 SELF_TRADE: Final = 3
 """Self-trade prevention ended the order."""
 
+TOO_MANY_TRADES: Final = 4
+"""The order has had `TRADES_MAX` trades."""
+
+TRADES_MAX: Final = 50_000
+"""Trades of one order in one go. What is left of it expires, so that a result has a bounded size: it
+is one message to the gate and one record there."""
 UNLIMITED_KEY: Final = -INT63_MAX - 1
 """The key limit of an order that takes any price."""
 
@@ -101,7 +107,7 @@ def survey(
     """
     left_e8 = taker.quantity_e8 - taker.filled_e8
     mode = taker.stp_mode
-    executed_e8 = base_e8 = quote_e8 = 0
+    executed_e8 = base_e8 = quote_e8 = trades = 0
     for level in book.opposite(taker.side).best_first():
         if level.key < limit:
             break
@@ -121,8 +127,9 @@ def survey(
                 taker.filled_e8 + executed_e8,
                 book.lot_step_e8,
             )
-            if not size_e8:
+            if not size_e8 or trades == TRADES_MAX:
                 return executed_e8, base_e8, quote_e8
+            trades += 1
             worth_e8 = level.price_e8 * size_e8 // E8
             if not prevented or transfers(taker, maker):
                 base_e8 += size_e8
@@ -131,6 +138,8 @@ def survey(
                 executed_e8 += size_e8
             left_e8 -= size_e8
             if amount_e8 >= 0:
+                if size_e8 < maker.quantity_e8 - maker.filled_e8:
+                    return executed_e8, base_e8, quote_e8
                 amount_e8 -= worth_e8
             maker = maker.following
     return executed_e8, base_e8, quote_e8
@@ -199,9 +208,14 @@ class Matcher:
             )
             if not size_e8:
                 return DONE
+            if len(fills) == TRADES_MAX:
+                return TOO_MANY_TRADES
             quote_e8 = level.price_e8 * size_e8 // E8
             if amount_e8 >= 0:
-                amount_e8 -= quote_e8
+                # What no longer buys all that is offered has bought what it can. The trade's worth
+                # is rounded down, to nothing even, and would seem to leave something for another.
+                whole = size_e8 == maker.quantity_e8 - maker.filled_e8
+                amount_e8 = amount_e8 - quote_e8 if whole else 0
             book.update_id += 1
             if prevented:
                 self._decrement(book, taker, maker, size_e8, quote_e8, now_ns)

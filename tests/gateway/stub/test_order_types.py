@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from gateway.stub import matching
 from rules.reasons import Reason
 from rules.values import (
     BUY,
@@ -158,6 +159,46 @@ def test_market_by_quote_amount(side, amount, step, limit, status, filled):
     )
     assert outcome(result) == (True, None if status == FILLED else NO, status, filled)
     assert sum(fill.quote_e8 for fill in result.fills) <= amount
+    venue.check_money()
+
+
+@pytest.mark.parametrize(("side", "filled_e8"), [(BUY, 20), (SELL, 20)])
+def test_an_amount_too_small_to_move_anything_trades_once(side, filled_e8):
+    """At 0.05 each, 20 units are worth 1 and 19 nothing: the amount is spent, not met for ever."""
+    venue = Venue(step_e8=1)
+    (venue.sell if side == BUY else venue.buy)(BOB, 0.05, 1_000)
+    result = venue.run(venue.order(ALICE, side, 0, 0, quote_quantity_e8=1))
+    assert [fill.quantity_e8 for fill in result.fills] == [filled_e8]
+    below = Venue(step_e8=1)
+    (below.sell if side == BUY else below.buy)(BOB, 0.3, 1_000)
+    result = below.run(below.order(ALICE, side, 0, 0, quote_quantity_e8=1))
+    assert [(fill.quantity_e8, fill.quote_e8) for fill in result.fills] == [(3, 0)]
+    assert result.status == FILLED
+    below.check_money()
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "trades"),
+    [
+        ({}, EXPIRED, 3),
+        ({"quantity": 3}, FILLED, 3),
+        ({"quantity": 4}, EXPIRED, 3),
+        ({"time_in_force": IOC}, EXPIRED, 3),
+        ({"time_in_force": FOK}, EXPIRED, 0),
+        ({"time_in_force": FOK, "quantity": 3}, FILLED, 3),
+        ({"price": 0}, EXPIRED, 3),
+    ],
+)
+def test_trades_of_one_order_are_bounded(monkeypatch, changes, status, trades):
+    """What would need more trades expires, so no result outgrows a message or a record."""
+    monkeypatch.setattr(matching, "TRADES_MAX", 3)
+    venue = Venue()
+    for _ in range(5):
+        venue.sell(BOB, 100, 1)
+    wanted = {"price": 100, "quantity": 5} | changes
+    price, quantity = wanted.pop("price"), wanted.pop("quantity")
+    result = venue.run(venue.order(ALICE, BUY, price, quantity, **wanted))
+    assert (result.status, len(result.fills)) == (status, trades)
     venue.check_money()
 
 
