@@ -177,6 +177,7 @@ class Gate:
         await self._open_edges(data)
         self.collector = Collector(lambda: self.core.seq + self.core.refusals.counted)
         self._closers.append(self.collector.stop)
+        self._every(TICK_SECONDS, self.collector.tend)
         self._every(COLLECT_SECONDS, self.collector.look)
 
     def _make_core(self, before: Recovered) -> None:

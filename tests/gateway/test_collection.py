@@ -1,6 +1,7 @@
 """Full collections of garbage keep off the path of orders, which makes no garbage for them."""
 
 import gc
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +69,45 @@ def test_a_quiet_moment_is_used(decisions: Decisions) -> None:
     for _ in range(3):
         collector.look()
     assert full_collections() == before + 1
+    assert collector.full == 1
+    collector.stop()
+
+
+class Node:
+    """Something that refers to itself, so counting references does not free it."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+
+def test_young_garbage_is_collected_and_what_lives_is_put_aside(decisions: Decisions) -> None:
+    """At each look after something was decided; what was put aside is not looked at again."""
+    collector = Collector(decisions)
+    gone, kept = Node(), Node()
+    seen = weakref.ref(gone)
+    del gone
+    collector.tend()
+    assert seen() is not None
+    decisions.made += 1
+    collector.tend()
+    assert seen() is None
+    assert not [one for one in gc.get_objects() if one is kept]
+    collector.stop()
+
+
+def test_what_was_put_aside_is_collected_in_a_quiet_moment(decisions: Decisions) -> None:
+    """Garbage that was alive when it was young is found once there has been enough work."""
+    collector = Collector(decisions)
+    node = Node()
+    seen = weakref.ref(node)
+    for _ in range(3_000):
+        decisions.made += 1
+        collector.tend()
+    del node
+    collector.look()
+    assert seen() is not None
+    collector.look()
+    assert seen() is None
     assert collector.full == 1
     collector.stop()
 

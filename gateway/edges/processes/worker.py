@@ -52,6 +52,8 @@ from rules.rulebook import Rulebook
 
 TELL_SECONDS: Final = 1.0
 """How often the core is told what was measured."""
+TENDED_TIMES: Final = 50
+"""Looks at young garbage between two times that it tells."""
 CLOSE_SECONDS: Final = 2.0
 """How long the last words to the core may take."""
 EXIT_CORE_LOST: Final = 1
@@ -162,7 +164,9 @@ class EdgeProcess:
         self._link.send(Listening())
         collector = Collector(lambda: self._core.submitted)
         while True:
-            await asyncio.sleep(TELL_SECONDS)
+            for _ in range(TENDED_TIMES):
+                await asyncio.sleep(TELL_SECONDS / TENDED_TIMES)
+                collector.tend()
             collector.look()
             self._tell()
 
