@@ -2,27 +2,30 @@
 
 A core with the embedded engine and a real journal gets orders at planned times, at a fixed rate
 below what it can do. What is timed is from the planned time to the answer, so a pause delays all
-who come during it. In every other round the process that makes snapshots is at work beside it,
-started as the gate starts it, on a run recorded before, again and again. Figures of different
-machines or runs should not be compared; the ratio of one run may be, and only on a machine that
-has nothing else to do: whatever else runs delays both. Exits with 1 when fewer than 99 % of the
-requests were accepted.
+who come during it. Rounds take turns: nothing is at work beside it; a process that only counts, of
+the priority of the one that makes snapshots; and that one, started as the gate starts it, on a run
+recorded before, again and again. What the second costs is the machine's: processors that are not
+independent, or a host that has others to serve. What the third costs more is the snapshot's. Each
+round has its p99.9; the rounds' medians are compared, since a pause of the machine spoils one round
+and not all, and the interval says what they can tell. Figures of different machines or runs should
+not be compared, and a machine has to have nothing else to do. Exits with 1 when fewer than 99 % of
+the requests were accepted.
 """
 
 import argparse
 import json
 import platform
 import random
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter_ns
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
@@ -38,36 +41,33 @@ DRAWS: Final = 4_000
 POLL_NS: Final = 20_000_000
 """Time between two turns of the gate's timer."""
 NS_PER_SECOND: Final = 1_000_000_000
-WITHOUT, WITH = "without a snapshot", "while snapshots are made"
+NOTHING: Final = "nothing"
+COUNTING: Final = "a process that counts"
+SNAPSHOTS: Final = "snapshots are made"
+COUNTS: Final = "from gateway.low_priority import yield_to_all; yield_to_all()\nwhile True: pass"
+"""A program that does nothing, as much as it can."""
 
 
-class Made(NamedTuple):
-    """What the processes beside have done in the rounds that had one."""
+class Beside:
+    """A process at work beside the core, begun anew whenever it has ended."""
 
-    snapshots: int
-    cpu_seconds: float
-
-
-class Snapshots:
-    """The process that makes snapshots of a recorded run, begun anew whenever it has ended."""
-
-    def __init__(self, run: Path) -> None:
-        self.made = 0
-        self._run = run
+    def __init__(self, command: Sequence[str], prepare: Callable[[], None] = lambda: None) -> None:
+        """Take what is run, and what is done before each time."""
+        self.ended = 0
+        self._command = command
+        self._prepare = prepare
         self._process: subprocess.Popen[bytes] | None = None
 
     def look(self) -> None:
-        """Begin a process if none is at work."""
+        """Begin the process if it is not at work."""
         process = self._process
         if process is not None:
             if process.poll() is None:
                 return
-            assert process.returncode == 0, f"the snapshotter ended with {process.returncode}"
-            self.made += 1
-        for path in self._run.glob("*.snapshot"):
-            path.unlink()
-        command = snapshot_command(self._run)
-        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL)
+            assert process.returncode == 0, f"the process beside ended with {process.returncode}"
+            self.ended += 1
+        self._prepare()
+        self._process = subprocess.Popen(self._command, cwd=ROOT, stdin=subprocess.DEVNULL)
 
     def stop(self) -> None:
         """End the process at work."""
@@ -75,6 +75,20 @@ class Snapshots:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+
+def everything_beside(run: Path) -> dict[str, Beside | None]:
+    """Return what is at work beside the core, by name; a snapshot is made of `run` each time."""
+
+    def forget() -> None:
+        for path in run.glob("*.snapshot"):
+            path.unlink()
+
+    return {
+        NOTHING: None,
+        COUNTING: Beside([sys.executable, "-c", COUNTS]),
+        SNAPSHOTS: Beside(snapshot_command(run), forget),
+    }
 
 
 def capacity(venue: Venue, requests: int) -> float:
@@ -86,7 +100,7 @@ def capacity(venue: Venue, requests: int) -> float:
 
 
 def planned(
-    venue: Venue, rate: int, seconds: float, collector: Collector, snapshots: Snapshots | None
+    venue: Venue, rate: int, seconds: float, collector: Collector, beside: Beside | None
 ) -> list[int]:
     """Submit requests at planned times; return how long after those each was answered, in ns."""
     taken_ns = []
@@ -100,8 +114,8 @@ def planned(
         if now_ns >= poll_ns:
             venue.poll()
             collector.tend()
-            if snapshots is not None:
-                snapshots.look()
+            if beside is not None:
+                beside.look()
             poll_ns = now_ns + POLL_NS
         while perf_counter_ns() < next_ns:
             pass
@@ -118,72 +132,81 @@ def percentile_us(taken_ns: Sequence[int], per_mille: int) -> float:
     return round(every[min(len(every) * per_mille // 1_000, len(every) - 1)] / 1_000, 1)
 
 
-def ratio_of_medians(without: Sequence[float], with_: Sequence[float]) -> float:
-    """Return how the rounds' medians compare: a pause of the machine spoils one round, not all."""
-    return statistics.median(with_) / statistics.median(without)
+class Ratio(msgspec.Struct, frozen=True):
+    """How the p99.9 of one kind of rounds compares to that of another."""
+
+    of: str
+    over: str
+    medians: float
+    """The rounds' median of the one over that of the other."""
+    low: float
+    """95 % of these ratios lie between the two when rounds are drawn anew."""
+    high: float
 
 
-def interval(without: Sequence[float], with_: Sequence[float]) -> tuple[float, float]:
-    """Return the bounds between which 95 % of that ratio lie when rounds are drawn anew."""
+def compare(tails: dict[str, list[float]], of: str, over: str) -> Ratio:
+    """Compare the rounds of two kinds by their p99.9."""
     drawn = random.Random(1)
-    ratios = sorted(
-        ratio_of_medians(drawn.choices(without, k=len(without)), drawn.choices(with_, k=len(with_)))
-        for _ in range(DRAWS)
-    )
-    return ratios[DRAWS // 40], ratios[-DRAWS // 40]
+
+    def again(rounds: list[float]) -> float:
+        return statistics.median(drawn.choices(rounds, k=len(rounds)))
+
+    ratios = sorted(again(tails[of]) / again(tails[over]) for _ in range(DRAWS))
+    medians = statistics.median(tails[of]) / statistics.median(tails[over])
+    return Ratio(of, over, medians, ratios[DRAWS // 40], ratios[-DRAWS // 40])
 
 
 def measure(
-    records: int, pairs: int, seconds: float, load: float, rulebook: str, folder: Path | None
+    records: int, rounds: int, seconds: float, load: float, rulebook: str, folder: Path | None
 ) -> dict[str, Any]:
-    """Return percentiles with and without a snapshot beside, and their ratios."""
-    found: dict[str, list[list[int]]] = {WITHOUT: [], WITH: []}
+    """Return percentiles with each kind of work beside the core, and how they compare."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
         before, now = Path(place) / "before", Path(place) / "now"
         record_run(before, rulebook, records, records // 10, 1_000)
-        snapshots = Snapshots(find_run(before).path)
+        kinds = everything_beside(find_run(before).path)
+        found: dict[str, list[list[int]]] = {kind: [] for kind in kinds}
         venue = Venue(now, SystemClock(), rulebook, 1_000, seed=2)
         rate = int(capacity(venue, max(records // 10, 100)) * load)
         collector = Collector(lambda: venue.core.seq)
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
         try:
-            for _ in range(pairs):
-                found[WITHOUT].append(planned(venue, rate, seconds, collector, None))
-                found[WITH].append(planned(venue, rate, seconds, collector, snapshots))
-                snapshots.stop()
+            for _ in range(rounds):
+                for kind, beside in kinds.items():
+                    found[kind].append(planned(venue, rate, seconds, collector, beside))
+                    if beside is not None:
+                        beside.stop()
         finally:
-            snapshots.stop()
+            for beside in kinds.values():
+                if beside is not None:
+                    beside.stop()
             collector.stop()
         venue.journal.close()
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = spent.ru_utime + spent.ru_stime - used.ru_utime - used.ru_stime
-    return _report(found, Made(snapshots.made, cpu), rate, venue)
+    made = kinds[SNAPSHOTS]
+    assert made is not None
+    return _report(found, made.ended, rate, venue)
 
 
 def _report(
-    found: dict[str, list[list[int]]], made: Made, rate: int, venue: Venue
+    found: dict[str, list[list[int]]], snapshots: int, rate: int, venue: Venue
 ) -> dict[str, Any]:
+    tails = {
+        kind: [percentile_us(taken, 999) for taken in rounds] for kind, rounds in found.items()
+    }
     rows = []
-    for what, rounds in found.items():
+    for kind, rounds in found.items():
         every = [one for taken in rounds for one in taken]
         percentiles = {name: percentile_us(every, at) for name, at in PERCENTILES.items()}
-        rows.append({"what": what, "requests": len(every), **percentiles})
-    tails = {
-        what: [percentile_us(taken, 999) for taken in rounds] for what, rounds in found.items()
-    }
-    ratios = [with_ / without for without, with_ in zip(*tails.values(), strict=True)]
-    low, high = interval(tails[WITHOUT], tails[WITH])
+        median = statistics.median(tails[kind])
+        rows.append(
+            {"beside": kind, "requests": len(every), **percentiles, "us_p999_of_rounds": median}
+        )
+    pairs = ((COUNTING, NOTHING), (SNAPSHOTS, NOTHING), (SNAPSHOTS, COUNTING))
     return {
         "rate": rate,
         "accepted_share": 1 - venue.refused / venue.submitted,
-        "snapshots": made.snapshots,
-        "snapshot_cpu_seconds": round(made.cpu_seconds, 1),
+        "snapshots": snapshots,
         "rows": rows,
-        "p999_ratio": round(rows[1]["us_p999"] / rows[0]["us_p999"], 3),
-        "p999_ratio_median_of_pairs": round(statistics.median(ratios), 3),
-        "p999_ratios": [round(ratio, 2) for ratio in ratios],
-        "p999_ratio_of_medians": round(ratio_of_medians(tails[WITHOUT], tails[WITH]), 3),
-        "p999_ratio_interval": [round(low, 2), round(high, 2)],
+        "ratios": [msgspec.to_builtins(compare(tails, of, over)) for of, over in pairs],
+        "us_p999_by_round": tails,
     }
 
 
@@ -194,33 +217,30 @@ def show(report: dict[str, Any]) -> None:
     """Print the result as a table."""
     title = (
         f"answer after its planned time, µs, {report['rate']:,} requests/s, "
-        f"{report['snapshots']} snapshots ({report['snapshot_cpu_seconds']} CPU s), "
-        f"Python {platform.python_version()}"
+        f"{report['snapshots']} snapshots, Python {platform.python_version()}"
     )
     table = Table(title=title, title_justify="left")
-    for heading in ("what", "requests", "p50", "p99", "p99.9"):
-        table.add_column(heading, justify="left" if heading == "what" else "right")
+    for heading in ("beside", "requests", "p50", "p99", "p99.9", "p99.9 of the median round"):
+        table.add_column(heading, justify="left" if heading == "beside" else "right")
     for one in report["rows"]:
-        percentiles = (f"{one[name]:.1f}" for name in PERCENTILES)
-        table.add_row(one["what"], f"{one['requests']:,}", *percentiles)
+        figures = (f"{one[name]:.1f}" for name in (*PERCENTILES, "us_p999_of_rounds"))
+        table.add_row(one["beside"], f"{one['requests']:,}", *figures)
     console = Console()
     console.print(table)
-    console.print(
-        f"p99.9 with over without: {report['p999_ratio_of_medians']:.2f} "
-        f"({' to '.join(map(str, report['p999_ratio_interval']))} with 95 % confidence) in the "
-        f"median round, {report['p999_ratio']:.2f} of all requests, "
-        f"{report['p999_ratio_median_of_pairs']:.2f} in the median pair of rounds "
-        f"({', '.join(map(str, report['p999_ratios']))})",
-        highlight=False,
-    )
+    for one in report["ratios"]:
+        console.print(
+            f"p99.9, {one['of']} over {one['over']}: {one['medians']:.2f} "
+            f"({one['low']:.2f} to {one['high']:.2f} with 95 % confidence)",
+            highlight=False,
+        )
 
 
 def main() -> int:
     """Measure and print; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.beside", description=__doc__)
     parser.add_argument("--records", type=int, default=450_000, help="of the run snapshotted")
-    parser.add_argument("--pairs", type=int, default=4, help="rounds without, and as many with")
-    parser.add_argument("--seconds", type=float, default=12.0, help="length of a round")
+    parser.add_argument("--rounds", type=int, default=8, help="of each kind")
+    parser.add_argument("--seconds", type=float, default=5.0, help="length of a round")
     parser.add_argument("--load", type=float, default=0.4, help="share of the core's capacity")
     parser.add_argument("--rulebook", default="binance-spot-2026")
     parser.add_argument(
@@ -229,7 +249,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     given = parser.parse_args()
     report = measure(
-        given.records, given.pairs, given.seconds, given.load, given.rulebook, given.folder
+        given.records, given.rounds, given.seconds, given.load, given.rulebook, given.folder
     )
     if given.json:
         sys.stdout.write(json.dumps(report, indent=2) + "\n")
