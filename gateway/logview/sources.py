@@ -20,6 +20,8 @@ from gateway.journal.unserved import unserved
 
 DECISION_KEY_NAME: Final = "decision.key"
 """The key of decision ids, in the data directory."""
+COUNTED_SEQ: Final = 0
+"""What the decision ids of refusals say that were only counted, where none was recorded before."""
 _SEQ_DIGITS_MAX: Final = 18
 
 
@@ -76,7 +78,12 @@ class Source:
         for run in reversed(self.runs):
             ids = self.ids(run)
             seq = ids.decode(wanted) if ids is not None else None
-            if seq:
+            if seq == COUNTED_SEQ:
+                raise ValueError(
+                    f"`{text}` stands for refusals of run {run.path.name} that were counted and not "
+                    "recorded one by one; `log query --event refused_aggregate` shows the counts"
+                )
+            if seq is not None:
                 return run, seq
         problems: list[str] = []
         if wanted.isascii() and wanted.isdigit() and len(wanted) <= _SEQ_DIGITS_MAX:

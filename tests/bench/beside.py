@@ -238,7 +238,7 @@ def show(report: dict[str, Any]) -> None:
 def main() -> int:
     """Measure and print; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.beside", description=__doc__)
-    parser.add_argument("--records", type=int, default=450_000, help="of the run snapshotted")
+    parser.add_argument("--records", type=int, default=100_000, help="of the run snapshotted")
     parser.add_argument("--rounds", type=int, default=8, help="of each kind")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of a round")
     parser.add_argument("--load", type=float, default=0.4, help="share of the core's capacity")

@@ -107,6 +107,16 @@ def test_query(run: Path) -> None:
     assert [line["seq"] for line in times] == [10]
 
 
+def test_a_decision_that_was_only_counted(run: Path) -> None:
+    """The id of a refusal nobody recorded alone says where it is counted."""
+    text = DecisionIds(KEY, run.name).encode(0)
+    for command in (["query", "--decision", text], ["explain", text]):
+        result = invoke(*command, "--data", run.parent)
+        assert result.exit_code == 2
+        assert "were counted and not recorded one by one" in result.stderr
+        assert "--event refused_aggregate" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
