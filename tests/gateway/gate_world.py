@@ -5,7 +5,7 @@ import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 import aiohttp
@@ -18,10 +18,13 @@ from gateway.config import (
     InstrumentConfig,
     KeyConfig,
     ListenConfig,
+    OverloadConfig,
     RecordConfig,
 )
 from gateway.journal.disk import REAL_DISK, Disk
 
+PATIENT: Final = OverloadConfig(orders="0s", queries="0s", market_data="0s")
+"""Nothing is shed, however busy the machine is that runs the tests."""
 FUNDS = {"BTC": "1000", "USDT": "100000000"}
 
 
@@ -35,6 +38,7 @@ def config(data: Path, **changes: Any) -> Config:
     settings: dict[str, Any] = {
         "rulebook": "bench",
         "listen": ListenConfig(rest_port=0, grpc_port=0, admin_port=0),
+        "overload": PATIENT,
         "record": RecordConfig(data=data, segment_bytes=1 << 20, durability="process"),
         "instruments": (
             InstrumentConfig(name="BTCUSDT", base="BTC", quote="USDT", previous_close="60000"),

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from gateway.app import Gate
 from gateway.clock import Clock, ManualClock
-from gateway.config import ListenConfig, OverloadConfig
+from gateway.config import ListenConfig
 from gateway.journal.disk import REAL_DISK, Disk
 from tests.gateway.gate_world import config, name_of
 
@@ -25,8 +25,6 @@ ORDER: Final = {
     "quantity": "0.001",
     "price": "50000",
 }
-PATIENT: Final = OverloadConfig(orders="0s", queries="0s", market_data="0s")
-"""Nothing is shed, however busy the machine is."""
 _LENGTH: Final = re.compile(rb"\r\nContent-Length: ([0-9]+)\r\n")
 
 
@@ -52,8 +50,7 @@ async def edged(
 ) -> AsyncIterator[Gate]:
     """Run a gate with so many edge processes, on a port of its own."""
     listen = ListenConfig(rest_port=0, grpc_port=-1, admin_port=-1, edges=edges)
-    usual = {"listen": listen, "overload": PATIENT}
-    gate = Gate(config(data, **usual | changes), clock, disk)
+    gate = Gate(config(data, **{"listen": listen} | changes), clock, disk)
     try:
         await gate.start()
         yield gate

@@ -32,9 +32,9 @@ from rules.endpoints import Endpoint
 from rules.events import Cancel, ClearBan, DefineKey, Place, RefusedRequest
 from rules.reasons import Reason
 from rules.values import AUTH_BAD_SIGNATURE, AUTH_OK
-from tests.gateway.edge_processes.edge_world import PATIENT, now_ms, signed
+from tests.gateway.edge_processes.edge_world import now_ms, signed
 from tests.gateway.edges.rest_world import run
-from tests.gateway.gate_world import config, name_of, running
+from tests.gateway.gate_world import PATIENT, config, name_of, running
 
 HOST = "127.0.0.77"
 
