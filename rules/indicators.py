@@ -88,11 +88,12 @@ class Indicator:
             raise ValueError(f"window `{clause.window}` is not a number of whole seconds")
         self._label = interval_label(self._window_ns)
         self._minimum = clause.minimum_orders
-        self._maximum_e8 = decimal_e8(clause.maximum)
-        self._tiers_e8 = {tier: decimal_e8(text) for tier, text in clause.tiers.items()}
-        self._maker_e8 = (
-            decimal_e8(clause.market_maker_maximum) if clause.market_maker_maximum else -1
-        )
+        self._maximum_e8 = _maximum_e8("maximum", clause.maximum)
+        self._tiers_e8 = {
+            tier: _maximum_e8(f"tiers.{tier}", text) for tier, text in clause.tiers.items()
+        }
+        makers = clause.market_maker_maximum
+        self._maker_e8 = _maximum_e8("market_maker_maximum", makers) if makers else -1
         self._notice_e8 = decimal_e8(clause.notice)
         self._lock_ns = duration_ns(clause.lock)
         self._slow_ns = duration_ns(clause.slow_interval)
@@ -404,3 +405,11 @@ def changed(result: CommandResult, book: Book) -> OpenOrder | None:
 
 def _share_e8(counts: tuple[int, int, int]) -> int:
     return min(max(counts[1], 0), counts[2]) * E8 // counts[2] if counts[2] > 0 else 0
+
+
+def _maximum_e8(name: str, text: str) -> int:
+    """Return a share in 1e-8; raises ValueError for one that everybody reaches, or nobody."""
+    share_e8 = decimal_e8(text)
+    if not 0 < share_e8 <= E8:
+        raise ValueError(f"{name} `{text}` is no share above 0 and up to 1, such as 0.99")
+    return share_e8

@@ -31,6 +31,7 @@ from rules.ratio_counts import (
     RatioCounts,
 )
 from rules.ratio_windows import PairCounts, RatioWindows
+from rules.terms import asked_e8, rest_expired
 from rules.values import CANCELED, CAUSE_CLIENT, EXPIRED, FLAG_TEST, FOK, IOC, SCOPE_ORDER
 
 COUNTED: Final[tuple[type[Event], ...]] = (
@@ -256,15 +257,12 @@ class MessageCounter:
             self._take_back(order.owner, order.symbol, _orders(1), WEIGHT_NEW, order.accepted_ns)
             return
         counts = self._at(order.owner, order.symbol)
-        if order.quantity_e8:
-            counts.volume_e8 += order.quantity_e8
-        else:
-            counts.volume_e8 += sum(fill.quantity_e8 for fill in result.fills)
-        if order.time_in_force in (IOC, FOK) and result.status in (EXPIRED, CANCELED):
-            if result.prevented_e8 == 0:
-                counts.number += WEIGHT_IMMEDIATE_DELETED
-            filled_e8 = sum(fill.quantity_e8 for fill in result.fills)
-            counts.volume_e8 += max(order.quantity_e8 - filled_e8 - result.prevented_e8, 0)
+        executed_e8 = sum(fill.quantity_e8 for fill in result.fills)
+        counts.volume_e8 += asked_e8(order, result) or executed_e8
+        expired = order.time_in_force in (IOC, FOK) and result.status in (EXPIRED, CANCELED)
+        if expired and rest_expired(order, result):
+            counts.number += WEIGHT_IMMEDIATE_DELETED
+            counts.volume_e8 += order.quantity_e8 - executed_e8 - result.prevented_e8
 
     def _answered(self, result: CommandResult, order: OpenOrder | None) -> None:
         """Count an amend's volume, or take back a message the engine refused."""

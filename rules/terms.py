@@ -7,8 +7,8 @@ changes laid over it. Also here: the price a venue's filters measure an order by
 from typing import Final, TypeAlias
 
 from rules.book import Book, OpenOrder, SymbolFacts
-from rules.events import Amend, Place, Replace
-from rules.values import E8
+from rules.events import Amend, CommandResult, Place, Replace
+from rules.values import E8, LIVE_STATUSES
 
 NO_PRICE: Final = -1
 """Notional of a market order in a symbol that was never traded."""
@@ -100,3 +100,20 @@ def only_takes_off(event: Amend, book: Book) -> bool:
         and not terms.price_changed
         and terms.quantity_e8 < terms.order.quantity_e8
     )
+
+
+def asked_e8(order: OpenOrder, result: CommandResult) -> int:
+    """Return the total quantity an order was entered or amended with; 0 if given by its amount.
+
+    What self-trade prevention took off with the result is off the book's quantity only where the
+    order still stands.
+    """
+    if result.status in LIVE_STATUSES and order.quantity_e8:
+        return order.quantity_e8 + result.prevented_e8
+    return order.quantity_e8
+
+
+def rest_expired(order: OpenOrder, result: CommandResult) -> bool:
+    """Return whether a part of an order expired at once that self-trade prevention did not take."""
+    executed_e8 = sum(fill.quantity_e8 for fill in result.fills)
+    return order.quantity_e8 > executed_e8 + result.prevented_e8

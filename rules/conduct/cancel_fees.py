@@ -46,6 +46,7 @@ from rules.fees.tariff import Tariff
 from rules.resting_clauses import charge_tariffs
 from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
+from rules.terms import asked_e8
 from rules.values import (
     ACCOUNT_MARKET_MAKER,
     BUY,
@@ -195,7 +196,7 @@ class CancelFees(Rule):
                 if result.replaced_refusal is None:
                     self._entered(order, result, book, now_ns)
             elif age_ns >= 0:
-                left_e8 = order.quantity_e8 - order.filled_e8
+                left_e8 = asked_e8(order, result) - order.filled_e8
                 left_e8 += sum(fill.quantity_e8 for fill in result.fills)
                 self._note(
                     order, book, now_ns,
@@ -219,10 +220,8 @@ class CancelFees(Rule):
 
     def _entered(self, order: OpenOrder, result: CommandResult, book: Book, now_ns: int) -> None:
         price_e8 = order.price_e8
-        if price_e8 and order.quantity_e8:
-            quantity_e8 = order.quantity_e8 + result.prevented_e8
-        else:
-            quantity_e8 = order.quantity_e8 + result.prevented_e8 if order.quantity_e8 else 0
+        quantity_e8 = asked_e8(order, result)
+        if not price_e8 or not quantity_e8:
             filled_e8 = sum(fill.quantity_e8 for fill in result.fills)
             quantity_e8 = quantity_e8 or filled_e8
             if not price_e8 and filled_e8:

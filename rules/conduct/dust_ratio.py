@@ -6,6 +6,7 @@ from rules.book import Book, OpenOrder
 from rules.events import CommandResult, Event
 from rules.indicators import JUDGED, IndicatorRule, changed, placed
 from rules.rulebook import Rulebook
+from rules.terms import asked_e8
 from rules.units import decimal_e8
 from rules.values import notional_e8
 
@@ -34,7 +35,7 @@ class DustRatio(IndicatorRule):
         """Count orders the engine takes or changes, by what they are worth."""
         order = placed(event, book)
         if order is not None:
-            quantity_e8 = order.quantity_e8 + event.prevented_e8
+            quantity_e8 = asked_e8(order, event)
         else:
             order = changed(event, book)
             if order is None:

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from rules.book import Book
 from rules.events import CommandResult, Event
 from rules.indicators import JUDGED, IndicatorRule, placed
+from rules.terms import rest_expired
 from rules.values import CANCELED, EXPIRED, FOK, IOC
 
 
@@ -25,5 +26,5 @@ class ExpiredRatio(IndicatorRule):
         """Count IOC and FOK orders as the engine answers them."""
         order = placed(event, book)
         if order is not None and order.time_in_force in (IOC, FOK):
-            expired = event.status in (EXPIRED, CANCELED) and event.prevented_e8 == 0
+            expired = event.status in (EXPIRED, CANCELED) and rest_expired(order, event)
             self.indicator.count(order, book, now_ns, 1, int(expired), 1)

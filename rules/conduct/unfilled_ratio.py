@@ -3,15 +3,18 @@
 from typing import Any, ClassVar
 
 from rules.book import Book, OpenOrder
-from rules.events import CommandResult, Event, Fill, OrderTrade, TradeBust
+from rules.events import CommandResult, Event, OrderTrade, TradeBust
 from rules.indicators import JUDGED, IndicatorRule, changed, placed
+from rules.terms import asked_e8
 
 
 class UnfilledRatio(IndicatorRule):
     """Count ordered and executed quantity; slow, then allow only cancels, when too little trades.
 
-    UFR = 1 - executed quantity / ordered quantity, in base asset. An amend orders what is left of
-    its order anew. An annulled trade is taken back while the window in which it was made runs.
+    UFR = 1 - executed quantity / ordered quantity, in base asset. An order counts with what the
+    engine executes of it at once, so one that fills is unfilled at no moment; what rests is
+    unfilled until it is executed. An amend orders what is left of its order anew. An annulled trade
+    is taken back while the window in which it was made runs.
     """
 
     name: ClassVar[str] = "unfilled_ratio"
@@ -26,7 +29,8 @@ class UnfilledRatio(IndicatorRule):
         if kind is CommandResult:
             self._result(event, book, now_ns)
         elif kind is OrderTrade:
-            self._executed(book.order_of(event.order_id), (event.fill,), book, now_ns)
+            order = book.order_of(event.order_id)
+            self._executed(order, event.fill.quantity_e8, book, now_ns)
         elif self.indicator.same_window(event.traded_ns or now_ns, now_ns):
             for number in (event.buy_account, event.sell_account):
                 account = book.accounts.get(number)
@@ -38,22 +42,20 @@ class UnfilledRatio(IndicatorRule):
     def _result(self, result: CommandResult, book: Book, now_ns: int) -> None:
         if result.unknown:
             return
-        entered = placed(result, book)
-        filled_e8 = sum(fill.quantity_e8 for fill in result.fills) if result.fills else 0
-        order = entered if entered is not None else book.order_of(result.order_id)
-        if entered is not None:
-            ordered_e8 = entered.quantity_e8 + result.prevented_e8
-            ordered_e8 = ordered_e8 if entered.quantity_e8 else filled_e8
-            self.indicator.count(entered, book, now_ns, 1, ordered_e8, ordered_e8)
-        elif order is not None and changed(result, book) is not None:
-            ordered_e8 = order.quantity_e8 - order.filled_e8 + filled_e8
-            self.indicator.count(order, book, now_ns, 1, ordered_e8, ordered_e8)
-        if result.fills:
-            self._executed(order, result.fills, book, now_ns)
+        order = placed(result, book)
+        entered = order is not None
+        if order is None:
+            order = changed(result, book)
+        executed_e8 = sum(fill.quantity_e8 for fill in result.fills)
+        if order is None:
+            self._executed(book.order_of(result.order_id), executed_e8, book, now_ns)
+            return
+        ordered_e8 = asked_e8(order, result) or executed_e8
+        if not entered:
+            ordered_e8 -= order.filled_e8 - executed_e8
+        # In one step, so that what is executed at once is unfilled at no moment.
+        self.indicator.count(order, book, now_ns, 1, ordered_e8 - executed_e8, ordered_e8)
 
-    def _executed(
-        self, order: OpenOrder | None, fills: tuple[Fill, ...], book: Book, now_ns: int
-    ) -> None:
-        if order is not None and fills:
-            executed_e8 = sum(fill.quantity_e8 for fill in fills)
+    def _executed(self, order: OpenOrder | None, executed_e8: int, book: Book, now_ns: int) -> None:
+        if order is not None and executed_e8:
             self.indicator.count(order, book, now_ns, part=-executed_e8)

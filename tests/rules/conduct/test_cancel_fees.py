@@ -15,6 +15,8 @@ from rules.values import (
     CAUSE_EXPIRY,
     CAUSE_KILL,
     E8,
+    EXPIRED,
+    NEW,
     NS_PER_DAY,
     NS_PER_HOUR,
     SCOPE_OWNER,
@@ -385,3 +387,13 @@ def test_a_tariff_that_does_not_say_how_to_count(column: str, setting: str) -> N
     tariff = {**PLAIN, "allowance": {"count": {column: "1"}, "limit": "2", "fee": "1"}}
     with pytest.raises(ValueError, match=setting):
         FeeDesk(tariff)
+
+
+@pytest.mark.parametrize("status", [EXPIRED, NEW])
+def test_what_was_prevented_was_entered_once(status: int) -> None:
+    """10 entered, of which self-trade prevention took 6: entered is 10, or a tax on the share
+    cancelled of it could be halved by orders against one's own."""
+    desk = FeeDesk(EVERYTHING)
+    order = desk.place()
+    desk.answer(order.command_id, order.order_id, status, prevented_e8=e8(6))
+    assert counts(desk)["ordered_volume"] == "10"

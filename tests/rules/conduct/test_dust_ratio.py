@@ -73,3 +73,11 @@ def test_it_slows_at_the_maximum() -> None:
     desk.rest()
     (breach,) = desk.send(place()).breaches
     assert (breach.rule, breach.limit, breach.observed) == ("dust_ratio", 90_000_000, E8)
+
+
+def test_what_was_prevented_was_ordered_once() -> None:
+    """One unit at 49 is dust, though self-trade prevention took half of it off as it ended."""
+    desk = desk_of(minimum_orders=99)
+    order = desk.place(price_e8=e8(49), quantity_e8=e8(1))
+    desk.answer(order.command_id, order.order_id, EXPIRED, prevented_e8=E8 // 2)
+    assert share(desk) == (1, E8)

@@ -46,3 +46,12 @@ def test_a_refused_order_does_not_count() -> None:
     order = desk.place(time_in_force=FOK)
     desk.refuse(order.command_id, 7003)
     assert share(desk) == (0, 0)
+
+
+def test_a_grain_prevented_hides_no_rest() -> None:
+    """Of 10, one grain meets an order of one's own and the rest finds nothing: it expired."""
+    desk = desk_of()
+    for prevented_e8 in (1, e8(10) - 1, e8(10)):
+        order = desk.place(time_in_force=IOC)
+        desk.answer(order.command_id, order.order_id, EXPIRED, prevented_e8=prevented_e8)
+    assert share(desk) == (3, E8 * 2 // 3)

@@ -132,6 +132,12 @@ def test_what_self_trade_prevention_takes_off_does_not_count(desk: Desk) -> None
     assert (desk.counts.number, desk.counts.volume_e8) == (1, 10 * E8)
 
 
+def test_a_grain_prevented_hides_no_deletion(desk: Desk) -> None:
+    """Of 10, one grain met an order of one's own and the rest was deleted: 2 messages."""
+    desk.place(IOC, (), EXPIRED, prevented_e8=1)
+    assert (desk.counts.number, desk.counts.volume_e8) == (2, 20 * E8 - 1)
+
+
 def test_a_market_order_counts_one(desk: Desk) -> None:
     """Whatever happens to its rest."""
     desk.place(0, (4 * E8,), EXPIRED)

@@ -2,10 +2,12 @@
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rules.conduct.unfilled_ratio import UnfilledRatio
 from rules.events import TradeBust
-from rules.values import E8, FILLED, NS_PER_HOUR
+from rules.values import E8, EXPIRED, FILLED, IOC, NEW, NS_PER_HOUR, PARTIALLY_FILLED
 from tests.rules.desk import Desk, fill
 from tests.rules.order_world import ACCOUNT, OWNER, SYMBOL, amend, e8, market, place
 
@@ -67,6 +69,46 @@ def test_an_order_by_amount_counts_what_it_got() -> None:
     assert share(desk) == "1: 0"
 
 
+@given(st.lists(st.integers(1, 10), min_size=1, max_size=8))
+def test_who_fills_at_once_is_never_slowed(quantities: list[int]) -> None:
+    """Whatever the minimum: an order and what it executes at once count in one step."""
+    desk = desk_of(minimum_orders=1, maximum="0.00000001")
+    for quantity in quantities:
+        order = desk.place(quantity_e8=e8(quantity))
+        fills = (fill(e8(100), e8(quantity)),)
+        desk.answer(order.command_id, order.order_id, FILLED, fills=fills)
+        assert share(desk).endswith(": 0")
+    assert desk.send(place()).breaches == ()
+    assert desk.send(place()).breaches == ()
+
+
+@pytest.mark.parametrize(
+    ("executed_e8", "slowed"), [(e8(1) - 1, True), (e8(1), True), (e8(1) + 1, False)]
+)
+def test_the_boundary_of_one_order(executed_e8: int, slowed: bool) -> None:
+    """Of 10 ordered, 1 executed at once leaves exactly 0.9, which is an excess; a grain more is
+    none, a grain less is one."""
+    desk = desk_of(minimum_orders=1)
+    order = desk.place()
+    fills = (fill(e8(100), executed_e8),)
+    desk.answer(order.command_id, order.order_id, PARTIALLY_FILLED, fills=fills)
+    assert desk.send(place()).breaches == ()
+    assert bool(desk.send(place()).breaches) is slowed
+
+
+@pytest.mark.parametrize(
+    ("time_in_force", "status"), [(IOC, EXPIRED), (0, NEW), (1, PARTIALLY_FILLED)]
+)
+def test_what_was_prevented_was_ordered_once(time_in_force: int, status: int) -> None:
+    """10 ordered, 4 executed, 3 taken off by self-trade prevention: 1 - 4/10 = 0.6, whether the
+    order still stands (the book has 7) or has ended (the book has 10)."""
+    desk = desk_of()
+    order = desk.place(time_in_force=time_in_force or 1)
+    fills = (fill(e8(100), e8(4)),)
+    desk.answer(order.command_id, order.order_id, status, fills=fills, prevented_e8=e8(3))
+    assert share(desk) == "1: 600"
+
+
 def test_it_slows_from_the_minimum_on() -> None:
     """Three orders that trade nothing pass; the fourth is the last but one a second."""
     desk = desk_of()
@@ -80,3 +122,19 @@ def test_it_slows_from_the_minimum_on() -> None:
     rule(other).restore(stored)
     assert rule(other).state() == rule(desk).state()
     assert rule(desk).pairs() == [(OWNER, SYMBOL)]
+
+
+@pytest.mark.parametrize(
+    "clause",
+    [
+        {"maximum": "0"},
+        {"maximum": "99"},
+        {"maximum": "1.00000001"},
+        {"tiers": {"vip": "0"}},
+        {"market_maker_maximum": "99"},
+    ],
+)
+def test_a_maximum_is_a_share(clause: dict[str, object]) -> None:
+    """0 would slow everybody, and a per cent written for a share nobody."""
+    with pytest.raises(ValueError, match="no share above 0 and up to 1"):
+        desk_of(**clause)
