@@ -10,6 +10,7 @@ What a decision charges at once (policy CHARGE of the resting time) is counted w
 carried out what it was charged for, to the very amount that the decision names.
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Final, NamedTuple
 
 from rules.book import Book, OpenOrder, SymbolFacts
@@ -118,22 +119,23 @@ class CancelFees(Rule):
             raise ValueError(f"tariff `{twice[0]}` is for market makers and for others")
         if len(dict.fromkeys(clause.tariffs)) < len(clause.tariffs):
             raise ValueError("a tariff is named twice")
-        days = clause.correction_days
-        self._ledgers = tuple(FeeLedger(rulebook.tariffs[name], days) for name in clause.tariffs)
-        makers = tuple(
-            FeeLedger(rulebook.tariffs[name], days) for name in clause.market_maker_tariffs
-        )
+        self._posts = clause.mode == "enforce"
+        self._days = clause.correction_days
+        self._ledgers = self._ledgers_of(rulebook, clause.tariffs)
+        makers = self._ledgers_of(rulebook, clause.market_maker_tariffs)
         self._of_makers = makers or self._ledgers
         if clause.exempt_market_makers:
             self._of_makers = ()
-        self._charging = {
-            name: FeeLedger(rulebook.tariffs[name], days, CHARGE_COLUMNS)
+        charging = [
+            name
             for name in charge_tariffs(rulebook.clauses.resting_time)
             if name in rulebook.tariffs
-        }
+        ]
+        self._charging = dict(
+            zip(charging, self._ledgers_of(rulebook, charging, CHARGE_COLUMNS), strict=True)
+        )
         self.ledgers = (*self._ledgers, *makers, *self._charging.values())
         """One for each tariff."""
-        self._posts = clause.mode == "enforce"
         self._by_distance = any(
             column in ledger.columns
             for ledger in self.ledgers
@@ -147,6 +149,13 @@ class CancelFees(Rule):
         self._charged: dict[int, list[_Pending]] = {}
         """What was charged at once for each command in flight."""
         self.trace: list[Traced] | None = None
+
+    def _ledgers_of(
+        self, rulebook: Rulebook, names: Sequence[str], columns: tuple[str, ...] = ()
+    ) -> tuple[FeeLedger, ...]:
+        return tuple(
+            FeeLedger(rulebook.tariffs[name], self._days, columns, self._posts) for name in names
+        )
 
     # --- Counting -----------------------------------------------------------------------------
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, Final, NamedTuple, TypeAlias
 
+import msgspec
+
 from rules.fees.acts import ENTERED_VALUE, Act, Counting
 from rules.fees.assessment import Headroom
 from rules.fees.charging import Charge, charges
@@ -55,11 +57,18 @@ class FeeLedger:
     """One tariff's counts and postings, by owner.
 
     `correction_days` after its day an annulled trade changes nothing any more. `columns`, unless
-    empty, are counted instead of those the tariff needs.
+    empty, are counted instead of those the tariff needs. Without `posts` it only counts.
     """
 
-    def __init__(self, tariff: Tariff, correction_days: int, columns: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        tariff: Tariff,
+        correction_days: int,
+        columns: tuple[str, ...] = (),
+        posts: bool = True,
+    ) -> None:
         self.tariff = tariff
+        self._posts = posts
         self.columns = columns or metered_columns(tariff)
         self._counting = Counting(tariff, self.columns)
         self.late = 0
@@ -102,13 +111,18 @@ class FeeLedger:
         if today <= self._today:
             return
         if self.tariff.period(today) != self.tariff.period(self._today):
-            self._queue.update(self._active)
+            if self._posts:
+                self._queue.update(self._active)
             self._active = {}
         self._today = today
         self._present = {}
         for day in [day for day in self._kept if day <= today]:
             for owner in self._kept.pop(day):
-                self._forget(owner, today)
+                if owner in self._queue:
+                    # After a long standstill what is to be posted is as old as that.
+                    self._kept.setdefault(today + 1, {})[owner] = None
+                else:
+                    self._forget(owner, today)
 
     def add(self, owner: int, symbol: int, at_ns: int, act: Act) -> None:
         """Count an act on the day of `at_ns`.
@@ -138,7 +152,8 @@ class FeeLedger:
             if self._today - day > self._correction_days:
                 self.late += 1
                 return
-            self._queue[owner] = None
+            if self._posts:
+                self._queue[owner] = None
         else:
             self._active[owner] = None
             if day == self._today:
@@ -303,6 +318,10 @@ class FeeLedger:
     def state(self) -> Any:
         """Return everything as plain values; amounts as text, since they may pass 63 bits."""
         return {
+            "terms": _terms(self.tariff),
+            "columns": list(self.columns),
+            "posts": self._posts,
+            "running": self._bounds(self._today)[0],
             "today": self._today,
             "late": self.late,
             "rows": [
@@ -321,26 +340,50 @@ class FeeLedger:
         }
 
     def restore(self, state: Any) -> None:
-        """Put back what `state` returned."""
+        """Put back what `state` returned.
+
+        Where the tariff has been changed since, what had ended is closed as it was posted, and the
+        running period goes on by the new one. What was only counted is not charged afterwards.
+        """
         self._today, self.late = state["today"], state["late"]
         self._starts_ns = self._ends_ns = 0
         self._rows = {}
         self._present = {}
+        self._active, self._kept, self._posted, self._queue = {}, {}, {}, {}
+        if self._posts and not state.get("posts", True):
+            return
+        columns = state.get("columns", self.columns)
+        changed = state.get("terms", _terms(self.tariff)) != _terms(self.tariff)
         for owner, day, symbol, amounts in state["rows"]:
-            row = dict(zip(self.columns, map(int, amounts), strict=True))
+            if changed and day < state["running"]:
+                continue
+            counted = dict(zip(columns, map(int, amounts), strict=True))
+            row = {column: counted.get(column, 0) for column in self.columns}
             self._rows.setdefault(owner, {})[day, symbol] = row
+            if changed:
+                self._active[owner] = None
+                self._kept.setdefault(self._expires(day), {})[owner] = None
+        if changed:
+            return
         self._active = dict.fromkeys(state["active"])
         self._kept = {day: dict.fromkeys(owners) for day, owners in state["kept"]}
         self._posted = {}
         for owner, period, symbol, number, amount in state["posted"]:
             self._posted.setdefault(owner, {})[period, symbol] = (number, int(amount))
-        self._queue = dict.fromkeys(state["queue"])
+        self._queue = dict.fromkeys(state["queue"] if self._posts else ())
 
 
 def identity_of(tariff: str, owner: int, period: str, symbol: str, number: int) -> str:
     """Return the id of a posting: owner, symbol, period and tariff; `number` above 1 for later ones."""
     identity = f"{tariff}:{period}:{owner}:{symbol or '*'}"
     return identity if number == 1 else f"{identity}:{number}"
+
+
+def _terms(tariff: Tariff) -> str:
+    """Return all of a tariff that changes what is charged, as text."""
+    told = {"name": "", "description": "", "source": "", "note": "", "places": 0}
+    file = msgspec.structs.replace(tariff.file, **told)
+    return msgspec.json.encode(file, order="sorted").decode()
 
 
 def metered_columns(tariff: Tariff) -> tuple[str, ...]:
