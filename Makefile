@@ -7,6 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 RUN_STAMP := $(VENV)/.installed-run
 TEST_STAMP := $(VENV)/.installed-test
 DEV_STAMP := $(VENV)/.installed-dev
+BENCH_STAMP := $(VENV)/.installed-bench
 
 PYTEST_OPTIONS ?=
 # A worker for each processor; the tests of one file stay together, for what they share.
@@ -36,7 +37,7 @@ check: $(DEV_STAMP) ## lint, formatting, types, architecture, currency of genera
 	$(BIN)/python tools/generate_docs.py --check
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
-bench: $(TEST_STAMP) ## measure what a decision, its record, a recovery and a REST order cost
+bench: $(BENCH_STAMP) ## measure what a decision, its record, a recovery and a REST order cost
 	$(BIN)/python -m tests.bench $(BENCH_OPTIONS)
 	$(BIN)/python -m tests.bench.conduct $(CONDUCT_BENCH_OPTIONS)
 	$(BIN)/python -m tests.bench.memory $(MEMORY_BENCH_OPTIONS)
@@ -89,4 +90,12 @@ $(TEST_STAMP): pyproject.toml tools/make_venv.sh
 $(DEV_STAMP): pyproject.toml tools/make_venv.sh
 	@tools/make_venv.sh $(VENV)
 	$(PIP) install --quiet --editable '.[dev]'
+	@touch $@ $(TEST_STAMP) $(RUN_STAMP)
+
+# nautilus_trader has no wheel for some machines, and building it takes Rust and half an hour.
+$(BENCH_STAMP): pyproject.toml tools/make_venv.sh
+	@tools/make_venv.sh $(VENV)
+	$(PIP) install --quiet --editable '.[bench]' --only-binary nautilus_trader || { \
+		echo "make: no yardsticks from PyPI; the benchmarks say what they leave out" >&2; \
+		$(PIP) install --quiet --editable '.[test]'; }
 	@touch $@ $(TEST_STAMP) $(RUN_STAMP)

@@ -4,9 +4,10 @@ Every rule of the rulebook `bench` is enforced, with limits out of reach. Reques
 placements and 45 % cancels of a thousand accounts, at several numbers of open orders. A decision
 is one call of the pipeline: all checks, the commit, and the rules' own counters, without network,
 record and engine. Beside it stand the engine's answer being settled, a refusal in the last stage
-and one in the first, and, as a yardstick from outside, one hit of a fixed window of PyPI's
-`limits` in the same process. Figures of different machines or runs should not be compared; ratios
-of one run may be. Exits with 1 when fewer than 99 % of the requests were accepted.
+and one in the first, and, as yardsticks from outside in the same process, one hit of a fixed window
+of PyPI's `limits` and one limit order through nautilus_trader's RiskEngine, which never sees
+cancels. Figures of different machines or runs should not be compared; ratios of one run may be.
+Exits with 1 when fewer than 99 % of the requests were accepted.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import statistics
 import sys
 from collections.abc import Callable
 from time import perf_counter_ns
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from limits import parse
 from limits.storage import MemoryStorage
@@ -25,12 +26,31 @@ from limits.strategies import FixedWindowRateLimiter
 from rich.console import Console
 from rich.table import Table
 
+from gateway.builds import is_compiled
 from rules.decisions import ACCEPTED
-from rules.events import Request
+from rules.events import Place, Request
+from tests.bench.assembled_parts import LACKING, RISK_ENGINE
 from tests.bench.flow import Flow
 
 ACCEPTED_SHARE_MIN: Final = 0.99
 WARM_UP: Final = 2_000
+DECISION: Final = "decision"
+PLACEMENT: Final = "decision on a placement"
+HIT: Final = "one hit of `limits`, fixed window"
+EXECUTE: Final = "nautilus_trader RiskEngine.execute"
+
+Rows = list[dict[str, Any]]
+
+
+class Decided(NamedTuple):
+    """What requests took, in nanoseconds."""
+
+    decided_ns: list[int]
+    placed_ns: list[int]
+    """The placements among them."""
+    settled_ns: list[int]
+    """The engine's answers."""
+    accepted: int
 
 
 def row(
@@ -57,21 +77,23 @@ def timed(act: Callable[..., Any], *arguments: Any) -> tuple[Any, int]:
     return result, perf_counter_ns() - started_ns
 
 
-def decisions(flow: Flow, requests: int) -> tuple[list[int], list[int], int]:
+def decisions(flow: Flow, requests: int) -> Decided:
     """Decide and settle requests; return the times of both, and how many were accepted."""
-    decided_ns, settled_ns, accepted = [], [], 0
+    decided_ns, placed_ns, settled_ns, accepted = [], [], [], 0
     apply = flow.pipeline.apply
     for _ in range(requests):
         request = flow.next_request()
         flow.advance()
         decision, taken_ns = timed(apply, request, flow.now_ns)
         decided_ns.append(taken_ns)
+        if isinstance(request, Place):
+            placed_ns.append(taken_ns)
         accepted += decision.verdict == ACCEPTED
         result = flow.settle(request, decision)
         if result is not None:
             flow.advance()
             settled_ns.append(timed(apply, result, flow.now_ns)[1])
-    return decided_ns, settled_ns, accepted
+    return Decided(decided_ns, placed_ns, settled_ns, accepted)
 
 
 def refusals(flow: Flow, make: Callable[[], Request], requests: int) -> list[int]:
@@ -93,37 +115,99 @@ def window_hits(hits: int) -> list[int]:
     return [timed(limiter.hit, limit, "one subject")[1] for _ in range(hits)]
 
 
-def measure(sizes: list[int], requests: int, rounds: int, seed: int) -> list[dict[str, Any]]:
+def executions(orders: int, rounds: int) -> tuple[list[list[int]], int]:
+    """Let a RiskEngine decide limit orders; return the times of that alone, and how many passed."""
+    from tests.bench.risk_engine import AccountRisk
+
+    engine, found, passed = AccountRisk(1), [], 0
+    execute = engine.execute
+    for number in range(rounds):
+        taken_ns = []
+        for one in range(orders):
+            side = "SELL" if one & 1 else "BUY"
+            command = engine.command(side, "0.001", "65000.00", f"bench-{number}-{one}")
+            taken_ns.append(timed(execute, command)[1])
+            passed += engine.outcome(command) is None
+        found.append(taken_ns)
+    return found, passed
+
+
+def rows_of(size: int, requests: int, rounds: int, seed: int) -> Rows:
+    """Return the rows of a pipeline with that many open orders."""
+    sys.stderr.write(f"bench: opening {size:,} orders\n")
+    flow = Flow(size, seed)
+    decisions(flow, WARM_UP)
+    gc.collect()
+    gc.freeze()
+    found, late, early = [], [], []
+    for _ in range(rounds):
+        found.append(decisions(flow, requests))
+        late.append(refusals(flow, flow.off_tick, requests // 10))
+        early.append(refusals(flow, flow.unsigned, requests // 10))
+    share = sum(one.accepted for one in found) / (requests * rounds)
+    decided = [one.decided_ns for one in found]
+    rows = [
+        row(DECISION, flow.open_orders, decided, accepted_share=round(share, 5)),
+        row(PLACEMENT, flow.open_orders, [one.placed_ns for one in found]),
+        row("engine's answer settled", flow.open_orders, [one.settled_ns for one in found]),
+        row("refusal, last stage", flow.open_orders, late),
+        row("refusal, first stage", flow.open_orders, early),
+    ]
+    gc.unfreeze()
+    return rows
+
+
+def measure(sizes: list[int], requests: int, rounds: int, seed: int) -> Rows:
     """Return every row of the result."""
     rows = []
     for size in sizes:
-        sys.stderr.write(f"bench: opening {size:,} orders\n")
-        flow = Flow(size, seed)
-        decisions(flow, WARM_UP)
-        gc.collect()
-        gc.freeze()
-        decided, settled, late, early, accepted = [], [], [], [], 0
-        for _ in range(rounds):
-            decided_ns, settled_ns, accepted_now = decisions(flow, requests)
-            decided.append(decided_ns)
-            settled.append(settled_ns)
-            accepted += accepted_now
-            late.append(refusals(flow, flow.off_tick, requests // 10))
-            early.append(refusals(flow, flow.unsigned, requests // 10))
-        share = accepted / (requests * rounds)
-        rows += [
-            row("decision", flow.open_orders, decided, accepted_share=round(share, 5)),
-            row("engine's answer settled", flow.open_orders, settled),
-            row("refusal, last stage", flow.open_orders, late),
-            row("refusal, first stage", flow.open_orders, early),
-        ]
-        gc.unfreeze()
+        rows += rows_of(size, requests, rounds, seed)
+    gc.collect()
+    if RISK_ENGINE not in LACKING:
+        executed, passed = executions(requests, rounds)
+        share = round(passed / (requests * rounds), 5)
+        rows.append(row(EXECUTE, None, executed, accepted_share=share))
     hits = [window_hits(requests) for _ in range(rounds)]
-    return [*rows, row("one hit of `limits`, fixed window", None, hits)]
+    return [*rows, row(HIT, None, hits)]
+
+
+def ratios(rows: Rows) -> Rows:
+    """Return what a decision costs against the yardsticks, and with most orders against fewest."""
+    decided = sorted((one for one in rows if one["what"] == DECISION), key=_open_orders)
+    placed = min((one for one in rows if one["what"] == PLACEMENT), key=_open_orders)
+    yardsticks = {one["what"]: one for one in rows if one["open_orders"] is None}
+    few, many = decided[0], decided[-1]
+    hits = "below 1" if is_compiled() else "below 4; stretch 2"
+    compared = [(few, yardsticks[HIT], hits)]
+    if EXECUTE in yardsticks:
+        compared += [
+            (few, yardsticks[EXECUTE], "compiled: stretch 0.25"),
+            (placed, yardsticks[EXECUTE], ""),
+        ]
+    if many is not few:
+        compared.append((many, few, "at most 1.3; stretch 1.1"))
+    return [
+        {
+            "what": f"{_title(one)} against {_title(other)}",
+            "ratio_mean": round(one["us_mean"] / other["us_mean"], 2),
+            "ratio_p50": round(one["us_p50"] / other["us_p50"], 2),
+            "target": target,
+        }
+        for one, other, target in compared
+    ]
+
+
+def _open_orders(one: dict[str, Any]) -> int:
+    return int(one["open_orders"])
+
+
+def _title(one: dict[str, Any]) -> str:
+    number = one["open_orders"]
+    return str(one["what"]) + ("" if number is None else f", {number:,} open orders,")
 
 
 def show(rows: list[dict[str, Any]]) -> None:
-    """Print the rows as a table."""
+    """Print the rows and the ratios as tables."""
     table = Table(title=f"µs, Python {platform.python_version()}", title_justify="left")
     for heading in ("what", "open orders", "mean", "p50", "p99", "calls", "accepted"):
         table.add_column(heading, justify="left" if heading == "what" else "right")
@@ -138,7 +222,13 @@ def show(rows: list[dict[str, Any]]) -> None:
             f"{one['calls']:,}",
             f"{share:.2%}" if share is not None else "",
         )
-    Console().print(table)
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    console.print(table)
+    compared = Table("against", "ratio of means", "of p50s", "target")
+    for one in ratios(rows):
+        figures = (f"{one['ratio_mean']:.2f}", f"{one['ratio_p50']:.2f}")
+        compared.add_row(one["what"], *figures, one["target"])
+    console.print(compared)
 
 
 def main() -> int:
@@ -151,9 +241,15 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     given = parser.parse_args()
     sizes = [int(size) for size in given.sizes.split(",")]
+    if RISK_ENGINE in LACKING:
+        sys.stderr.write(
+            f"bench: no row of {EXECUTE}: {RISK_ENGINE} is not installed "
+            "(pip install -e '.[bench]')\n"
+        )
     rows = measure(sizes, given.requests, given.rounds, given.seed)
     if given.json:
-        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+        found = {"rows": rows, "ratios": ratios(rows)}
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
     else:
         show(rows)
     shares = [one["accepted_share"] for one in rows if "accepted_share" in one]

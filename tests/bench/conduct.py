@@ -51,10 +51,10 @@ def measure(
     accepted = dict.fromkeys(flows, 0)
     for _ in range(rounds):
         for name, flow in flows.items():
-            decided_ns, settled_ns, accepted_now = decisions(flow, requests)
-            decided[name].append(decided_ns)
-            settled[name].append(settled_ns)
-            accepted[name] += accepted_now
+            taken = decisions(flow, requests)
+            decided[name].append(taken.decided_ns)
+            settled[name].append(taken.settled_ns)
+            accepted[name] += taken.accepted
     gc.unfreeze()
     rows = []
     for name, flow in flows.items():

@@ -1,9 +1,9 @@
 """A gate put together from what PyPI has, as a yardstick: `python -m tests.bench.rest_assembled`.
 
-aiohttp on uvloop, HMAC over the raw query, three windows of `limits`, prices and quantities as
-Decimal with a handful of checks, a price-time book on `sortedcontainers`, and a JSON line a request
-by the standard library's logging. It has neither the rules nor the promises of the gate: what is
-left out would only make it dearer.
+aiohttp on uvloop, HMAC over the raw query, three windows of `limits`, a RiskEngine of
+nautilus_trader for each account, lightmatchingengine, and a JSON line a request by the standard
+library's logging. What is not installed a sketch replaces. It has neither the rules nor the
+promises of the gate: what is left out would only make it dearer.
 """
 
 import asyncio
@@ -13,7 +13,6 @@ import json
 import logging
 import sys
 import time
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -23,14 +22,12 @@ from aiohttp import web
 from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
-from sortedcontainers import SortedDict
 
 from loadtest.keys import read_keys
+from tests.bench.assembled_parts import Resting, book_of_parts, checks_of
 
 FAR: Final = "1000000000"
-TICK: Final = Decimal("0.01")
-STEP: Final = Decimal("0.00001")
-NOTIONAL_MIN: Final = Decimal(5)
+PATH: Final = "/api/v3/order"
 RECV_WINDOW_MAX_MS: Final = 60_000
 
 
@@ -45,9 +42,9 @@ class Assembled:
             (parse(f"{FAR}/minute"), "weight"),
             (parse(f"{FAR}/10 second"), "orders"),
         )
-        self._open: dict[tuple[str, str], tuple[str, Decimal, int, Decimal]] = {}
-        self._levels: dict[str, Any] = {"BUY": SortedDict(), "SELL": SortedDict()}
-        self._last_id = 0
+        self._checks = checks_of(self._secrets)
+        self._book = book_of_parts()
+        self._open: dict[tuple[str, str], tuple[Resting, dict[str, str]]] = {}
         self._log = logging.getLogger("assembled")
         self._log.setLevel(logging.INFO)
         self._log.propagate = False
@@ -55,7 +52,7 @@ class Assembled:
         handler.setFormatter(logging.Formatter("%(message)s"))
         self._log.addHandler(handler)
 
-    async def handle(self, request: web.BaseRequest) -> web.Response:
+    async def handle(self, request: web.Request) -> web.Response:
         """Answer one request."""
         query = request.rel_url.raw_query_string
         key = request.headers.get("X-MBX-APIKEY", "")
@@ -97,47 +94,45 @@ class Assembled:
         return self._place(key, asked)
 
     def _place(self, key: str, asked: dict[str, str]) -> tuple[int, dict[str, Any]]:
-        price, quantity = Decimal(asked["price"]), Decimal(asked["quantity"])
-        if price % TICK or quantity % STEP or price * quantity < NOTIONAL_MIN:
-            return 400, {"code": -1013}
         side, name = asked["side"], asked["newClientOrderId"]
-        other = self._levels["SELL" if side == "BUY" else "BUY"]
-        if other and (
-            other.peekitem(0)[0] <= price if side == "BUY" else other.peekitem(-1)[0] >= price
-        ):
+        quantity, price = asked["quantity"], asked["price"]
+        if not name or not name.isascii():
+            return 400, {"code": -1100}
+        if (key, name) in self._open:
             return 400, {"code": -2010}
-        self._last_id += 1
-        self._levels[side].setdefault(price, {})[self._last_id] = quantity
-        self._open[key, name] = (side, price, self._last_id, quantity)
+        if not self._checks.passes(key, side, quantity, price, name):
+            return 400, {"code": -1013}
+        order = self._book.place(side, quantity, price)
+        if order is None:
+            return 400, {"code": -2010}
+        self._open[key, name] = (order, asked)
         return 200, {
             "symbol": asked["symbol"],
-            "orderId": self._last_id,
+            "orderId": order.order_id,
             "clientOrderId": name,
             "transactTime": time.time_ns() // 1_000_000,
         }
 
     def _cancel(self, key: str, name: str) -> tuple[int, dict[str, Any]]:
-        found = self._open.pop((key, name), None)
-        if found is None:
+        order, placed = self._open.pop((key, name), (None, {}))
+        if order is None or not self._book.cancel(order):
             return 400, {"code": -2011}
-        side, price, number, quantity = found
-        level = self._levels[side][price]
-        del level[number]
-        if not level:
-            del self._levels[side][price]
         return 200, {
-            "orderId": number,
+            "orderId": order.order_id,
             "origClientOrderId": name,
-            "price": str(price),
-            "origQty": str(quantity),
-            "side": side,
+            "price": placed["price"],
+            "origQty": placed["quantity"],
+            "side": placed["side"],
             "status": "CANCELED",
         }
 
 
 async def serve(keys: Path, log: Path) -> None:
     """Serve on a free port, which is printed, until the process is ended."""
-    runner = web.ServerRunner(web.Server(Assembled(keys, log).handle, access_log=None))
+    handle = Assembled(keys, log).handle
+    application = web.Application()
+    application.add_routes([web.post(PATH, handle), web.delete(PATH, handle)])
+    runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=1_024).start()
     sys.stdout.write(f"{runner.addresses[0][1]}\n")

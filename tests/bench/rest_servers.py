@@ -22,6 +22,7 @@ from loadtest.control import signed_query
 from loadtest.keys import read_keys, write_keys
 from loadtest.prepare import prepare_gate
 from loadtest.workload import Key
+from tests.bench.assembled_parts import LACKING
 
 ROOT: Final = Path(__file__).parents[2]
 ACCOUNTS: Final = 64
@@ -195,7 +196,8 @@ def servers() -> list[Server]:
 
 NGINX: Final = "nginx, fixed body"
 NGINX_LUA: Final = "nginx + Lua"
-ASSEMBLED: Final = "assembled"
+WHOLE_ASSEMBLED: Final = "assembled"
+ASSEMBLED: Final = f"assembled without {' and '.join(LACKING)}" if LACKING else WHOLE_ASSEMBLED
 GATE: Final = "gate"
 GATE_INTERPRETED: Final = "gate, interpreted rules"
 OWN_EDGE: Final = 'rest_edge = "httptools"'

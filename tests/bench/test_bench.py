@@ -3,7 +3,16 @@
 from pathlib import Path
 
 from rules.decisions import REFUSED
-from tests.bench.__main__ import ACCEPTED_SHARE_MIN, measure
+from tests.bench.__main__ import (
+    ACCEPTED_SHARE_MIN,
+    DECISION,
+    EXECUTE,
+    HIT,
+    PLACEMENT,
+    measure,
+    ratios,
+)
+from tests.bench.assembled_parts import LACKING, RISK_ENGINE
 from tests.bench.beside import measure as measure_beside
 from tests.bench.flow import Flow
 from tests.bench.record import measure as measure_records
@@ -11,12 +20,31 @@ from tests.bench.recovery import measure as measure_recovery
 
 
 def test_every_row_is_measured() -> None:
-    """At least 99 % are accepted, every row has its calls, and the window stands beside them."""
+    """At least 99 % are accepted, every row has its calls, and yardsticks stand beside them."""
     rows = measure([200], requests=500, rounds=2, seed=1)
+    yardsticks = [HIT] if RISK_ENGINE in LACKING else [EXECUTE, HIT]
     assert [one["calls"] for one in rows][:1] == [1_000]
     assert rows[0]["accepted_share"] >= ACCEPTED_SHARE_MIN
-    assert rows[-1]["open_orders"] is None
+    assert [one["what"] for one in rows if one["open_orders"] is None] == yardsticks
     assert all(one["us_p50"] > 0 for one in rows)
+    placements = rows[1]
+    assert placements["what"] == PLACEMENT
+    assert 0 < placements["calls"] < rows[0]["calls"]
+    assert len(ratios(rows)) == len(yardsticks) * 2 - 1
+
+
+def test_ratios_are_of_one_run() -> None:
+    """A decision is held against each yardstick, and the fullest book against the emptiest."""
+    names = ((DECISION, 9), (PLACEMENT, 9), (DECISION, 1), (PLACEMENT, 1), (EXECUTE, None))
+    figures = (12.0, 99.0, 10.0, 15.0, 5.0)
+    rows = [
+        {"what": what, "open_orders": size, "us_mean": us, "us_p50": us / 2}
+        for (what, size), us in zip(names, figures, strict=True)
+    ]
+    rows.append({"what": HIT, "open_orders": None, "us_mean": 2.5, "us_p50": 2.5})
+    found = ratios(rows)
+    assert [one["ratio_mean"] for one in found] == [4.0, 2.0, 3.0, 1.2]
+    assert [one["ratio_p50"] for one in found] == [2.0, 2.0, 3.0, 1.2]
 
 
 def test_the_book_keeps_its_size() -> None:
