@@ -8,7 +8,8 @@ from typing import Final, TypeAlias
 
 from rules.book import Book, OpenOrder, SymbolFacts
 from rules.events import Amend, CommandResult, Place, Replace
-from rules.values import E8, LIVE_STATUSES
+from rules.fees.acts import distance_e8
+from rules.values import BUY, E8, LIVE_STATUSES
 
 NO_PRICE: Final = -1
 """Notional of a market order in a symbol that was never traded."""
@@ -117,3 +118,17 @@ def rest_expired(order: OpenOrder, result: CommandResult) -> bool:
     """Return whether a part of an order expired at once that self-trade prevention did not take."""
     executed_e8 = sum(fill.quantity_e8 for fill in result.fills)
     return order.quantity_e8 > executed_e8 + result.prevented_e8
+
+
+def behind_best_e8(order: OpenOrder, facts: SymbolFacts) -> int:
+    """Return how far an order is behind the best price of its side, as a share of it.
+
+    0 where it is at or before it, the last price where the side is empty, `acts.UNKNOWN` without.
+    """
+    best_e8 = facts.bid_e8 if order.side == BUY else facts.ask_e8
+    reference_e8 = best_e8 or facts.last_e8
+    if order.price_e8 and reference_e8:
+        ahead_e8 = order.price_e8 - reference_e8
+        if ahead_e8 == 0 or (ahead_e8 > 0) == (order.side == BUY):
+            return 0
+    return distance_e8(order.price_e8, reference_e8)

@@ -13,7 +13,7 @@ carried out what it was charged for, to the very amount that the decision names.
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final, NamedTuple
 
-from rules.book import Book, OpenOrder, SymbolFacts
+from rules.book import Book, OpenOrder
 from rules.decisions import ACCEPTED, Decision, Posting, Usage, stored
 from rules.deferred_cancels import NEVER_NS
 from rules.events import (
@@ -47,7 +47,7 @@ from rules.fees.tariff import Tariff
 from rules.resting_clauses import charge_tariffs
 from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
-from rules.terms import asked_e8
+from rules.terms import asked_e8, behind_best_e8
 from rules.values import (
     ACCOUNT_MARKET_MAKER,
     BUY,
@@ -190,6 +190,8 @@ class CancelFees(Rule):
         elif kind is EngineSession and not book.orders:
             self._amends.clear()
             self._charged.clear()
+        if self._charged and book.ended:
+            self._let_go(book)
 
     def _roll(self, now_ns: int) -> None:
         """Begin the day of a moment in every ledger."""
@@ -211,7 +213,9 @@ class CancelFees(Rule):
                     order, book, now_ns,
                     Act(
                         MODIFIED, left_e8, order.price_e8, age_ns,
-                        last_distance_e8=_from_last(order.price_e8, book.symbols[order.symbol]),
+                        last_distance_e8=distance_e8(
+                            order.price_e8, book.symbols[order.symbol].last_e8
+                        ),
                     ),
                 )  # fmt: skip
         if result.fills:
@@ -239,8 +243,8 @@ class CancelFees(Rule):
         if self._by_distance or self.trace is not None:
             facts = book.symbols[order.symbol]
             act = act._replace(
-                best_distance_e8=_behind_best(order, facts),
-                last_distance_e8=_from_last(order.price_e8, facts),
+                best_distance_e8=behind_best_e8(order, facts),
+                last_distance_e8=distance_e8(order.price_e8, facts.last_e8),
             )
         self._note(order, book, now_ns, act)
 
@@ -275,11 +279,21 @@ class CancelFees(Rule):
             self.trace.append(Traced(order.owner, False, order.symbol, now_ns, act, charge.tariff))
 
     def _carried_out_late(self, order_id: int, book: Book, now_ns: int) -> None:
-        """Count the charge for a cancel whose end the engine reports instead of answering it."""
-        for charges in self._charged.values():
-            for charge in [one for one in charges if one.order_id == order_id]:
-                charges.remove(charge)
-                self._charge(charge, book, now_ns)
+        """Count the charge for a cancel whose end the engine reports instead of answering it.
+
+        Which of several it has carried out it does not say: the last one is the cheapest.
+        """
+        asked = [one for charges in self._charged.values() for one in charges]
+        found = [charge for charge in asked if charge.order_id == order_id]
+        if found:
+            self._charge(found[-1], book, now_ns)
+
+    def _let_go(self, book: Book) -> None:
+        """Forget what was charged for orders that have ended: an order is cancelled once."""
+        for command_id, charges in list(self._charged.items()):
+            charges[:] = [charge for charge in charges if charge.order_id not in book.ended]
+            if not charges:
+                del self._charged[command_id]
 
     def _annulled(self, event: TradeBust, book: Book, now_ns: int) -> None:
         """Take an annulled trade back from both sides, on the day on which it was made."""
@@ -430,20 +444,3 @@ def _entry(posting: Posting, names: dict[int, str]) -> Entry:
         posting.currency,
         posting.reverses,
     )
-
-
-def _behind_best(order: OpenOrder, facts: SymbolFacts) -> int:
-    """Return how far an order is behind the best price of its side, 0 where it is at or before it."""
-    best_e8 = facts.bid_e8 if order.side == BUY else facts.ask_e8
-    reference_e8 = best_e8 or facts.last_e8
-    if order.price_e8 and reference_e8:
-        better = order.price_e8 >= reference_e8
-        if order.side != BUY:
-            better = order.price_e8 <= reference_e8
-        if better:
-            return 0
-    return distance_e8(order.price_e8, reference_e8)
-
-
-def _from_last(price_e8: int, facts: SymbolFacts) -> int:
-    return distance_e8(price_e8, facts.last_e8)

@@ -8,6 +8,7 @@ from rules.decisions import ACCEPTED, Alert, Decision
 from rules.events import (
     CommandResult,
     Event,
+    Fill,
     MarketOrder,
     MarketTrade,
     OrderTrade,
@@ -41,7 +42,8 @@ _Subject = tuple[int, int, int]
 class MatchedTrades(Rule):
     """Tell owners who trade with themselves or, again and again, with each other.
 
-    One trade of an owner with himself is an alert at once. A trade between two owners is a pair
+    An order that trades with its own owner is an alert at once, one however many executions it has
+    with him. A trade between two owners is a pair
     when their orders came at most `apart` from each other, at prices at most `ticks` apart (a
     market order is at the trade's price), the smaller at least `likeness` of the larger. So many
     `pairs` of the same two in `window` make an alert when they are `own_share` of the volume of
@@ -83,6 +85,8 @@ class MatchedTrades(Rule):
         self._volumes: Fading[tuple[int, int], list[int]] = Fading(self._window_ns)
         """[traded, bought less sold] by interest and symbol, running."""
         self._pairs: Fading[_Subject, deque[list[int]]] = Fading(self._window_ns)
+        self._told: Fading[int, list[int]] = Fading(self._apart_ns + 1)
+        """Orders of other channels whose trade with their own owner has been told, lately."""
 
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Take up an order's entry or a trade."""
@@ -125,6 +129,7 @@ class MatchedTrades(Rule):
         self._count(interest, take.symbol, take.side, take.quantity_e8, now_ns)
         taker = _Side(take.owner, interest, take.account, take.order_id)
         late: dict[int, list[int]] = {}
+        own: list[tuple[_Side, Fill]] = []
         for fill in take.makers:
             order = book.order_of(fill.counter_order_id) if fill.counter_order_id else None
             if order is None:
@@ -136,9 +141,17 @@ class MatchedTrades(Rule):
             missing = late.setdefault(maker.interest, [0, 0])
             missing[0] += fill.quantity_e8
             missing[1] += fill.quantity_e8 if order.side == BUY else -fill.quantity_e8
+            if maker.owner == taker.owner:
+                own.append((maker, fill))
+                continue
             self._met(
                 taker, maker, take.symbol, fill.price_e8, fill.quantity_e8, late, book, now_ns
             )
+        if own:
+            numbers = [maker.order_id for maker, _ in own]
+            quantity_e8 = sum(fill.quantity_e8 for _, fill in own)
+            traded = (own[-1][1].price_e8, quantity_e8, len(own))
+            self._met_himself(taker, numbers, take.symbol, traded, book, now_ns)
 
     def _market_trade(self, event: MarketTrade, book: Book, now_ns: int) -> None:
         """Take up a trade with a side of another channel; both owners are told."""
@@ -153,8 +166,32 @@ class MatchedTrades(Rule):
                 self._count(interest, symbol, side, quantity_e8, now_ns)
             sides.append(_Side(owner, interest, 0, -order_id if channel else order_id))
         buyer, seller = sides
-        if buyer.owner and seller.owner:
+        if buyer.owner and buyer.owner == seller.owner:
+            taker, maker = (seller, buyer) if event.buyer_is_maker else (buyer, seller)
+            told = self._told.use(taker.order_id, now_ns, list)
+            if not told or not taker.order_id or now_ns - told[0] > self._apart_ns:
+                traded = (event.price_e8, quantity_e8, 1)
+                self._met_himself(taker, [maker.order_id], symbol, traded, book, now_ns)
+            told[:] = [now_ns]
+        elif buyer.owner and seller.owner:
             self._met(buyer, seller, symbol, event.price_e8, quantity_e8, {}, book, now_ns)
+
+    def _met_himself(
+        self,
+        taker: _Side,
+        numbers: list[int],
+        symbol: int,
+        traded: tuple[int, int, int],
+        book: Book,
+        now_ns: int,
+    ) -> None:
+        """Tell of an order that met others of its own owner; `traded` is (price, quantity, times)."""
+        price_e8, quantity_e8, times = traded
+        found = [self._entries.find(number) for number in (taker.order_id, *numbers)]
+        seqs = [entry[1] for entry in found if entry]
+        figures = (("price_e8", price_e8), ("quantity_e8", quantity_e8), ("self_trades", times))
+        sides = (taker, taker)
+        self._tell(sides, symbol, 1, now_ns, [*seqs, book.current_seq], figures, book)
 
     def _met(
         self,
@@ -173,10 +210,6 @@ class MatchedTrades(Rule):
             for entry in (self._entries.find(one.order_id), self._entries.find(other.order_id))
             if entry
         ]
-        if one.owner == other.owner:
-            figures = (("price_e8", price_e8), ("quantity_e8", quantity_e8), ("self_trades", 1))
-            self._tell((one, other), symbol, 1, now_ns, [*seqs, book.current_seq], figures, book)
-            return
         if one.interest != other.interest and not self._clause.unlinked:
             return
         if not self._pairs_up(one, other, symbol, price_e8, quantity_e8, book):
@@ -293,6 +326,7 @@ class MatchedTrades(Rule):
             "pairs": self._pairs.state(
                 list, lambda pairs: [[str(one) for one in pair] for pair in pairs]
             ),
+            "told": self._told.state(int, list),
         }
 
     def restore(self, state: Any) -> None:
@@ -303,6 +337,8 @@ class MatchedTrades(Rule):
         self._pairs.restore(
             state["pairs"], tuple, lambda pairs: deque([int(one) for one in pair] for pair in pairs)
         )
+        if "told" in state:
+            self._told.restore(state["told"], int, list)
 
 
 def _nothing() -> list[int]:

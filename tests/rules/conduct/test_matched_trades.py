@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from rules.values import BUY, E8, NS_PER_SECOND, SELL
+from rules.conduct_facts import STEP_NONE, STEP_NOTICE
+from rules.events import Fill
+from rules.values import BUY, E8, FILLED, NS_PER_SECOND, SELL
 from tests.rules.conduct.conduct_world import MAKER, Market, check_state
 
 CLAUSE: dict[str, Any] = {"mode": "enforce", "pairs": 3}
@@ -56,6 +58,36 @@ def test_one_trade_with_oneself_is_told_at_once() -> None:
     assert [dict(alert.figures)["self_trades"] for alert in market.alerts] == [1]
     market.outside_trade(1_000, 1, BUY, 3, 3)
     assert [alert.interest for alert in market.alerts] == [1, 3]
+
+
+def test_an_order_that_meets_many_of_its_owner_is_one_alert() -> None:
+    """A bot crosses its own grid of five by mistake: that is one notice, and no way up the ladder."""
+    market = Market({**RULES, "conduct_standing": {"mode": "enforce", "highest": "kill"}})
+    grid = [market.rest(1, SELL, 1_000 + step, 2) for step in range(5)]
+    decision = market.send(market.order(1, BUY, 1_004, 10))
+    fills = tuple(
+        Fill(order, (1_000 + step) * E8, 2 * E8, (2_000 + 2 * step) * E8, 0, 0, False, order, 1)
+        for step, order in enumerate(grid)
+    )
+    market.answer(decision.order_id, FILLED, fills)
+    (alert,) = market.alerts
+    figures = dict(alert.figures)
+    assert (figures["self_trades"], figures["quantity_e8"]) == (5, 10 * E8)
+    assert len(alert.evidence) == 7
+    assert [(step.before, step.step) for step in market.steps] == [(STEP_NONE, STEP_NOTICE)]
+
+
+def test_an_order_of_another_channel_is_told_once() -> None:
+    """Its executions are reported one by one; what trades a second and more later is told anew, as
+    is another order."""
+    market = Market(RULES)
+    for late_ns, told in ((0, 1), (0, 1), (NS_PER_SECOND, 1), (NS_PER_SECOND + 1, 2)):
+        market.wait(ns=late_ns)
+        market.outside_pair(1_000, 3, 3, 900, 901)
+        assert len(market.alerts) == told
+    market.outside_pair(1_000, 3, 3, 902, 901)
+    assert len(market.alerts) == 3
+    check_state(market, RULES)
 
 
 def test_the_time_between_the_orders_at_the_boundary() -> None:

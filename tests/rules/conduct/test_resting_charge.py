@@ -19,8 +19,10 @@ from rules.rulebook import RulebookError
 from rules.values import (
     CANCELED,
     CAUSE_CLIENT,
+    CAUSE_EXPIRY,
     CAUSE_KILL,
     E8,
+    EXPIRED,
     NS_PER_DAY,
     NS_PER_MS,
     NS_PER_SECOND,
@@ -222,6 +224,47 @@ def test_a_cancel_reported_instead_of_answered_is_posted() -> None:
     desk.send(cancel(order_id=order.order_id))
     desk.send(OrderEnded(*desk.begin(), order.order_id, CANCELED, CAUSE_CLIENT, 0))
     assert [amount for _, amount in desk.after_day()] == ["0.02"]
+
+
+def test_a_cancel_asked_for_twice_is_charged_once() -> None:
+    """The first was not answered in time, the second neither; the engine then reports the end. Both
+    were decided with a charge, 0.02 and 0.01; the order is cancelled once, at the lower one."""
+    desk = ChargeDesk()
+    order = desk.rest()
+    for _ in range(2):
+        desk.send(cancel(order_id=order.order_id))
+        desk.answer(desk.book.current_seq, accepted=False, unknown=True)
+        desk.now_ns += 500 * NS_PER_MS
+    desk.send(OrderEnded(*desk.begin(), order.order_id, CANCELED, CAUSE_CLIENT, 0))
+    assert [amount for _, amount in desk.after_day()] == ["0.01"]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_either_of_two_cancels_may_be_answered(first: bool) -> None:
+    """The one the engine carried out is charged; nothing of the other is kept."""
+    desk = ChargeDesk()
+    order = desk.rest()
+    commands = []
+    for _ in range(2):
+        desk.send(cancel(order_id=order.order_id))
+        commands.append(desk.book.current_seq)
+        desk.answer(commands[-1], accepted=False, unknown=True)
+        desk.now_ns += 500 * NS_PER_MS
+    ended = (Ended(order.order_id, CANCELED, 0),)
+    desk.answer(commands[0 if first else 1], order.order_id, CANCELED, ended=ended)
+    assert desk.rule.state()["charged"] == []
+    assert [amount for _, amount in desk.after_day()] == ["0.02" if first else "0.01"]
+
+
+def test_a_charge_for_an_order_that_expires_is_let_go() -> None:
+    """A cancel without an answer, of an order that the venue then takes off, costs nothing."""
+    desk = ChargeDesk()
+    order = desk.rest()
+    desk.send(cancel(order_id=order.order_id))
+    desk.answer(desk.book.current_seq, accepted=False, unknown=True)
+    desk.send(OrderEnded(*desk.begin(), order.order_id, EXPIRED, CAUSE_EXPIRY, 0))
+    assert desk.rule.state()["charged"] == []
+    assert desk.after_day() == []
 
 
 def test_a_charge_in_flight_outlasts_a_restart() -> None:
