@@ -25,7 +25,7 @@ from gateway.admin.client import (
     post_or_fail,
 )
 from gateway.admin.messages import ActAnswer
-from gateway.commands.common import cell, console, print_json
+from gateway.commands.common import cell, console, counted, print_json
 from rules.values import NS_PER_SECOND
 
 _PATH: Final = "/admin/v1/cases"
@@ -65,7 +65,7 @@ def list_command(
     if json:
         print_json(answer)
         return
-    table = Table(title=f"{len(answer.cases)} cases", title_justify="left")
+    table = Table(title=counted(len(answer.cases), "case"), title_justify="left")
     for name in ("case", "state", "rule", "who", "symbol", "measure", "opened"):
         table.add_column(name, no_wrap=True)
     for name in ("severity", "alerts"):

@@ -21,7 +21,7 @@ from gateway.admin.client import (
 )
 from gateway.admin.conduct import SORTS
 from gateway.admin.messages import ConductAnswer
-from gateway.commands.common import console, errors, fail, print_json
+from gateway.commands.common import console, counted, errors, fail, print_json
 from gateway.commands.log_options import open_recorded
 from gateway.commands.log_recording import ActorOption
 from gateway.commands.progress import records_progress
@@ -259,7 +259,9 @@ def _lines_table(statement: Statement, tariff: str) -> Table:
             if line.relief:
                 parts.append(f"{line.relief}: -{line.waived}")
             if line.state:
-                parts.append(f"{line.state}, {line.acts} acts in records {_first(line.records)}")
+                parts.append(
+                    f"{line.state}, {counted(line.acts, 'act')} in records {_first(line.records)}"
+                )
             amount = f"{line.amount} {line.currency}"
             table.add_row(*names, line.period, measured, "\n".join(filter(None, parts)), amount)
     return table

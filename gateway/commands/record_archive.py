@@ -95,7 +95,7 @@ def status(data: DataOption = Path(DATA_DIRECTORY), as_json: JsonOption = False)
         print_json(found)
         return
     table = Table()
-    for heading in ("run", "status", "plain", "compressed", "encrypted", "bytes", "of"):
+    for heading in ("run", "status", "plain", "compressed", "encrypted", "bytes", "plain bytes"):
         table.add_column(heading, overflow="fold")
     for heading in ("signed", "deleted", "holds"):
         table.add_column(heading, overflow="fold")
@@ -193,15 +193,19 @@ def _archive(
                 progress(checked)
 
             done = archive(data, key, keep_plain, before_ns, level, count)
+        forms = Counter(form for _, _, form in closed_segments(data))
     if as_json:
         print_json(done)
     else:
         before = sum(changed.bytes_before for changed in done.changed)
         after = sum(changed.bytes_after for changed in done.changed)
         verb = "compressed" if key is None else f"encrypted with key {key.key_id}"
-        console.print(
-            f"{counted(len(done.changed), 'segment')} {verb}: {before:,} bytes are {after:,} now",
-            markup=False,
-            soft_wrap=True,
-        )
+        told = f"{counted(len(done.changed), 'segment')} {verb}"
+        if done.changed:
+            told += f": {before:,} bytes are {after:,} now"
+        left = forms["plain"] + (forms["compressed"] if key is not None else 0)
+        if left:
+            told += f"; {counted(left, 'closed segment')} left as before (--keep-plain {keep_plain}"
+            told += f", --older-than {older_than})" if older_than else ")"
+        console.print(told, markup=False, soft_wrap=True)
     end_with(done.problems)

@@ -221,8 +221,14 @@ def quarantine(
         print_json({"run": run_id, "path": str(moved), "findings": found.findings})
         return
     console.print(f"run {run_id} is in {moved} now", markup=False, soft_wrap=True)
+    left = latest_run(data)
+    onward = (
+        "No run is left: the next start begins with what the configuration names."
+        if left is None
+        else f"The next start carries on from run {left.manifest.run_id}, or one before it."
+    )
     console.print(
-        "The next start carries on from the run before it. Compare open orders and balances with "
-        "the engine before you serve.",
+        f"{onward} Compare open orders and balances with the engine before you serve.",
+        markup=False,
         soft_wrap=True,
     )

@@ -92,6 +92,8 @@ def _print_figures(figures: dict[str, Any]) -> None:
         table.add_row(f"  refused by {rule}", f"{count:,}")
     for rule, count in figures["shadowed"].items():
         table.add_row(f"  shadowed by {rule}", f"{count:,}")
+    for tariff, amount in figures["charged"].items():
+        table.add_row(f"  charged by {tariff}", amount)
     table.add_section()
     table.add_row("known cancels", f"{figures['cancels_known']:,}")
     table.add_row("  refused by resting time", f"{figures['cancels_refused_resting_time']:,}")

@@ -97,6 +97,8 @@ class EngineServer(engine_pb2_grpc.EngineServicer):
             self._poller.cancel()
         if self._server is not None:
             await self._health.enter_graceful_shutdown()
+            # The library prints a traceback for a call that it has to end itself.
+            await self._displace()
             await self._server.stop(0)
             self._server = None
 

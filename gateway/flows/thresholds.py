@@ -135,8 +135,11 @@ class Thresholds:
         account = self._book.accounts.get(self._book.account_of(event.key))
         if account is None:
             return
+        subjects = [(SCOPE_ACCOUNT, account.account)]
         symbol = getattr(event, "symbol", 0)
+        # A query may be about no symbol, and a refused request about one that nobody knows.
         if symbol in self._book.symbols:
+            subjects.append((SCOPE_ACCOUNT_SYMBOL, pair_of(account.account, symbol)))
             for rule in self._ratios:
                 for one in rule.standings(account.owner, symbol, account, now_ns):
                     series = self._of(one.rule, one.label, 0)
@@ -145,11 +148,7 @@ class Thresholds:
                     series.limit = one.maximum_e8 if one.maximum_e8 >= 0 else None
                     if one.ratio_e8 is not None and one.counted >= one.minimum:
                         series.see(pair_of(account.owner, symbol), one.ratio_e8)
-        for scope, subject in (
-            (SCOPE_ACCOUNT, account.account),
-            (SCOPE_ACCOUNT_SYMBOL, pair_of(account.account, symbol)),
-            (SCOPE_IP, event.ip),
-        ):
+        for scope, subject in (*subjects, (SCOPE_IP, event.ip)):
             for name in _USED:
                 for usage in self._pipeline.usage(name, scope, subject, now_ns):
                     series = self._of(name, usage.label, 0, scope=scope)

@@ -26,7 +26,7 @@ from rules.units import decimal_text
 Format: TypeAlias = Literal["parquet", "csv", "jsonl"]
 FORMATS: Final = ("parquet", "csv", "jsonl")
 SUMMARY_NAME: Final = "export.json"
-EXTRA_HINT: Final = "in a checkout of ordergate: pip install '.[export]'"
+EXTRA_HINT: Final = "in a checkout of ordergate: pip install --editable '.[export]'"
 """How what Parquet and SQL need is installed: it is large, so it is an extra."""
 BATCH_ROWS: Final = 65_536
 """Rows of one table that are kept in memory; a row group of a Parquet file."""

@@ -324,6 +324,9 @@ def test_tables(tmp_path: Path) -> None:
     assert code == 0
     assert "39.09 %" in output
     assert "undefined (no trade)" in output
+    code, output, _ = run(str(SHIPPED), "--rulebook", "priced-cancels")
+    assert code == 0
+    assert "charged by age-priced-cancels" in output
 
 
 def test_bad_input_ends_with_2(tmp_path: Path) -> None:

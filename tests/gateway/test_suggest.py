@@ -12,11 +12,13 @@ from gateway.commands import rulebook
 from gateway.flows.participants import Participants
 from gateway.flows.reader import read_flow
 from gateway.flows.thresholds import Suggestion
+from gateway.journal import find_run
 from gateway.replay import replay
 from gateway.simulate import simulate
 from gateway.suggest import suggest_from_flow, suggest_from_record
+from rules.events import Query
 from rules.rulebook import parse_rulebook
-from tests.gateway.test_replay import RULEBOOK, synthetic_run
+from tests.gateway.test_replay import RULEBOOK, Recorder, head, synthetic_run
 
 SECOND = 1_000_000_000
 MS = 1_000_000
@@ -133,6 +135,24 @@ def test_a_record_is_reported_as_it_was_decided(tmp_path: Path) -> None:
     ages = next(one for one in report["suggestions"] if one.rule == "resting_time")
     assert (ages.symbol, ages.limit) == ("BTCUSDT", "500ms")
     assert ages.hit_by_limit == 1
+
+
+def test_requests_about_no_symbol_are_passed_over(tmp_path: Path) -> None:
+    """A query of an account names no symbol: it has a weight, and no place in a symbol's limits."""
+    changes = {
+        "rules": {"max_num_orders": {"mode": "enforce"}},
+        "instruments": {"default": {"max_num_orders": 5}},
+    }
+    recorder = Recorder(tmp_path, RULEBOOK.with_changes(changes))
+    recorder.place(1)
+    recorder.submit(Query(*head(60, recorder.now_ns)))
+    recorder.place(1)
+    recorder.writer.close()
+    run = find_run(recorder.writer.directory)
+    found = suggest_from_record(tmp_path, [run])["suggestions"]
+    (orders,) = (one for one in found if one.rule == "max_num_orders")
+    assert (orders.limit, orders.subjects) == ("5", 1)
+    assert candidates(orders)["p100"] == ("2", 0)
 
 
 def test_another_rulebook_on_a_record_gives_only_its_verdicts(tmp_path: Path) -> None:

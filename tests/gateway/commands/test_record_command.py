@@ -90,7 +90,16 @@ def test_compress_and_status(data: Path) -> None:
         "changed": [],
         "problems": [],
     }
-    assert "1 segment compressed" in invoke("record", "compress", "--data", data).stdout
+    told = invoke("record", "compress", "--data", data).stdout
+    assert "1 segment compressed: " in told
+    assert told.endswith("; 1 closed segment left as before (--keep-plain 1)\n")
+    told = invoke("record", "compress", "--data", data, "--older-than", "1d").stdout
+    assert told == (
+        "0 segments compressed; 1 closed segment left as before (--keep-plain 1, --older-than 1d)\n"
+    )
+    told = invoke("record", "compress", "--data", data, "--keep-plain", 0).stdout
+    assert told.startswith("1 segment compressed: ")
+    assert "left" not in told
     assert "compressed" in invoke("record", "status", "--data", data).stdout
 
 
@@ -243,6 +252,21 @@ def test_damage_prints_what_to_do(data: Path) -> None:
     assert done["path"] == str(data / "quarantine" / run.name)
     assert not run.exists()
     assert verify(data)[-1]["exit_code"] == 0
+
+
+def test_quarantine_says_what_is_left_to_go_on_from(data: Path) -> None:
+    """The run that is left last is named; after the last of them there is none."""
+    left = runs(data)
+    while left:
+        path = data / left[0] / "000001.seg"
+        content = bytearray(path.read_bytes())
+        content[300] ^= 1
+        path.write_bytes(content)
+        told = invoke("record", "quarantine", left[0], "--data", data, "--reason", "disk")
+        assert told.exit_code == 0, told.output
+        goes_on = f"carries on from run {left[-1]}," if left[1:] else "No run is left: "
+        assert goes_on in told.stdout
+        left = left[1:]
 
 
 def test_power_loss_is_explained(data: Path) -> None:

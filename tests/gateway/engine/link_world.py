@@ -160,14 +160,16 @@ def tellable(gate: Gate) -> list[Event]:
 
 
 @contextlib.contextmanager
-def engine_process(port: int = 0) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def engine_process(
+    port: int = 0, stderr: int | None = None
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run `ordergate engine` as its own process; yield it and the address it prints."""
     program = (
         "import typer; from gateway.commands import engine; app = typer.Typer(); "
         "app.callback()(lambda: None); engine.register(app); app()"
     )
     command = [sys.executable, "-c", program, "engine", "--port", str(port), "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
     try:
         assert process.stdout is not None
         yield process, json.loads(process.stdout.readline())["engine"]

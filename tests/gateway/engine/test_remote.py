@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import socket
+import subprocess
 import time
 
 import grpc
@@ -177,6 +178,19 @@ def test_first_item_must_be_a_hello() -> None:
             with pytest.raises(grpc.aio.AioRpcError, match="hello"):
                 await call.read()
         await host.down()
+
+    asyncio.run(run())
+
+
+def test_an_engine_stopped_while_a_gate_is_linked_ends_quietly() -> None:
+    """Ctrl-C prints nothing and ends with exit code 0."""
+
+    async def run() -> None:
+        with engine_process(stderr=subprocess.PIPE) as (process, address):
+            async with linked(address, Gate()):
+                process.send_signal(signal.SIGINT)
+                _, told = await asyncio.to_thread(process.communicate, timeout=SECONDS)
+        assert (process.returncode, told) == (0, "")
 
     asyncio.run(run())
 

@@ -204,7 +204,7 @@ def test_without_the_extra(world: World, tmp_path: Path, monkeypatch: pytest.Mon
         sql = invoke("sql", "SELECT 1", "--data", world.data)
     assert (parquet.exit_code, as_csv.exit_code, sql.exit_code) == (2, 0, 2)
     for result in (parquet, sql):
-        assert "pip install '.[export]'" in result.stderr
+        assert "pip install --editable '.[export]'" in result.stderr
 
 
 def test_an_export_that_fails_leaves_no_directory(world: World, tmp_path: Path) -> None:
