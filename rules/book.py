@@ -6,20 +6,19 @@ decides anything.
 
 from typing import Final
 
+from rules.answers import Answer
 from rules.averages import TradeAverage
 from rules.conduct_facts import ConductFacts
 from rules.deferred_cancels import DeferredCancels
+from rules.events import CommandResult
 from rules.instruments import Filters
+from rules.open_orders import OpenOrder
+from rules.trades import Trades
 from rules.values import (
     ACCOUNT_MARKET_MAKER,
-    FOK,
-    IOC,
-    LIMIT,
-    LIMIT_MAKER,
     NEW,
     OWNER_MARKET_MAKER,
     OWNER_ORDINARY,
-    PENDING_NEW,
     SCOPE_ACCOUNT,
     SCOPE_KEY,
     SCOPE_OWNER,
@@ -133,108 +132,6 @@ class KeyFacts:
         self.enabled = enabled
 
 
-class OpenOrder:
-    """An order that is in flight, live or of unknown fate."""
-
-    __slots__ = (
-        "accepted_ns",
-        "account",
-        "algo",
-        "cancel_cause",
-        "client_order_id",
-        "command_id",
-        "filled_e8",
-        "flags",
-        "halted_at_live_ns",
-        "key",
-        "live_ns",
-        "order_id",
-        "order_type",
-        "owner",
-        "price_e8",
-        "price_limit_e8",
-        "quantity_e8",
-        "quote_filled_e8",
-        "quote_quantity_e8",
-        "reserved_asset",
-        "reserved_e8",
-        "rests",
-        "session",
-        "side",
-        "status",
-        "symbol",
-        "time_in_force",
-        "unknown",
-    )
-
-    def __init__(
-        self,
-        order_id: int,
-        command_id: int,
-        account: int,
-        owner: int,
-        key: int,
-        session: int,
-        symbol: int,
-        side: int,
-        order_type: int,
-        time_in_force: int,
-        price_e8: int,
-        quantity_e8: int,
-        quote_quantity_e8: int,
-        price_limit_e8: int,
-        client_order_id: str,
-        flags: int,
-        algo: int,
-        accepted_ns: int,
-    ) -> None:
-        self.order_id = order_id
-        self.command_id = command_id
-        """The place or replace command that made it."""
-        self.account = account
-        self.owner = owner
-        self.key = key
-        self.session = session
-        self.symbol = symbol
-        self.side = side
-        self.order_type = order_type
-        self.time_in_force = time_in_force
-        self.price_e8 = price_e8
-        self.quantity_e8 = quantity_e8
-        self.quote_quantity_e8 = quote_quantity_e8
-        self.price_limit_e8 = price_limit_e8
-        self.client_order_id = client_order_id
-        self.flags = flags
-        self.algo = algo
-        self.accepted_ns = accepted_ns
-        """When the gate accepted it: names the windows its order count came from."""
-        self.rests = order_type in (LIMIT, LIMIT_MAKER) and time_in_force not in (IOC, FOK)
-        """Whether it is of a kind that stands in the book."""
-        self.live_ns = 0
-        """When the engine confirmed it, or its last amend that restarts the age; 0 before."""
-        self.halted_at_live_ns = 0
-        """The symbol's `unmatchable_ns` at `live_ns`."""
-        self.status = PENDING_NEW
-        self.filled_e8 = 0
-        self.quote_filled_e8 = 0
-        self.reserved_asset = 0
-        self.reserved_e8 = 0
-        self.cancel_cause = 0
-        """Cause of a cancel in flight, 0 when none is."""
-        self.unknown = False
-        """The engine did not answer in time; reconciled later."""
-
-    @property
-    def remaining_e8(self) -> int:
-        """Quantity still to be executed (0 for an order given by its quote amount)."""
-        return self.quantity_e8 - self.filled_e8 if self.quantity_e8 else 0
-
-    @property
-    def live(self) -> bool:
-        """Whether the engine has confirmed it."""
-        return self.status != PENDING_NEW and not self.unknown
-
-
 class Balance:
     """One account's holding of one asset; free is `total_e8 - reserved_e8`."""
 
@@ -263,6 +160,7 @@ class Book:
         "_holder",
         "accounts",
         "addresses",
+        "answer",
         "asking",
         "balances",
         "began_epoch",
@@ -284,6 +182,7 @@ class Book:
         "states",
         "stirred",
         "symbols",
+        "trades",
     )
 
     def __init__(self) -> None:
@@ -314,6 +213,10 @@ class Book:
         """The key of the request being applied, so that its account is looked up once."""
         self._account = 0
         self._holder: AccountFacts | None = None
+        self.answer = Answer()
+        """What the engine's answer being applied is about."""
+        self.trades = Trades()
+        """What the event being applied reports as traded."""
         self.stirred = True
         """Whether a rule that had nothing to say or do may have by now; set it when that begins."""
         self.began_epoch = False
@@ -334,6 +237,27 @@ class Book:
         if by_symbol is None:
             by_symbol = self.orders_by_account_symbol[account, order.symbol] = {}
         by_symbol[order_id] = order
+
+    def answers(self, result: CommandResult) -> int:
+        """Look at the answer being applied, which this book is settled with; return `WITH_*`."""
+        return self.answer.take(result, self.orders, self.ended)
+
+    def entered_by(self, result: CommandResult) -> OpenOrder | None:
+        """Return the order a result confirms as newly entered, None for any other result."""
+        if self.answer.result is not result:
+            self._looks_apart(result)
+        return self.answer.entered
+
+    def changed_by(self, result: CommandResult) -> OpenOrder | None:
+        """Return the order a result confirms as amended, None for any other result."""
+        if self.answer.result is not result:
+            self._looks_apart(result)
+        return self.answer.changed
+
+    def _looks_apart(self, result: CommandResult) -> None:
+        """Look at a result that is not being applied; nothing of it is kept for later."""
+        self.answers(result)
+        self.answer.result = None
 
     def asks(self, key: int) -> None:
         """Look up who holds a key, for the request to come; it ends with `asking` NOBODY."""

@@ -6,6 +6,8 @@ copy reports.
 
 from typing import Any, Final
 
+from mypy_extensions import mypyc_attr
+
 from rules.book import Book
 from rules.events import (
     CommandResult,
@@ -16,6 +18,8 @@ from rules.events import (
     OrderReduced,
     OrderTrade,
 )
+from rules.rule import Rule
+from rules.rulebook import Rulebook
 from rules.values import LIVE_STATUSES, pair_of
 
 _SIDE_SHIFT: Final = 2
@@ -32,15 +36,11 @@ DISPLAYS: Final[tuple[type[Event], ...]] = (
 
 
 class Displayed:
-    """Totals by symbol and side; `follow` is called for each event of `DISPLAYS`, once.
+    """Totals by symbol and side; `follow` is called for each event of `DISPLAYS`, once."""
 
-    With `by_account`, totals of each account are kept too, for `account_most_e8`.
-    """
+    __slots__ = ("_accounts_e8", "_nameless", "_orders", "_totals_e8")
 
-    __slots__ = ("_accounts_e8", "_by_account", "_nameless", "_orders", "_totals_e8")
-
-    def __init__(self, by_account: bool = False) -> None:
-        self._by_account = by_account
+    def __init__(self) -> None:
         self._totals_e8: dict[int, int] = {}
         """By symbol and side as one number."""
         self._accounts_e8: dict[int, int] = {}
@@ -98,10 +98,9 @@ class Displayed:
             totals_e8, where = self._totals_e8, symbol << _SIDE_SHIFT | side
             totals_e8[where] = totals_e8.get(where, 0) + left_e8
             if account:
-                if self._by_account:
-                    accounts_e8 = self._accounts_e8
-                    key = pair_of(account, symbol) << _SIDE_SHIFT | side
-                    accounts_e8[key] = accounts_e8.get(key, 0) + left_e8
+                accounts_e8 = self._accounts_e8
+                key = pair_of(account, symbol) << _SIDE_SHIFT | side
+                accounts_e8[key] = accounts_e8.get(key, 0) + left_e8
             elif order_id > 0:
                 self._nameless += 1
         elif shown is not None:
@@ -110,14 +109,14 @@ class Displayed:
     def _hide(self, order_id: int, shown: tuple[int, int, int, int]) -> None:
         symbol, side, left_e8, account = shown
         self._totals_e8[symbol << _SIDE_SHIFT | side] -= left_e8
-        if account and self._by_account:
+        if account:
             key = pair_of(account, symbol) << _SIDE_SHIFT | side
             rest_e8 = self._accounts_e8[key] - left_e8
             if rest_e8:
                 self._accounts_e8[key] = rest_e8
             else:
                 del self._accounts_e8[key]
-        elif not account and order_id > 0:
+        elif order_id > 0:
             self._nameless -= 1
 
     def state(self) -> Any:
@@ -125,6 +124,31 @@ class Displayed:
         return [[order_id, *shown] for order_id, shown in self._orders.items()]
 
     def restore(self, state: Any) -> None:
-        """Put back what `state` returned."""
+        """Put back what `state` returned; what another rule has put back already is left out."""
         for order_id, symbol, side, left_e8, *account in state:
-            self._show(order_id, symbol, side, left_e8, account[0] if account else 0)
+            if order_id not in self._orders:
+                self._show(order_id, symbol, side, left_e8, account[0] if account else 0)
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class DisplayedRule(Rule):
+    """Base of the rules that judge by what is displayed.
+
+    They all look at one `Displayed`, which the pipeline gives them and has follow each event after
+    all rules were told of it: in `apply` it shows what stood before the event. Each stores it, so
+    that each can be restored alone.
+    """
+
+    def __init__(self, rulebook: Rulebook) -> None:
+        self.displayed = Displayed()
+
+
+def shared(rules: tuple[Rule, ...]) -> Displayed | None:
+    """Have all rules that judge by what is displayed look at one; return it, None for no rule."""
+    found: Displayed | None = None
+    for rule in rules:
+        if isinstance(rule, DisplayedRule):
+            if found is None:
+                found = rule.displayed
+            rule.displayed = found
+    return found

@@ -4,48 +4,17 @@ Trades that did not come through the gate are seen too: the engine's drop copy r
 owner and channel.
 """
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rules.book import Book
 from rules.events import CommandResult, Event, Fill, MarketTrade, OrderTrade
+from rules.trades import Side, Take
 from rules.values import BUY, SELL, notional_e8
+
+__all__ = ["EXECUTIONS", "Side", "SymbolTape", "Take", "Tapes", "sides_of", "take_of"]
 
 EXECUTIONS: Final[tuple[type[Event], ...]] = (CommandResult, OrderTrade, MarketTrade)
 """The events that report trades."""
-
-
-class Take(NamedTuple):
-    """What one order took out of the book, as far as one event reports it."""
-
-    symbol: int
-    owner: int
-    account: int
-    """0 for an order of another channel."""
-    key: int
-    side: int
-    order_id: int
-    quantity_e8: int
-    quote_e8: int
-    trades: int
-    first_price_e8: int
-    last_price_e8: int
-    makers: tuple[Fill, ...]
-    """The executions, for whoever asks who was met."""
-
-
-class Side(NamedTuple):
-    """What one event reports as executed of one order."""
-
-    symbol: int
-    owner: int
-    account: int
-    """0 for an order of another channel."""
-    order_id: int
-    """Below 0 for an order of another channel."""
-    side: int
-    quantity_e8: int
-    quote_e8: int
-    took: bool
 
 
 def sides_of(event: Any, book: Book) -> tuple[Side, ...]:
@@ -54,6 +23,26 @@ def sides_of(event: Any, book: Book) -> tuple[Side, ...]:
     An order of the gate is told by its own report; a trade of other channels tells of those of its
     sides that came by them.
     """
+    trades = book.trades
+    if trades.event is not event:
+        return _sides(event, book)
+    if trades.sides is None:
+        trades.sides = _sides(event, book)
+    return trades.sides
+
+
+def take_of(event: Any, book: Book) -> Take | None:
+    """Return what an order took in `event`, None when the event reports no such thing."""
+    trades = book.trades
+    if trades.event is not event:
+        return _take(event, book)
+    if not trades.take_known:
+        trades.take = _take(event, book)
+        trades.take_known = True
+    return trades.take
+
+
+def _sides(event: Any, book: Book) -> tuple[Side, ...]:
     kind = type(event)
     if kind is MarketTrade:
         quote_e8 = notional_e8(event.price_e8, event.quantity_e8)
@@ -90,8 +79,7 @@ def sides_of(event: Any, book: Book) -> tuple[Side, ...]:
     )  # fmt: skip
 
 
-def take_of(event: Any, book: Book) -> Take | None:
-    """Return what an order took in `event`, None when the event reports no such thing."""
+def _take(event: Any, book: Book) -> Take | None:
     kind = type(event)
     if kind is CommandResult:
         return _taken(event.order_id, event.fills, book) if event.fills else None

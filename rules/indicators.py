@@ -384,25 +384,6 @@ class IndicatorRule(Rule):
         self.indicator.restore(state)
 
 
-def placed(result: CommandResult, book: Book) -> OpenOrder | None:
-    """Return the order a result confirms as newly entered, None for any other result."""
-    if result.unknown or not result.accepted or result.replaced_refusal is not None:
-        return None
-    order = book.order_of(result.order_id)
-    if order is None or order.command_id != result.command_id:
-        return None
-    return order
-
-
-def changed(result: CommandResult, book: Book) -> OpenOrder | None:
-    """Return the order a result confirms as amended, None for any other result."""
-    if result.unknown or not result.accepted or result.ended:
-        return None
-    order = book.order_of(result.order_id)
-    # An accepted command about an order that entered none and ended none.
-    return order if order is not None and order.command_id != result.command_id else None
-
-
 def _share_e8(counts: tuple[int, int, int]) -> int:
     return min(max(counts[1], 0), counts[2]) * E8 // counts[2] if counts[2] > 0 else 0
 

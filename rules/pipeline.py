@@ -30,6 +30,7 @@ from rules.decisions import (
     Explanation,
     Usage,
 )
+from rules.displayed import DISPLAYS, shared
 from rules.dues import Dues
 from rules.events import (
     REQUESTS,
@@ -50,7 +51,7 @@ from rules.ladder import Ladder
 from rules.plans import Check, Plan
 from rules.reasons import Reason
 from rules.registry import build_rules, mode_of
-from rules.rule import WITH_ENDED, WITH_FILLS, Rule
+from rules.rule import Rule
 from rules.rulebook import Rulebook
 from rules.valuation import UNPRICED
 
@@ -96,6 +97,7 @@ class Pipeline:
         classes = self._by_name.get(OwnerClass.name)
         self.dues = Dues(self.book, classes if isinstance(classes, OwnerClass) else None)
         """What time brings: to be submitted like any event when it is due."""
+        self._displayed = shared(self.rules)
         self._plans: dict[type[Event], Plan] = {
             kind: Plan(kind, self.rules, rulebook) for kind in AnyEvent.__args__
         }
@@ -125,8 +127,9 @@ class Pipeline:
         elif type(event) is CommandResult:
             decision = effective = NOTED_DECISION
             self.booking.report(event, now_ns)
-            reported = WITH_FILLS if event.fills else 0
-            applies = plan.results[reported | WITH_ENDED if book.ended else reported]
+            applies = plan.told(book.answers(event))
+            if event.fills:
+                book.trades.begin(event)
         elif type(event) is BulkCancel:
             decision = self.booking.slice_of(event, now_ns)
             effective = decision if course is None else course
@@ -137,9 +140,15 @@ class Pipeline:
         else:
             decision = effective = NOTED_DECISION
             self.booking.report(event, now_ns)
+            book.trades.begin(event)
         for apply in applies:
             apply(event, effective, book, now_ns)
+        if self._displayed is not None and type(event) in DISPLAYS:
+            self._displayed.follow(event, book)
         book.asking = NOBODY
+        book.answer.result = None
+        if book.trades.event is not None:
+            book.trades.begin(None)
         ladder = self.ladder
         if book.conduct.alerts or now_ns >= ladder.due_ns or type(event) is ActOnCase:
             held = bool(book.conduct.standings)

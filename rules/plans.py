@@ -6,20 +6,18 @@ one out never changes a decision: a rule says itself when it would say and do no
 """
 
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
+from rules.answers import ALL_RESULTS
 from rules.book import Book
 from rules.decisions import Decision
-from rules.events import CommandResult, Event, Place, Replace, Request
+from rules.events import Event, Place, Replace, Request
 from rules.registry import mode_of
-from rules.rule import ACCESS, ALL_RESULTS, GATE, LIMIT, WITH_ENDED, WITH_FILLS, Rule
+from rules.rule import ACCESS, GATE, LIMIT, Rule
 from rules.rulebook import Rulebook
 
 Check: TypeAlias = Callable[[Any, Book, int], Any]
 Apply: TypeAlias = Callable[[Any, Decision, Book, int], None]
-
-_RESULTS: Final = (0, WITH_FILLS, WITH_ENDED, WITH_FILLS | WITH_ENDED)
-"""What a result of a command may report; the number is the place."""
 
 
 class Plan:
@@ -29,6 +27,7 @@ class Plan:
         "_enforced",
         "_kind",
         "_rules",
+        "_told",
         "access",
         "applies",
         "applies_refused",
@@ -55,8 +54,9 @@ class Plan:
         self.applies: tuple[Apply, ...] = ()
         self.applies_refused: tuple[Apply, ...] = ()
         """Who is told of a request that was refused."""
-        self.results: tuple[tuple[Apply, ...], ...] = ()
-        """Who is told of a result of a command, by what it reports."""
+        self.results: dict[int, tuple[Apply, ...]] = {}
+        """Who is told of a result of a command, by what it reports, as far as that was asked."""
+        self._told: list[Rule] = []
 
     def arrange(self, book: Book) -> None:
         """Take in the rules that have something to say or do as things stand."""
@@ -75,7 +75,7 @@ class Plan:
         shadows = [rule for rule in asked if not self._enforced[rule.name]]
         self.shadows = tuple(rule.check for rule in shadows)
         self.early_shadows = _stage(shadows, ACCESS) + _stage(shadows, GATE)
-        told = [
+        told = self._told = [
             rule
             for rule in self._rules
             if kind in rule.applies and not rule.does_nothing(kind, book)
@@ -84,15 +84,18 @@ class Plan:
         if issubclass(kind, Request):
             self.applies = tuple(rule.apply for rule in told if rule.heeds_passed)
             self.applies_refused = tuple(rule.apply for rule in told if rule.heeds_refused)
-        if kind is CommandResult:
-            self.results = tuple(
-                tuple(
-                    rule.apply
-                    for rule in told
-                    if rule.results == ALL_RESULTS or rule.results & reported
-                )
-                for reported in _RESULTS
+        self.results = {}
+
+    def told(self, reported: int) -> tuple[Apply, ...]:
+        """Return who is told of a result of a command that reports this (`WITH_*`, joined)."""
+        found = self.results.get(reported)
+        if found is None:
+            found = self.results[reported] = tuple(
+                rule.apply
+                for rule in self._told
+                if rule.results == ALL_RESULTS or rule.results & reported
             )
+        return found
 
 
 def _stage(rules: list[Rule], stage: int) -> tuple[Check, ...]:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final
 
 from mypy_extensions import mypyc_attr
 
+from rules.answers import ALL_RESULTS
 from rules.book import Book
 from rules.decisions import Decision, Explanation, Usage, Verdict
 from rules.events import Event
@@ -23,13 +24,6 @@ GATE: Final = 2
 LIMIT: Final = 3
 """What is asked; all are evaluated and every breach is recorded."""
 STAGE_NAMES: Final = ("", "access", "gate", "limit")
-
-# Results of commands that a rule is told of; the last two may be joined.
-ALL_RESULTS: Final = 0
-WITH_FILLS: Final = 1
-"""Those that report executions."""
-WITH_ENDED: Final = 2
-"""Those with which orders have ended."""
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -58,7 +52,7 @@ class Rule:
     heeds_refused: ClassVar[bool] = True
     """Whether `apply` has something to do for requests that were refused."""
     results: ClassVar[int] = ALL_RESULTS
-    """The results of commands that `apply` has something to do for."""
+    """The results of commands that `apply` has something to do for: `WITH_*`, or all."""
     source: ClassVar[str] = ""
     """The regulation article or venue page the rule implements."""
     discloses: ClassVar[bool] = True

@@ -12,6 +12,7 @@ from typing import Final
 
 import pytest
 
+from rules.displayed import DisplayedRule
 from rules.indicators import IndicatorRule
 from rules.registry import RULES
 from rules.rule import Rule
@@ -265,7 +266,11 @@ def test_structs_live_where_they_are_not_compiled() -> None:
 
 # --- Rules and their tests ------------------------------------------------------------------------
 
-BASES_OF_RULES: Final = {"Rule": Rule, "IndicatorRule": IndicatorRule}
+BASES_OF_RULES: Final = {
+    "Rule": Rule,
+    "IndicatorRule": IndicatorRule,
+    "DisplayedRule": DisplayedRule,
+}
 """What a rule derives from, by name: the base of all, and those of rules that are alike."""
 
 

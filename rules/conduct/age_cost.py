@@ -6,6 +6,7 @@ counter falls all the time, by the same amount each second, and never below 0.
 
 from typing import Any, ClassVar, Final, NamedTuple
 
+from rules.answers import WITH_ENDED
 from rules.book import AccountFacts, Book, OpenOrder
 from rules.decisions import ACCEPTED, DEFERRED, REFUSED, Breach, Decision, Explanation, Usage
 from rules.events import (
@@ -23,7 +24,7 @@ from rules.events import (
 )
 from rules.explanations import first_breach, look
 from rules.reasons import Reason
-from rules.rule import LIMIT, WITH_ENDED, Rule
+from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
 from rules.texts import read_decimal, read_duration
 from rules.values import (

@@ -3,13 +3,14 @@
 from collections import deque
 from typing import Any, ClassVar, Final
 
+from rules.answers import WITH_FILLS
 from rules.book import Book
 from rules.decisions import Decision
 from rules.events import Event
 from rules.executions import EXECUTIONS, Take, take_of
 from rules.patterns import at_least, indicate, raised, share_e8, share_of
 from rules.period_counts import PeriodCounts
-from rules.rule import LIMIT, WITH_FILLS, Rule
+from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
 from rules.units import duration_ns
 
@@ -19,6 +20,11 @@ ORDERS_BEFORE: Final = 3
 """An owner's first orders in a stretch are compared with none: most owners take once or twice."""
 SEQS_MAX: Final = 16
 """Orders of one pair that are named as evidence, the latest."""
+_ENTRY_FIXED: Final = 4
+"""Values before the interests in an order's or an owner's entry."""
+_PAIR_FIXED: Final = 2
+"""Counts of a pair before its records, two for each time the owners came together."""
+_PAIR_MAX: Final = _PAIR_FIXED + 2 * SEQS_MAX
 
 
 class Clusters(Rule):
@@ -78,27 +84,31 @@ class Clusters(Rule):
             return
         entry = [now_ns, interest, take.order_id, book.current_seq]
         for one in recent:
-            if one[1] != interest and interest not in one[4:] and one[1] not in entry[4:]:
+            other = one[1]
+            if other != interest and not _met(one, interest) and not _met(entry, other):
                 one.append(interest)
-                entry.append(one[1])
-                self._met(take.symbol, interest, one, book, now_ns)
+                entry.append(other)
+                self._count(take.symbol, interest, own, one, book, now_ns)
         recent.append(entry)
-        if len(own) - 3 >= self._clause.owners:
+        if len(own) - _ENTRY_FIXED + 1 >= self._clause.owners:
             self._tell(take.symbol, interest, own, book, now_ns)
 
-    def _met(self, symbol: int, interest: int, one: list[int], book: Book, now_ns: int) -> None:
+    def _count(
+        self, symbol: int, interest: int, own: list[int], one: list[int], book: Book, now_ns: int
+    ) -> None:
         """Count that two owners came together; note when it is far too often."""
         other = one[1]
-        pair = self._pairs.use((symbol, min(interest, other), max(interest, other)), now_ns)
+        pair = self._pairs.use(_pair(symbol, interest, other), now_ns)
         pair[0] += 1
         pair[1] = pair[1] or one[0]
-        pair.extend((one[3], book.current_seq))
-        del pair[2 : -2 * SEQS_MAX]
-        own = self._takes.use((symbol, interest), now_ns)
-        others = self._takes.use((symbol, other), now_ns)
-        if other in own[4:]:
-            return
+        pair.append(one[3])
+        pair.append(book.current_seq)
+        if len(pair) > _PAIR_MAX:
+            del pair[_PAIR_FIXED : -2 * SEQS_MAX]
         clause = self._clause
+        if pair[0] < clause.together or _met(own, other):
+            return
+        others = self._takes.use((symbol, other), now_ns)
         needed = min(
             raised(clause.together, clause, account, book) for account in (own[2], others[2])
         )
@@ -112,11 +122,11 @@ class Clusters(Rule):
 
     def _tell(self, symbol: int, interest: int, own: list[int], book: Book, now_ns: int) -> None:
         """Tell of an owner and those who act in time with him, each once."""
-        members = (interest, *own[4:])
+        members = (interest, *own[_ENTRY_FIXED:])
         seqs: list[int] = []
         since_ns, together, share = now_ns, 0, 0
-        for other in own[4:]:
-            pair = self._pairs.use((symbol, min(interest, other), max(interest, other)), now_ns)
+        for other in own[_ENTRY_FIXED:]:
+            pair = self._pairs.use(_pair(symbol, interest, other), now_ns)
             others = self._takes.use((symbol, other), now_ns)
             since_ns = min(since_ns, pair[1])
             part = share_of(pair[0], max(own[0], others[0]))
@@ -155,3 +165,12 @@ class Clusters(Rule):
         }
         self._takes.restore(state["takes"], tuple)
         self._pairs.restore(state["pairs"], tuple)
+
+
+def _met(entry: list[int], interest: int) -> bool:
+    """Return whether an interest is among those in an order's or an owner's entry."""
+    return len(entry) > _ENTRY_FIXED and interest in entry[_ENTRY_FIXED:]
+
+
+def _pair(symbol: int, one: int, other: int) -> tuple[int, ...]:
+    return (symbol, one, other) if one < other else (symbol, other, one)

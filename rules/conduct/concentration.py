@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar, Final, NamedTuple
 
+from rules.answers import WITH_FILLS
 from rules.book import Book
 from rules.decisions import ACCEPTED, DEFERRED, Decision, Usage
 from rules.events import (
@@ -20,7 +21,7 @@ from rules.events import (
 from rules.executions import Tapes, sides_of, take_of
 from rules.patterns import at_least, indicate, raised, share_e8, share_of
 from rules.period_counts import PeriodCounts
-from rules.rule import LIMIT, WITH_FILLS, Rule
+from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
 from rules.units import duration_ns
 from rules.values import (

@@ -2,9 +2,10 @@
 
 from typing import Any, ClassVar
 
+from rules.answers import WITH_CHANGED, WITH_ENTERED
 from rules.book import Book, OpenOrder
 from rules.events import CommandResult, Event
-from rules.indicators import JUDGED, IndicatorRule, changed, placed
+from rules.indicators import JUDGED, IndicatorRule
 from rules.rulebook import Rulebook
 from rules.terms import asked_e8
 from rules.units import decimal_e8
@@ -21,6 +22,7 @@ class DustRatio(IndicatorRule):
 
     name: ClassVar[str] = "dust_ratio"
     applies: ClassVar[tuple[type[Event], ...]] = (*JUDGED, CommandResult)
+    results: ClassVar[int] = WITH_ENTERED | WITH_CHANGED
     source: ClassVar[str] = (
         "Binance, Futures Trading Quantitative Rules, indicators of 26 August 2024 (DR)"
     )
@@ -33,11 +35,11 @@ class DustRatio(IndicatorRule):
 
     def count(self, event: Any, book: Book, now_ns: int) -> None:
         """Count orders the engine takes or changes, by what they are worth."""
-        order = placed(event, book)
+        order = book.entered_by(event)
         if order is not None:
             quantity_e8 = asked_e8(order, event)
         else:
-            order = changed(event, book)
+            order = book.changed_by(event)
             if order is None:
                 return
             quantity_e8 = order.remaining_e8

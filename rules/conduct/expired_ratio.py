@@ -2,9 +2,10 @@
 
 from typing import Any, ClassVar
 
+from rules.answers import WITH_ENTERED
 from rules.book import Book
 from rules.events import CommandResult, Event
-from rules.indicators import JUDGED, IndicatorRule, placed
+from rules.indicators import JUDGED, IndicatorRule
 from rules.terms import rest_expired
 from rules.values import CANCELED, EXPIRED, FOK, IOC
 
@@ -18,13 +19,14 @@ class ExpiredRatio(IndicatorRule):
 
     name: ClassVar[str] = "expired_ratio"
     applies: ClassVar[tuple[type[Event], ...]] = (*JUDGED, CommandResult)
+    results: ClassVar[int] = WITH_ENTERED
     source: ClassVar[str] = (
         "Binance, Futures Trading Quantitative Rules, indicators of 26 August 2024 (IFER)"
     )
 
     def count(self, event: Any, book: Book, now_ns: int) -> None:
         """Count IOC and FOK orders as the engine answers them."""
-        order = placed(event, book)
+        order = book.entered_by(event)
         if order is not None and order.time_in_force in (IOC, FOK):
             expired = event.status in (EXPIRED, CANCELED) and rest_expired(order, event)
             self.indicator.count(order, book, now_ns, 1, int(expired), 1)

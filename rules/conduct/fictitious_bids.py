@@ -5,7 +5,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from rules.book import Book, OpenOrder, SymbolFacts
 from rules.decisions import Alert, Breach, Decision, Explanation
-from rules.displayed import DISPLAYS, Displayed
+from rules.displayed import DISPLAYS, DisplayedRule
 from rules.events import (
     Amend,
     CommandResult,
@@ -34,7 +34,7 @@ from rules.patterns import (
     whose,
 )
 from rules.reasons import Reason
-from rules.rule import LIMIT, Rule
+from rules.rule import LIMIT
 from rules.rulebook import Rulebook
 from rules.terms import amended
 from rules.units import duration_ns
@@ -55,7 +55,7 @@ _Subject = tuple[int, int, int]
 """Interest, symbol and side."""
 
 
-class FictitiousBids(Rule):
+class FictitiousBids(DisplayedRule):
     """Tell an owner whose large, distant orders flee the market; refuse new ones for a while.
 
     A lure is a resting order at least `distance` from the last price that is, itself included,
@@ -81,6 +81,7 @@ class FictitiousBids(Rule):
     discloses: ClassVar[bool] = False
 
     def __init__(self, rulebook: Rulebook) -> None:
+        super().__init__(rulebook)
         clause = self._clause = rulebook.clauses.fictitious_bids
         self._distance_e8 = share_e8(clause.distance)
         self._depth_e8 = share_e8(clause.depth_share)
@@ -93,7 +94,6 @@ class FictitiousBids(Rule):
         self._window_ns = duration_ns(clause.window)
         self._cancelled_e8 = share_e8(clause.cancelled)
         self._barred_ns = duration_ns(clause.barred_for)
-        self._shown = Displayed()
         self._moves = MarketMoves()
         self._lures: dict[int, _Lure] = {}
         """Lures that stand, by order; those of other channels below 0."""
@@ -148,7 +148,7 @@ class FictitiousBids(Rule):
             terms = amended(event, book)
             if terms is None:
                 return None
-            own_e8 = self._shown.own_e8(terms.order.order_id)
+            own_e8 = self.displayed.own_e8(terms.order.order_id)
             left_e8 = terms.quantity_e8 - terms.order.filled_e8
         if terms.order_type not in (LIMIT_ORDER, LIMIT_MAKER):
             return None
@@ -165,7 +165,7 @@ class FictitiousBids(Rule):
 
     def _is_large(self, facts: SymbolFacts, side: int, left_e8: int, own_e8: int) -> bool:
         """Return whether so much is large beside what others show; `own_e8` is shown already."""
-        others_e8 = self._shown.total_e8(facts.symbol, side) - own_e8
+        others_e8 = self.displayed.total_e8(facts.symbol, side) - own_e8
         if at_least(left_e8, self._displayed_e8, others_e8 + left_e8):
             return True
         levels = facts.bids if side == BUY else facts.asks
@@ -209,7 +209,6 @@ class FictitiousBids(Rule):
                 order = book.orders.get(event.order_id)
                 if order is not None and order.rests and order.live:
                     self._stands(order, book, now_ns)
-        self._shown.follow(event, book)
 
     def _note(
         self, interest: int, symbol: int, side: int, took: int, book: Book, now_ns: int
@@ -267,7 +266,7 @@ class FictitiousBids(Rule):
         offset_e8 = behind_e8(facts, side, price_e8)
         if offset_e8 < self._distance_e8:
             return
-        if not self._is_large(facts, side, left_e8, self._shown.own_e8(number)):
+        if not self._is_large(facts, side, left_e8, self.displayed.own_e8(number)):
             return
         subject = (interest, symbol, side)
         self._lures[number] = _Lure(
@@ -291,7 +290,7 @@ class FictitiousBids(Rule):
         lure, live_e8 = self._let_go(number)
         subject = (lure.interest, lure.symbol, lure.side)
         baiter = self._baiters.use(subject, now_ns, _Baiter)
-        side_e8 = self._shown.total_e8(lure.symbol, lure.side)
+        side_e8 = self.displayed.total_e8(lure.symbol, lure.side)
         if not at_least(live_e8, self._imbalance_e8, side_e8):
             return
         baiter.ended.append((now_ns, lure.seq, book.current_seq, int(fled)))
@@ -375,7 +374,7 @@ class FictitiousBids(Rule):
     def state(self) -> Any:
         """Return lures, flights, the market and bars as plain values."""
         return {
-            "shown": self._shown.state(),
+            "shown": self.displayed.state(),
             "moves": self._moves.state(),
             "lures": [[number, *lure] for number, lure in self._lures.items()],
             "baiters": self._baiters.state(list, _Baiter.state),
@@ -385,7 +384,7 @@ class FictitiousBids(Rule):
 
     def restore(self, state: Any) -> None:
         """Put back what `state` returned."""
-        self._shown.restore(state["shown"])
+        self.displayed.restore(state["shown"])
         self._moves.restore(state["moves"])
         for number, *values in state["lures"]:
             lure = self._lures[number] = _Lure(*values)

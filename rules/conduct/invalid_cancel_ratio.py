@@ -2,9 +2,10 @@
 
 from typing import Any, ClassVar
 
+from rules.answers import WITH_ENDED, WITH_ENTERED
 from rules.book import Book, OpenOrder
 from rules.events import CommandResult, Event, OrderEnded
-from rules.indicators import JUDGED, IndicatorRule, placed
+from rules.indicators import JUDGED, IndicatorRule
 from rules.rulebook import Rulebook
 from rules.units import duration_ns
 from rules.values import CAUSE_CLIENT, GTC, MARKET
@@ -19,6 +20,7 @@ class InvalidCancelRatio(IndicatorRule):
 
     name: ClassVar[str] = "invalid_cancel_ratio"
     applies: ClassVar[tuple[type[Event], ...]] = (*JUDGED, CommandResult, OrderEnded)
+    results: ClassVar[int] = WITH_ENDED | WITH_ENTERED
     source: ClassVar[str] = (
         "Binance, Futures Trading Quantitative Rules, indicators of 26 August 2024 (ICR)"
     )
@@ -38,7 +40,7 @@ class InvalidCancelRatio(IndicatorRule):
     def _result(self, result: CommandResult, book: Book, now_ns: int) -> None:
         if result.unknown:
             return
-        order = placed(result, book)
+        order = book.entered_by(result)
         if order is not None and order.order_type != MARKET and order.time_in_force in (0, GTC):
             self.indicator.count(order, book, now_ns, 1, 0, 1)
         for ended in result.ended:

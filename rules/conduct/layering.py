@@ -5,13 +5,13 @@ from typing import Any, ClassVar, Final
 
 from rules.book import Book
 from rules.decisions import Decision
-from rules.displayed import DISPLAYS, Displayed
+from rules.displayed import DISPLAYS, DisplayedRule
 from rules.events import CommandResult, EngineSession, Event, MarketOrder, MarketTrade
 from rules.executions import Side, sides_of
 from rules.fading import Fading
 from rules.outside_orders import OutsideOrders, Subject
 from rules.patterns import at_least, indicate, raised, share_e8, share_of
-from rules.rule import LIMIT, Rule
+from rules.rule import LIMIT
 from rules.rulebook import Rulebook
 from rules.units import duration_ns
 from rules.values import BUY, CANCELED, CAUSE_CLIENT, CAUSE_REPLACE, LIVE_STATUSES, SELL
@@ -20,7 +20,7 @@ SEQS_MAX: Final = 16
 """Orders of one episode that are named as evidence."""
 
 
-class Layering(Rule):
+class Layering(DisplayedRule):
     """Tell an owner whose layers of orders vanish when he has traded on the other side.
 
     An owner (with those linked to him) who is executed on one side of a symbol while his orders on
@@ -39,12 +39,12 @@ class Layering(Rule):
     discloses: ClassVar[bool] = False
 
     def __init__(self, rulebook: Rulebook) -> None:
+        super().__init__(rulebook)
         clause = self._clause = rulebook.clauses.layering
         self._depth_e8 = share_e8(clause.depth_share)
         self._flight_ns = duration_ns(clause.flight)
         self._cancelled_e8 = share_e8(clause.cancelled)
         self._window_ns = duration_ns(clause.window)
-        self._shown = Displayed(by_account=True)
         self._outside = OutsideOrders()
         self._watched: Fading[Subject, _Watch] = Fading(self._flight_ns + 1)
         self._episodes: Fading[Subject, deque[list[int]]] = Fading(self._window_ns)
@@ -64,7 +64,6 @@ class Layering(Rule):
             self._outside.follow(event, book, now_ns)
         elif kind is EngineSession and book.began_epoch:
             self._outside.forget()
-        self._shown.follow(event, book)
 
     def _executed(self, side: Side, book: Book, now_ns: int) -> None:
         """Begin to watch the layers opposite an execution."""
@@ -73,7 +72,7 @@ class Layering(Rule):
         watch = self._watched.find(subject)
         if watch is not None and now_ns - watch.executed_ns <= self._flight_ns:
             return
-        shown_e8 = self._shown.total_e8(side.symbol, other)
+        shown_e8 = self.displayed.total_e8(side.symbol, other)
         if not at_least(self._most_e8(subject, book), self._depth_e8, shown_e8):
             return
         layers = self._layers(subject, book)
@@ -97,7 +96,7 @@ class Layering(Rule):
         interest, symbol, side = subject
         most_e8 = sum(order.left_e8 for order in self._outside.of(subject).values())
         for account in book.conduct.accounts_of(interest):
-            most_e8 += self._shown.account_most_e8(account, symbol, side)
+            most_e8 += self.displayed.account_most_e8(account, symbol, side)
         return most_e8
 
     def _layers(self, subject: Subject, book: Book) -> dict[int, list[int]]:
@@ -203,7 +202,7 @@ class Layering(Rule):
     def state(self) -> Any:
         """Return what stands, what is watched and the episodes as plain values."""
         return {
-            "shown": self._shown.state(),
+            "shown": self.displayed.state(),
             "outside": self._outside.state(),
             "watched": self._watched.state(list, _Watch.state),
             "episodes": self._episodes.state(list, lambda found: [list(one) for one in found]),
@@ -211,7 +210,7 @@ class Layering(Rule):
 
     def restore(self, state: Any) -> None:
         """Put back what `state` returned."""
-        self._shown.restore(state["shown"])
+        self.displayed.restore(state["shown"])
         self._outside.restore(state["outside"])
         self._watched.restore(state["watched"], tuple, _Watch.restored)
         self._episodes.restore(

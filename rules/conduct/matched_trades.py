@@ -3,6 +3,7 @@
 from collections import deque
 from typing import Any, ClassVar, NamedTuple
 
+from rules.answers import WITH_FILLS
 from rules.book import Book
 from rules.decisions import ACCEPTED, Alert, Decision
 from rules.events import (
@@ -18,7 +19,7 @@ from rules.events import (
 from rules.executions import Take, Tapes, take_of
 from rules.fading import Fading
 from rules.patterns import at_least, at_most, evidence, raised, share_e8, share_of, tell
-from rules.rule import LIMIT, WITH_FILLS, Rule
+from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
 from rules.units import duration_ns
 from rules.values import BUY, E8, FLAG_TEST, NEW, SELL

@@ -4,13 +4,14 @@ from collections import deque
 from itertools import pairwise
 from typing import Any, ClassVar, Final
 
+from rules.answers import WITH_FILLS
 from rules.book import Book
 from rules.decisions import Decision
 from rules.events import Event
 from rules.executions import EXECUTIONS, Side, Take, Tapes, sides_of, take_of
 from rules.fading import Fading
 from rules.patterns import at_least, indicate, raised, share_e8, share_of
-from rules.rule import LIMIT, WITH_FILLS, Rule
+from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
 from rules.units import duration_ns
 from rules.values import BUY, NS_PER_MINUTE, SELL

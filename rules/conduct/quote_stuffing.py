@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar, Final
 
+from rules.answers import WITH_ENDED
 from rules.book import Book
 from rules.decisions import ACCEPTED, Decision
 from rules.events import (
@@ -16,7 +17,7 @@ from rules.events import (
 )
 from rules.fading import Fading
 from rules.patterns import at_least, indicate, raised, share_e8, share_of
-from rules.rule import LIMIT, WITH_ENDED, Rule
+from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
 from rules.units import duration_ns
 from rules.values import (

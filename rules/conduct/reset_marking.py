@@ -2,12 +2,13 @@
 
 from typing import Any, ClassVar, Final
 
+from rules.answers import WITH_FILLS
 from rules.book import Book
 from rules.decisions import Decision
 from rules.events import Event, Reference
 from rules.executions import EXECUTIONS, Take, Tapes, take_of
 from rules.patterns import at_least, indicate, raised, share_e8, share_of, time_of_day_ns
-from rules.rule import LIMIT, WITH_FILLS, Rule
+from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
 from rules.units import duration_ns
 from rules.values import BUY, NS_PER_DAY

@@ -3,12 +3,13 @@
 from collections import deque
 from typing import Any, ClassVar, Final
 
+from rules.answers import WITH_ENDED
 from rules.book import Book
 from rules.decisions import ACCEPTED, Decision
 from rules.events import CommandResult, Event, MarketOrder, OrderEnded, Place, Replace
 from rules.fading import Fading
 from rules.patterns import indicate, raised, small_notional_e8
-from rules.rule import LIMIT, WITH_ENDED, Rule
+from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
 from rules.units import decimal_e8, duration_ns
 from rules.values import (

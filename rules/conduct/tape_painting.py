@@ -3,6 +3,7 @@
 from collections import deque
 from typing import Any, ClassVar, Final
 
+from rules.answers import WITH_FILLS
 from rules.book import Book
 from rules.decisions import ACCEPTED, Alert, Breach, Decision, Explanation
 from rules.events import (
@@ -32,7 +33,7 @@ from rules.patterns import (
     worth_e8,
 )
 from rules.reasons import Reason
-from rules.rule import LIMIT, WITH_FILLS, Rule
+from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
 from rules.units import decimal_e8, duration_ns
 from rules.values import BUY, E8, FLAG_TEST, NEW, NS_PER_MINUTE, SCOPE_OWNER_SYMBOL, pair_of

@@ -2,9 +2,10 @@
 
 from typing import Any, ClassVar
 
+from rules.answers import WITH_CHANGED, WITH_ENTERED, WITH_FILLS
 from rules.book import Book, OpenOrder
 from rules.events import CommandResult, Event, OrderTrade, TradeBust
-from rules.indicators import JUDGED, IndicatorRule, changed, placed
+from rules.indicators import JUDGED, IndicatorRule
 from rules.terms import asked_e8
 
 
@@ -19,6 +20,7 @@ class UnfilledRatio(IndicatorRule):
 
     name: ClassVar[str] = "unfilled_ratio"
     applies: ClassVar[tuple[type[Event], ...]] = (*JUDGED, CommandResult, OrderTrade, TradeBust)
+    results: ClassVar[int] = WITH_FILLS | WITH_ENTERED | WITH_CHANGED
     source: ClassVar[str] = (
         "Binance, Futures Trading Quantitative Rules, indicators of 26 August 2024 (UFR)"
     )
@@ -42,10 +44,10 @@ class UnfilledRatio(IndicatorRule):
     def _result(self, result: CommandResult, book: Book, now_ns: int) -> None:
         if result.unknown:
             return
-        order = placed(result, book)
+        order = book.entered_by(result)
         entered = order is not None
         if order is None:
-            order = changed(result, book)
+            order = book.changed_by(result)
         executed_e8 = sum(fill.quantity_e8 for fill in result.fills)
         if order is None:
             self._executed(book.order_of(result.order_id), executed_e8, book, now_ns)

@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from rules.answers import WITH_ENDED, WITH_FILLS, WITH_OTHER
 from rules.book import Book
 from rules.decisions import ACCEPTED, Decision, Explanation, Usage, Verdict
 from rules.events import (
@@ -44,6 +45,7 @@ class OrderCount(Rule):
         EngineSession,
     )
     heeds_refused: ClassVar[bool] = False
+    results: ClassVar[int] = WITH_FILLS | WITH_ENDED | WITH_OTHER
     source: ClassVar[str] = "Binance Spot API, faqs/order_count_decrement.md"
 
     def __init__(self, rulebook: Rulebook) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from rules.answers import ALL_REPORTED
 from rules.events import Cancel, CommandResult, Event, Place
 from rules.pipeline import Pipeline
 from tests.bench.flow import Flow
@@ -75,7 +76,9 @@ def watch(pipeline: Pipeline) -> dict[tuple[str, str, str], Timed]:
         plan = pipeline.plan_of(kind)
         for acts in ("access", "gates", "limits", "limits_priced", "applies", "applies_refused"):
             setattr(plan, acts, tuple(timed(act, kind) for act in getattr(plan, acts)))
-        plan.results = tuple(tuple(timed(act, kind) for act in acts) for acts in plan.results)
+        if kind is CommandResult:
+            for reported in range(ALL_REPORTED + 1):
+                plan.results[reported] = tuple(timed(act, kind) for act in plan.told(reported))
     return found
 
 

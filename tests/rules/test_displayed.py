@@ -3,9 +3,11 @@
 from typing import Any, cast
 
 from rules.book import Book
+from rules.conduct.fictitious_bids import FictitiousBids
 from rules.conduct.layering import Layering
 from rules.displayed import Displayed
 from rules.patterns import rests
+from rules.pipeline import Pipeline
 from rules.values import BUY, SELL
 from tests.bench.flow import SYMBOL, Flow
 
@@ -14,7 +16,7 @@ ACCOUNTS = 7
 
 def displayed(flow: Flow) -> Displayed:
     """Return what the layering rule of a flow's pipeline takes as displayed."""
-    return cast("Layering", flow.pipeline.rule("layering"))._shown
+    return cast("Layering", flow.pipeline.rule("layering")).displayed
 
 
 def standing_e8(book: Book, account: int, side: int) -> int:
@@ -65,7 +67,7 @@ def test_a_state_goes_back_as_it_was() -> None:
     """The sums of accounts follow from the stored orders."""
     flow = Flow(40, 1, accounts=ACCOUNTS)
     go_on(flow, 50)
-    back = Displayed(by_account=True)
+    back = Displayed()
     back.restore(displayed(flow).state())
     for side in (BUY, SELL):
         for account in range(1, ACCOUNTS + 1):
@@ -75,7 +77,7 @@ def test_a_state_goes_back_as_it_was() -> None:
 
 def test_orders_stored_without_their_account_may_be_anybodys() -> None:
     """As long as one of them stands, an account's most is all that is displayed."""
-    back = Displayed(by_account=True)
+    back = Displayed()
     back.restore([[1, SYMBOL, BUY, 5], [2, SYMBOL, BUY, 3, 4], [-9, SYMBOL, BUY, 2]])
     assert back.account_most_e8(4, SYMBOL, BUY) == 10
     book = Book()
@@ -83,3 +85,19 @@ def test_orders_stored_without_their_account_may_be_anybodys() -> None:
     back.follow(object(), book)
     assert back.account_most_e8(4, SYMBOL, BUY) == 3
     assert back.total_e8(SYMBOL, BUY) == 5
+
+
+def test_rules_look_at_one_and_store_it_each() -> None:
+    """Restored from both, or from a state in which one of them began later, nothing counts twice."""
+    flow = Flow(40, 1, accounts=ACCOUNTS)
+    go_on(flow, 50)
+    state = flow.pipeline.state()
+    assert state["rules"]["layering"]["shown"] == state["rules"]["fictitious_bids"]["shown"]
+    for kept in (40, 3):
+        del state["rules"]["layering"]["shown"][kept:]
+        again = Pipeline(flow.pipeline.rulebook)
+        again.restore(state)
+        back = cast("FictitiousBids", again.rule("fictitious_bids")).displayed
+        assert back is cast("Layering", again.rule("layering")).displayed
+        for side in (BUY, SELL):
+            assert back.total_e8(SYMBOL, side) == displayed(flow).total_e8(SYMBOL, side)
