@@ -10,11 +10,11 @@ import binascii
 import struct
 from collections.abc import Iterator
 from decimal import Decimal
-from enum import IntEnum
 from typing import Final
 from urllib.parse import unquote
 
 from google.protobuf.message import DecodeError
+from google.rpc import code_pb2  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
 from gateway.wire.ordergate.v1 import order_entry_pb2 as wire
@@ -30,42 +30,20 @@ _PREFIX: Final = struct.Struct(">BL")
 _E8_MAX: Final = 2**63 - 1
 _REASONS_OF_FAULTS: Final = 9_000
 """Reasons from here on are faults of the target, not decisions."""
-
-
-class Code(IntEnum):
-    """Status codes of gRPC."""
-
-    OK = 0
-    CANCELLED = 1
-    UNKNOWN = 2
-    INVALID_ARGUMENT = 3
-    DEADLINE_EXCEEDED = 4
-    NOT_FOUND = 5
-    ALREADY_EXISTS = 6
-    PERMISSION_DENIED = 7
-    RESOURCE_EXHAUSTED = 8
-    FAILED_PRECONDITION = 9
-    ABORTED = 10
-    OUT_OF_RANGE = 11
-    UNIMPLEMENTED = 12
-    INTERNAL = 13
-    UNAVAILABLE = 14
-    DATA_LOSS = 15
-    UNAUTHENTICATED = 16
-
-
+_NAMES: Final[dict[int, str]] = {number: name for name, number in code_pb2.Code.items()}
+"""Of gRPC's status codes."""
 _DECISIONS: Final = frozenset(
     {
-        Code.INVALID_ARGUMENT,
-        Code.NOT_FOUND,
-        Code.ALREADY_EXISTS,
-        Code.PERMISSION_DENIED,
-        Code.RESOURCE_EXHAUSTED,
-        Code.FAILED_PRECONDITION,
-        Code.ABORTED,
-        Code.OUT_OF_RANGE,
-        Code.UNIMPLEMENTED,
-        Code.UNAUTHENTICATED,
+        code_pb2.INVALID_ARGUMENT,
+        code_pb2.NOT_FOUND,
+        code_pb2.ALREADY_EXISTS,
+        code_pb2.PERMISSION_DENIED,
+        code_pb2.RESOURCE_EXHAUSTED,
+        code_pb2.FAILED_PRECONDITION,
+        code_pb2.ABORTED,
+        code_pb2.OUT_OF_RANGE,
+        code_pb2.UNIMPLEMENTED,
+        code_pb2.UNAUTHENTICATED,
     }
 )
 """Statuses by which a target decides against a call."""
@@ -160,13 +138,13 @@ def classify_call(headers: dict[bytes, bytes], *, answered: bool) -> tuple[str, 
     code = status_code(headers)
     if code is None:
         return ERROR, "no status"
-    if code == Code.OK:
-        return (ACCEPTED, code.name) if answered else (ERROR, "OK without a message")
+    if code == code_pb2.OK:
+        return (ACCEPTED, _NAMES[code]) if answered else (ERROR, "OK without a message")
     refusal = _refusal(headers.get(b"grpc-status-details-bin", b""))
     if refusal is not None:
         outcome, label = classify_refusal(refusal)
-        return outcome, f"{code.name} {label}"
-    return (REFUSED if code in _DECISIONS else ERROR), code.name
+        return outcome, f"{_NAMES[code]} {label}"
+    return (REFUSED if code in _DECISIONS else ERROR), _NAMES[code]
 
 
 def classify_refusal(refusal: wire.Refusal) -> tuple[str, str]:
@@ -184,15 +162,13 @@ def reason_name(number: int) -> str:
     return known.name.removeprefix("REASON_") if known is not None else f"reason {number}"
 
 
-def status_code(headers: dict[bytes, bytes]) -> Code | None:
+def status_code(headers: dict[bytes, bytes]) -> int | None:
     """Return the status a stream ended with, None when its trailers tell none."""
     text = headers.get(b"grpc-status", b"")
     if not text.isdigit() or len(text) > 2:
         return None
-    try:
-        return Code(int(text))
-    except ValueError:
-        return Code.UNKNOWN
+    code = int(text)
+    return code if code in _NAMES else code_pb2.UNKNOWN
 
 
 def ended_text(headers: dict[bytes, bytes]) -> str:
@@ -202,7 +178,7 @@ def ended_text(headers: dict[bytes, bytes]) -> str:
         status = headers.get(b":status", b"").decode("ascii", "replace")
         return f"no status of gRPC, HTTP status {status or 'missing'}"
     said = unquote(headers.get(b"grpc-message", b"").decode("ascii", "replace"))
-    return f"{code.name} {said}".rstrip()
+    return f"{_NAMES[code]} {said}".rstrip()
 
 
 def _refusal(details: bytes) -> wire.Refusal | None:

@@ -1,13 +1,14 @@
 """What a decision costs: `make bench`, or `python -m tests.bench --help`.
 
 Every rule of the rulebook `bench` is enforced, with limits out of reach. Requests are 55 %
-placements and 45 % cancels of a thousand accounts, at several numbers of open orders. A decision
-is one call of the pipeline: all checks, the commit, and the rules' own counters, without network,
-record and engine. Beside it stand the engine's answer being settled, a refusal in the last stage
-and one in the first, and, as yardsticks from outside in the same process, one hit of a fixed window
-of PyPI's `limits` and one limit order through nautilus_trader's RiskEngine, which never sees
-cancels. Figures of different machines or runs should not be compared; ratios of one run may be.
-Exits with 1 when fewer than 99 % of the requests were accepted.
+placements and 45 % cancels, at several numbers of open orders; a thousand accounts have sent them,
+or a tenth as many as there are open orders. A decision is one call of the pipeline: all checks,
+the commit, and the rules' own counters, without network, record and engine. Beside it stand the
+engine's answer being settled, a refusal in the last stage and one in the first, and, as yardsticks
+from outside in the same process, one hit of a fixed window of PyPI's `limits` and one limit order
+through nautilus_trader's RiskEngine, which never sees cancels. Figures of different machines or
+runs should not be compared; ratios of one run may be. Exits with 1 when fewer than 99 % of the
+requests were accepted.
 """
 
 import argparse
@@ -30,10 +31,12 @@ from gateway.builds import is_compiled
 from rules.decisions import ACCEPTED
 from rules.events import Place, Request
 from tests.bench.assembled_parts import LACKING, RISK_ENGINE
-from tests.bench.flow import Flow
+from tests.bench.flow import ACCOUNTS, Flow
 
 ACCEPTED_SHARE_MIN: Final = 0.99
 WARM_UP: Final = 2_000
+OPEN_OF_AN_ACCOUNT: Final = 10
+"""Open orders of an account, where there are so many that more than a thousand accounts have them."""
 DECISION: Final = "decision"
 PLACEMENT: Final = "decision on a placement"
 HIT: Final = "one hit of `limits`, fixed window"
@@ -135,7 +138,8 @@ def executions(orders: int, rounds: int) -> tuple[list[list[int]], int]:
 def rows_of(size: int, requests: int, rounds: int, seed: int) -> Rows:
     """Return the rows of a pipeline with that many open orders."""
     sys.stderr.write(f"bench: opening {size:,} orders\n")
-    flow = Flow(size, seed)
+    accounts = max(ACCOUNTS, size // OPEN_OF_AN_ACCOUNT)
+    flow = Flow(size, seed, accounts)
     decisions(flow, WARM_UP)
     gc.collect()
     gc.freeze()
@@ -154,7 +158,7 @@ def rows_of(size: int, requests: int, rounds: int, seed: int) -> Rows:
         row("refusal, first stage", flow.open_orders, early),
     ]
     gc.unfreeze()
-    return rows
+    return [one | {"accounts": accounts} for one in rows]
 
 
 def measure(sizes: list[int], requests: int, rounds: int, seed: int) -> Rows:
@@ -209,13 +213,14 @@ def _title(one: dict[str, Any]) -> str:
 def show(rows: list[dict[str, Any]]) -> None:
     """Print the rows and the ratios as tables."""
     table = Table(title=f"µs, Python {platform.python_version()}", title_justify="left")
-    for heading in ("what", "open orders", "mean", "p50", "p99", "calls", "accepted"):
+    for heading in ("what", "open orders", "accounts", "mean", "p50", "p99", "calls", "accepted"):
         table.add_column(heading, justify="left" if heading == "what" else "right")
     for one in rows:
         share = one.get("accepted_share")
         table.add_row(
             one["what"],
             f"{one['open_orders']:,}" if one["open_orders"] is not None else "",
+            f"{one['accounts']:,}" if "accounts" in one else "",
             f"{one['us_mean']:.2f}",
             f"{one['us_p50']:.2f}",
             f"{one['us_p99']:.2f}",

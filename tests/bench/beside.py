@@ -217,7 +217,7 @@ def show(report: dict[str, Any]) -> None:
     """Print the result as a table."""
     title = (
         f"answer after its planned time, µs, {report['rate']:,} requests/s, "
-        f"{report['snapshots']} snapshots, Python {platform.python_version()}"
+        f"{report['accepted_share']:.2%} accepted, {report['snapshots']} snapshots, Python {platform.python_version()}"
     )
     table = Table(title=title, title_justify="left")
     for heading in ("beside", "requests", "p50", "p99", "p99.9", "p99.9 of the median round"):

@@ -13,9 +13,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from loadtest.control import signed_query
 from loadtest.workload import Key
-from tests.bench.rest_servers import placement
+from tests.bench.rest_servers import http_request, placement, signed_order
 
 ORDER: Final = "order"
 CANCEL: Final = "cancel"
@@ -25,6 +24,7 @@ QUERY: Final = "query"
 MARKET_DATA: Final = "market data"
 ADMIN: Final = "admin"
 SHED_STATUS: Final = 503
+TICKER: Final = "/api/v3/ticker/bookTicker?symbol=BTCUSDT"
 
 _LENGTH: Final = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: *([0-9]+)")
 _PATIENCE_SECONDS: Final = 30.0
@@ -65,30 +65,19 @@ class Mix:
             names = self._open[connection]
             name = names.popleft() if len(names) > _OPEN_MAX // 2 else "none"
             parameters = {"symbol": "BTCUSDT", "origClientOrderId": name}
-            return CANCEL_ALONE, _signed("DELETE", self._keys[connection], parameters)
+            return CANCEL_ALONE, signed_order("DELETE", self._keys[connection], parameters)
         key, names, drawn = self._keys[connection], self._open[connection], self._random.random()
         if drawn < 0.05:
-            return MARKET_DATA, _asked("GET", "/api/v3/ticker/bookTicker", "symbol=BTCUSDT", "")
+            return MARKET_DATA, http_request("GET", TICKER)
         if drawn < 0.10:
             parameters = {"symbol": "BTCUSDT", "origClientOrderId": names[-1] if names else "none"}
-            return QUERY, _signed("GET", key, parameters)
+            return QUERY, signed_order("GET", key, parameters)
         if len(names) >= _OPEN_MAX or (names and drawn < 0.50):
             parameters = {"symbol": "BTCUSDT", "origClientOrderId": names.popleft()}
-            return CANCEL, _signed("DELETE", key, parameters)
+            return CANCEL, signed_order("DELETE", key, parameters)
         self._number += 1
         names.append(f"open-{self._number}")
-        return ORDER, _signed("POST", key, placement(self._random, names[-1]))
-
-
-def _signed(method: str, key: Key, parameters: dict[str, str]) -> bytes:
-    parameters |= {"recvWindow": "60000", "timestamp": str(time.time_ns() // 1_000_000)}
-    return _asked(method, "/api/v3/order", signed_query(key, parameters), key.name)
-
-
-def _asked(method: str, path: str, query: str, key_name: str) -> bytes:
-    key = f"X-MBX-APIKEY: {key_name}\r\n" if key_name else ""
-    headers = f"Host: gate\r\n{key}User-Agent: bench\r\nAccept: */*\r\n"
-    return f"{method} {path}?{query} HTTP/1.1\r\n{headers}Content-Length: 0\r\n\r\n".encode()
+        return ORDER, signed_order("POST", key, placement(self._random, names[-1]))
 
 
 class _Wire:

@@ -153,8 +153,9 @@ def measure(
 def show(made: dict[str, Any], rows: list[dict[str, Any]]) -> None:
     """Print the rows as a table."""
     title = (
-        f"{made['records']:,} records of {made['requests']:,} requests, {made['open_orders']:,} "
-        f"open orders, rulebook {made['rulebook']}, snapshot of {made['snapshot_bytes']:,} bytes, "
+        f"{made['records']:,} records of {made['requests']:,} requests "
+        f"({made['accepted_share']:.2%} accepted), {made['open_orders']:,} open orders, "
+        f"rulebook {made['rulebook']}, snapshot of {made['snapshot_bytes']:,} bytes, "
         f"Python {platform.python_version()}"
     )
     table = Table(title=title, title_justify="left")

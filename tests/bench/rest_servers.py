@@ -110,18 +110,18 @@ class Orders:
         for _ in range(requests):
             if names and self._random.random() >= PLACE_SHARE:
                 cancel = {"symbol": "BTCUSDT", "origClientOrderId": names.pop()}
-                found.append(_rendered("DELETE", key, cancel))
+                found.append(signed_order("DELETE", key, cancel))
             else:
                 self._number += 1
                 names.append(f"bench-{self._number}")
-                found.append(_rendered("POST", key, placement(self._random, names[-1])))
+                found.append(signed_order("POST", key, placement(self._random, names[-1])))
         return found
 
     def off_tick(self, connection: int, requests: int) -> list[bytes]:
         """Return placements that the last stage of the gate refuses."""
         key = self._keys[connection % len(self._keys)]
         off_tick = placement(self._random, "off-tick") | {"price": "65000.001"}
-        return [_rendered("POST", key, off_tick) for _ in range(requests)]
+        return [signed_order("POST", key, off_tick) for _ in range(requests)]
 
 
 def placement(chance: random.Random, name: str) -> dict[str, str]:
@@ -140,10 +140,16 @@ def placement(chance: random.Random, name: str) -> dict[str, str]:
     }
 
 
-def _rendered(method: str, key: Key, parameters: dict[str, str]) -> bytes:
+def signed_order(method: str, key: Key, parameters: dict[str, str]) -> bytes:
+    """Return a request about an order, stamped and signed now."""
     parameters |= {"recvWindow": "60000", "timestamp": str(time.time_ns() // 1_000_000)}
-    target = f"/api/v3/order?{signed_query(key, parameters)}"
-    headers = f"Host: gate\r\nX-MBX-APIKEY: {key.name}\r\nUser-Agent: bench\r\nAccept: */*\r\n"
+    return http_request(method, f"/api/v3/order?{signed_query(key, parameters)}", key.name)
+
+
+def http_request(method: str, target: str, key_name: str = "") -> bytes:
+    """Return a request without a body, of nobody unless a key is named."""
+    key = f"X-MBX-APIKEY: {key_name}\r\n" if key_name else ""
+    headers = f"Host: gate\r\n{key}User-Agent: bench\r\nAccept: */*\r\n"
     return f"{method} {target} HTTP/1.1\r\n{headers}Content-Length: 0\r\n\r\n".encode()
 
 
