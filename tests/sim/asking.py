@@ -7,6 +7,7 @@ from gateway.builds import is_compiled
 from gateway.journal import Run, read_run
 from gateway.replay import same_decision
 from gateway.replica import Replica
+from rules.answers import ALL_REPORTED
 from rules.book import Book
 from rules.plans import Check, Plan
 from rules.rule import ACCESS, GATE, LIMIT, Rule
@@ -27,7 +28,7 @@ def _take_all(plan: Any, book: Book) -> None:
     plan.early_shadows = _stage(shadows, ACCESS) + _stage(shadows, GATE)
     told = tuple(rule.apply for rule in plan._rules if plan._kind in rule.applies)
     plan.applies = plan.applies_refused = told
-    plan.results = (told,) * 4
+    plan.results = dict.fromkeys(range(ALL_REPORTED + 1), told)
 
 
 def asked_in_vain(run: Run) -> str:

@@ -7,11 +7,11 @@ import pytest
 
 from gateway.core import Core
 from gateway.journal.writer import JournalWriter
+from rules.answers import WITH_ENDED
 from rules.conduct.order_to_trade import OrderToTrade
 from rules.conduct.resting_time import RestingTime
 from rules.filters.max_num_orders import MaxNumOrders
 from rules.holds import Holds
-from rules.rule import WITH_ENDED
 from rules.settlement import Settlement
 from rules.windows import Window
 from tests.sim.planting import planted
