@@ -37,6 +37,7 @@ from rules.rulebook import Rulebook, parse_rulebook
 from rules.values import (
     DEFINE_ASSET,
     E8,
+    NEW,
     NS_PER_DAY,
     NS_PER_MINUTE,
     NS_PER_MS,
@@ -50,6 +51,14 @@ NOW_NS = 1_700_000_000_000 * NS_PER_MS
 SECRET = b"the secret of the test key"
 KEY = "K" * 64
 OTHER_KEY = "O" * 64
+LIMIT_ORDER: dict[str, Any] = {
+    "symbol": "BTCUSDT",
+    "side": "BUY",
+    "type": "LIMIT",
+    "timeInForce": "GTC",
+    "quantity": "0.01",
+    "price": "100.5",
+}
 
 RULEBOOK = """
 name = "test"
@@ -319,3 +328,18 @@ def header(response: HttpResponse, name: str) -> str | None:
 def refusal(reason: Reason, **fields: Any) -> Breach:
     """Return a breach as a rule would make it."""
     return Breach(**{"rule": "some_rule", "reason": reason, "limit": 0, "observed": 0, **fields})
+
+
+def rested(seq: int) -> CommandResult:
+    """Return the engine's answer to an order that went on the book."""
+    return CommandResult(seq, 7, True, None, NEW, NOW_NS + 1_000_000)
+
+
+def place(venue: Venue, order_id: int = 7, **changes: Any) -> Any:
+    """Place an order that rests, and return the answer."""
+    parsed = venue.signed("POST", "/api/v3/order", **{**LIMIT_ORDER, **changes})
+
+    def result(seq: int) -> CommandResult:
+        return CommandResult(seq, order_id, True, None, NEW, NOW_NS + 1_000_000)
+
+    return body(venue.decide(parsed, result=result, order_id=order_id, client_order_id="made"))
