@@ -10,7 +10,7 @@ from typing import Final
 from rules.book import Book
 from rules.conduct_facts import STEP_KILL
 from rules.decisions import Decision
-from rules.events import Event, SetState
+from rules.events import Event, LinkOwners, SetState
 from rules.values import SCOPE_OWNER, STATE_ACTIVE, STATE_KILLED
 
 ACTOR: Final = "ladder"
@@ -25,7 +25,11 @@ class LadderActs:
         self._submit = submit
 
     def on_record(self, seq: int, now_ns: int, event: Event, decision: Decision) -> None:
-        """Follow the steps of a recorded decision."""
+        """Follow the steps of a recorded decision; a link to a stopped group stops the owner."""
+        if isinstance(event, LinkOwners) and event.group:
+            standing = self._book.conduct.standings.get(-event.group, {}).get(0)
+            if standing is not None and standing.step == STEP_KILL:
+                self._stop(-event.group, standing.case)
         for step in decision.steps:
             if step.symbol:
                 continue

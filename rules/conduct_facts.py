@@ -148,7 +148,7 @@ def _restored_case(values: list[Any]) -> Case:
 class Standing:
     """The measure that holds for one interest in one symbol."""
 
-    __slots__ = ("case", "since_ns", "step", "until_ns")
+    __slots__ = ("alone", "case", "since_ns", "step", "until_ns")
 
     def __init__(self, step: int, case: int, since_ns: int, until_ns: int) -> None:
         self.step = step
@@ -157,6 +157,13 @@ class Standing:
         self.since_ns = since_ns
         self.until_ns = until_ns
         """When it goes down one step, unless something happens before."""
+        self.alone: dict[int, int] = {}
+        """The step to which each case would have led by itself, the latest last."""
+
+    def state_values(self) -> list[Any]:
+        """Return everything as plain values."""
+        alone = [list(share) for share in self.alone.items()]
+        return [self.step, self.case, self.since_ns, self.until_ns, alone]
 
 
 class ConductFacts:
@@ -166,6 +173,7 @@ class ConductFacts:
         "accounts_by_owner",
         "alerts",
         "cases",
+        "confirmed",
         "groups",
         "joined",
         "open_cases",
@@ -183,6 +191,8 @@ class ConductFacts:
         self.cases: dict[int, Case] = {}
         self.open_cases: dict[tuple[int, int, str], Case] = {}
         """Cases that further alerts add to, by interest, symbol and rule."""
+        self.confirmed: dict[tuple[int, int, str], Case] = {}
+        """The latest confirmed case of each, while there is none open."""
         self.standings: dict[int, dict[int, Standing]] = {}
         """By interest, then by symbol."""
         self.alerts: list[Alert] = []
@@ -242,19 +252,41 @@ class ConductFacts:
     # --- What was found -----------------------------------------------------------------------
 
     def case_of(self, interest: int, symbol: int, rule: str) -> int:
-        """Return the number of the case further alerts would add to, 0 when there is none."""
-        case = self.open_cases.get((interest, symbol, rule))
+        """Return the number of the case further alerts would add to, 0 when there is none.
+
+        Of a rule that has an owner's orders refused for a while after an alert it is what they are
+        refused for. A case that was confirmed goes on being so; one that was dismissed does not.
+        """
+        identity = (interest, symbol, rule)
+        case = self.open_cases.get(identity) or self.confirmed.get(identity)
         return case.number if case is not None else 0
+
+    def judged_with(self, interest: int) -> tuple[int, ...]:
+        """Return an interest and, of a group, its owners: what holds against one holds for all.
+
+        So a link never lifts what was found against one of them before it was known.
+        """
+        return (interest,) if interest > 0 else (interest, *self.owners_of(interest))
 
     def standing(self, interest: int, symbol: int) -> Standing | None:
         """Return the strictest measure for an interest in a symbol, in all symbols included."""
-        standings = self.standings.get(interest)
-        if standings is None:
-            return None
-        own, everywhere = standings.get(symbol), standings.get(0)
-        if own is None or (everywhere is not None and everywhere.step > own.step):
-            return everywhere
-        return own
+        strictest = None
+        for one in self.judged_with(interest):
+            standings = self.standings.get(one)
+            if standings is not None:
+                for found in (standings.get(symbol), standings.get(0)):
+                    if found is not None and (strictest is None or found.step > strictest.step):
+                        strictest = found
+        return strictest
+
+    def in_force(self, interest: int) -> dict[int, Standing]:
+        """Return the strictest measure for an interest by symbol; 0: in all symbols."""
+        found: dict[int, Standing] = {}
+        for one in self.judged_with(interest):
+            for symbol, standing in self.standings.get(one, {}).items():
+                if symbol not in found or standing.step > found[symbol].step:
+                    found[symbol] = standing
+        return found
 
     # --- Stored -------------------------------------------------------------------------------
 
@@ -265,8 +297,9 @@ class ConductFacts:
             "accounts": [[owner, *accounts] for owner, accounts in self.accounts_by_owner.items()],
             "cases": [case.state_values() for case in self.cases.values()],
             "open": [case.number for case in self.open_cases.values()],
+            "confirmed": [case.number for case in self.confirmed.values()],
             "standings": [
-                [interest, symbol, one.step, one.case, one.since_ns, one.until_ns]
+                [interest, symbol, *one.state_values()]
                 for interest, standings in self.standings.items()
                 for symbol, one in standings.items()
             ],
@@ -285,6 +318,11 @@ class ConductFacts:
         for number in state["open"]:
             case = self.cases[number]
             self.open_cases[case.interest, case.symbol, case.rule] = case
-        for interest, symbol, step, number, since_ns, until_ns in state["standings"]:
+        for number in state.get("confirmed", ()):
+            case = self.cases[number]
+            self.confirmed[case.interest, case.symbol, case.rule] = case
+        for interest, symbol, step, number, since_ns, until_ns, *alone in state["standings"]:
             standing = Standing(step, number, since_ns, until_ns)
+            # Before it was stored, the last case was taken to have led there alone.
+            standing.alone = dict(alone[0]) if alone else {number: step}
             self.standings.setdefault(interest, {})[symbol] = standing

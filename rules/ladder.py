@@ -147,6 +147,8 @@ class Ladder:
             if found is not newest:
                 del facts.cases[found.number]
                 identity = (found.interest, found.symbol, found.rule)
+                if facts.confirmed.get(identity) is found:
+                    del facts.confirmed[identity]
                 if facts.open_cases.get(identity) is found:
                     del facts.open_cases[identity]
                 return
@@ -171,7 +173,10 @@ class Ladder:
             if facts.open_cases.get(identity) is case:
                 # What comes from here on is a case of its own.
                 del facts.open_cases[identity]
-            if event.act == CASE_DISMISS:
+            if event.act == CASE_CONFIRM:
+                facts.confirmed[identity] = case
+            else:
+                facts.confirmed.pop(identity, None)
                 self._lift(case, "dismissed", now_ns, steps)
 
     # --- Measures -----------------------------------------------------------------------------
@@ -180,20 +185,33 @@ class Ladder:
         standings = self._facts.standings.setdefault(case.interest, {})
         standing = standings.get(case.symbol)
         before = standing.step if standing is not None else STEP_NONE
-        step = before + min(severity, STEPS_PER_ALERT_MAX)
-        if severity >= self._grave_severity:
-            step = max(step, self._grave_step)
-        step = max(min(step, self._highest), before)
+        step = max(self._after(before, severity), before)
         self._set(case.interest, case.symbol, step, case.number, now_ns, "alert", steps)
+        alone = standings[case.symbol].alone
+        alone[case.number] = self._after(alone.pop(case.number, STEP_NONE), severity)
         if step == STEP_KILL:
-            self._set(case.interest, EVERYWHERE, step, case.number, now_ns, "spread", steps)
+            self._spread(case, step, now_ns, steps)
         elif self._spread_symbols and step >= STEP_SLOW:
             slowed = [
                 one.step for symbol, one in standings.items() if symbol and one.step >= STEP_SLOW
             ]
             if len(slowed) >= self._spread_symbols:
-                step = max(slowed)
-                self._set(case.interest, EVERYWHERE, step, case.number, now_ns, "spread", steps)
+                self._spread(case, max(slowed), now_ns, steps)
+
+    def _spread(self, case: Case, step: int, now_ns: int, steps: list[LadderStep]) -> None:
+        """Have a measure hold in all symbols."""
+        self._set(case.interest, EVERYWHERE, step, case.number, now_ns, "spread", steps)
+        standing = self._facts.standings[case.interest][EVERYWHERE]
+        if case.symbol != EVERYWHERE and standing.case == case.number:
+            standing.alone.pop(case.number, None)
+            standing.alone[case.number] = step
+
+    def _after(self, before: int, severity: int) -> int:
+        """Return the step an alert leads to."""
+        step = before + min(severity, STEPS_PER_ALERT_MAX)
+        if severity >= self._grave_severity:
+            step = max(step, self._grave_step)
+        return min(step, self._highest)
 
     def _set(
         self,
@@ -207,7 +225,7 @@ class Ladder:
     ) -> None:
         """Put a measure up to `step`, or renew it where it stands there already."""
         standings = self._facts.standings.setdefault(interest, {})
-        until_ns = 0 if step == STEP_KILL else now_ns + self._decay_ns
+        until_ns = self._until_ns(step, now_ns)
         standing = standings.get(symbol)
         before = STEP_NONE
         if standing is None:
@@ -224,6 +242,10 @@ class Ladder:
         if step > before:
             steps.append(LadderStep(case, interest, symbol, before, step, until_ns, cause))
 
+    def _until_ns(self, step: int, now_ns: int) -> int:
+        """Return when a measure that begins now goes down, 0 for never."""
+        return 0 if step == STEP_KILL else now_ns + self._decay_ns
+
     def _decay(self, now_ns: int, steps: list[LadderStep]) -> None:
         """Take measures down that have been without an alert long enough; a kill is not."""
         for interest, standings in list(self._facts.standings.items()):
@@ -233,6 +255,9 @@ class Ladder:
                 before = standing.step
                 lapsed = 1 + (now_ns - standing.until_ns) // self._decay_ns
                 standing.step = max(before - lapsed, STEP_NONE)
+                standing.alone = {
+                    case: step - lapsed for case, step in standing.alone.items() if step > lapsed
+                }
                 standing.since_ns = now_ns
                 standing.until_ns += lapsed * self._decay_ns
                 if standing.step == STEP_NONE:
@@ -246,17 +271,30 @@ class Ladder:
         self.follow()
 
     def _lift(self, case: Case, cause: str, now_ns: int, steps: list[LadderStep]) -> None:
-        """End the measures a case led to last, in its symbol and in all."""
+        """Take back what a case led to, in its symbol and in all; what others led to stays."""
         standings = self._facts.standings.get(case.interest, {})
         for symbol in dict.fromkeys((case.symbol, EVERYWHERE)):
             standing = standings.get(symbol)
-            if standing is not None and standing.case == case.number:
+            if standing is None or standing.alone.pop(case.number, STEP_NONE) == STEP_NONE:
+                continue
+            before = standing.step
+            standing.step = min(before, sum(standing.alone.values()))
+            if standing.step == STEP_NONE:
                 self._remove(case.interest, symbol)
+                standing.until_ns = 0
+            else:
+                standing.case = next(reversed(standing.alone))
+                if standing.step < before:
+                    standing.since_ns = now_ns
+                    standing.until_ns = standing.until_ns or self._until_ns(standing.step, now_ns)
+            if standing.step < before:
                 steps.append(
                     LadderStep(
-                        case.number, case.interest, symbol, standing.step, STEP_NONE, 0, cause
+                        case.number, case.interest, symbol, before, standing.step,
+                        standing.until_ns, cause,
                     )
-                )
+                )  # fmt: skip
+        self.follow()
 
     def _remove(self, interest: int, symbol: int) -> None:
         standings = self._facts.standings[interest]

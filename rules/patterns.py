@@ -1,7 +1,7 @@
 """What the rules that look for patterns of conduct have in common."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import msgspec
@@ -46,6 +46,27 @@ def whose(key: int, book: Book) -> int:
     """Return the interest a key acts for, 0 when it is unknown."""
     account = book.holder_of(key)
     return book.conduct.interest_of(account.owner) if account is not None else 0
+
+
+def barred(
+    find: Callable[[Any], list[int] | None],
+    subject: tuple[int, ...],
+    rule: str,
+    book: Book,
+    now_ns: int,
+) -> tuple[list[int], int] | None:
+    """Return the bar in force against a subject (interest, symbol, …) and its case, else None.
+
+    `find` returns a subject's bar, which begins with its end. It holds unless its
+    case is dismissed.
+    """
+    interest, symbol, *rest = subject
+    for one in book.conduct.judged_with(interest):
+        bar = find((one, symbol, *rest))
+        case = book.conduct.case_of(one, symbol, rule)
+        if bar is not None and now_ns < bar[0] and case:
+            return bar, case
+    return None
 
 
 def raised(count: int, clause: PatternClause, account: int, book: Book) -> int:

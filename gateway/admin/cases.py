@@ -54,7 +54,7 @@ class CaseAdministration:
     def case(self, name: str) -> messages.CaseAnswer:
         """Return everything about a case; raises OperatorError when there is none."""
         case = self._find(name)
-        standings = self._core.book.conduct.standings.get(case.interest, {})
+        standings = self._core.book.conduct.in_force(case.interest)
         return messages.CaseAnswer(
             line=self._line(case),
             since_ns=case.first_ns,

@@ -25,12 +25,13 @@ class ConductStanding(Rule):
     | cancel_only | no | only one that just takes quantity off | yes |
     | kill | as cancel_only, and the gate stops the owner and cancels his orders | | |
 
-    Linked owners stand together. Alerts of conduct rules in `enforce` lead up: one step each, two
-    when aggravated, to `grave_step` at once when grave, never beyond `highest`. Without a further
-    alert a step is taken back after `decay`; a kill is not. An operator's dismissal or clearing
-    ends the measures of a case. A client is told the case's id and nothing else. Source: KRX,
-    unsound-order measures in four steps; Eurex, advanced risk protection (slow-down, stop); Korea,
-    Virtual Asset User Protection Act Art. 12.
+    Linked owners stand together: what holds against one of them holds against all. Alerts of
+    conduct rules in `enforce` lead up: one step each, two when aggravated, to `grave_step` at once
+    when grave, never beyond `highest`. Without a further alert a step is taken back after `decay`;
+    a kill is not. An operator's dismissal or clearing takes back what a case led to, and leaves
+    what others led to. A client is told the case's id and nothing else. Source: KRX, unsound-order
+    measures in four steps; Eurex, advanced risk protection (slow-down, stop); Korea, Virtual Asset
+    User Protection Act Art. 12.
     """
 
     name: ClassVar[str] = "conduct_standing"

@@ -25,6 +25,7 @@ from rules.market_moves import MarketMoves
 from rules.patterns import (
     at_least,
     at_most,
+    barred,
     behind_e8,
     evidence,
     raised,
@@ -66,7 +67,7 @@ class FictitiousBids(DisplayedRule):
     `again_offset`. Either counts only while the owner's lures are `imbalance` of their side. So
     many `flights` in `window`, or `lures` that ended with `cancelled` of them cancelled unfilled,
     make an alert, and counting starts anew. It is aggravated when the owner took on the lures' side
-    or traded on the other within `window`. After an alert, while its case is open, lures of that
+    or traded on the other within `window`. After an alert, unless its case is dismissed, lures of that
     owner on that side are refused for `barred_for`. Orders of other channels are followed by the
     drop copy. Source: FSS, notice of 13 April 2026, case 2 (3 %); KOSDAQ 2002 (5 % of all
     displayed); KRX surveillance patent (10 % of ten levels); FINRA 5210.03. The rest is ours.
@@ -153,11 +154,11 @@ class FictitiousBids(DisplayedRule):
         if terms.order_type not in (LIMIT_ORDER, LIMIT_MAKER):
             return None
         subject = (interest, terms.symbol, terms.side)
-        bar = self._barred.find(subject)
-        case = book.conduct.case_of(interest, terms.symbol, self.name)
+        found = barred(self._barred.find, subject, self.name, book, now_ns)
         facts = book.symbols.get(terms.symbol)
-        if bar is None or now_ns >= bar[0] or not case or facts is None:
+        if found is None or facts is None:
             return None
+        bar, case = found
         left_e8 = left_e8 or terms.quantity_e8
         if not self._is_large(facts, terms.side, left_e8, own_e8):
             return None

@@ -21,6 +21,7 @@ from rules.fading import Fading
 from rules.patterns import (
     at_least,
     at_most,
+    barred,
     evidence,
     last_price_e8,
     raised,
@@ -55,7 +56,7 @@ class TapePainting(Rule):
     the small ones left as a position, and `trade_share` of the symbol's trades since the first of
     them. `minutes` painted of the last `of_minutes` make an alert, and counting starts anew. It is
     aggravated when within `window` the same owner bid `high_bid` or more above the last price by
-    another key or channel. After an alert, while its case is open, small orders that would take
+    another key or channel. After an alert, unless its case is dismissed, small orders that would take
     pass once in `throttle`. Source: FSS, notice of 13 April 2026, case 1; Virtual Asset User
     Protection Act Art. 10(3). Binance's dust ratio gives 0.90; the other numbers are ours.
     """
@@ -133,18 +134,18 @@ class TapePainting(Rule):
 
     def _waits(self, event: Any, book: Book, now_ns: int) -> tuple[int, int] | None:
         """Return (time since the last small order, case) of one that is throttled, else None."""
-        interest = whose(event.key, book)
-        bar = self._barred.find((interest, event.symbol))
-        if bar is None or now_ns >= bar[0]:
-            return None
+        found = self._bar_of(event, book, now_ns)
+        return (now_ns - found[0][1], found[1]) if found is not None else None
+
+    def _bar_of(self, event: Any, book: Book, now_ns: int) -> tuple[list[int], int] | None:
+        """Return the bar and the case that hold for a small order which would take, else None."""
+        subject = (whose(event.key, book), event.symbol)
+        found = barred(self._barred.find, subject, self.name, book, now_ns)
         facts = book.symbols.get(event.symbol)
-        case = book.conduct.case_of(interest, event.symbol, self.name)
-        if facts is None or not case or not takes_now(event, facts):
+        if found is None or facts is None or not takes_now(event, facts):
             return None
         limit_e8 = small_notional_e8(self._clause.small_factor, self._small_e8, facts)
-        if worth_e8(event, facts) > limit_e8:
-            return None
-        return now_ns - bar[1], case
+        return None if worth_e8(event, facts) > limit_e8 else found
 
     # --- What happened ------------------------------------------------------------------------
 
@@ -167,10 +168,9 @@ class TapePainting(Rule):
 
     def _ordered(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         interest = book.conduct.interest_of(decision.owner)
-        if len(self._barred) and self._waits(event, book, now_ns) is not None:
-            bar = self._barred.find((interest, event.symbol))
-            assert bar is not None
-            bar[1] = now_ns
+        found = self._bar_of(event, book, now_ns) if len(self._barred) else None
+        if found is not None:
+            found[0][1] = now_ns
         if event.side == BUY and event.price_e8:
             self._high(interest, event.symbol, event.price_e8, event.key, book, now_ns)
 

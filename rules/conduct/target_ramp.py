@@ -22,6 +22,7 @@ from rules.explanations import look
 from rules.fading import Fading
 from rules.patterns import (
     at_least,
+    barred,
     evidence,
     last_price_e8,
     raised,
@@ -63,7 +64,7 @@ class TargetRamp(Rule):
     `rise`, and the targets hold `target_share` of what was bought. That is an alert, and counting
     starts anew. A target executed to `target_filled` after an alert completes a cycle; the alert
     that tells of `cycles` within 24 hours is grave. Within `reset_margin` of a reset time the
-    severity doubles. After an alert, while its case is open, buys above the last price and one
+    severity doubles. After an alert, unless its case is dismissed, buys above the last price and one
     tick, and market buys, are refused for `barred_for`; the target may be cancelled. Buys and
     sells of other channels count, by the drop copy. Source: FSS, notice of 13 April 2026, case 4;
     FSC, 5 November 2025; FSS, 21 May 2025 (reset times). The numbers are ours.
@@ -144,11 +145,11 @@ class TargetRamp(Rule):
         if terms is None or terms.side != BUY:
             return None
         interest = whose(event.key, book)
-        bar = self._barred.find((interest, terms.symbol))
-        case = book.conduct.case_of(interest, terms.symbol, self.name)
+        found = barred(self._barred.find, (interest, terms.symbol), self.name, book, now_ns)
         facts = book.symbols.get(terms.symbol)
-        if bar is None or now_ns >= bar[0] or not case or facts is None:
+        if found is None or facts is None:
             return None
+        bar, case = found
         return terms.price_e8, last_price_e8(facts) + (facts.filters.tick_e8 or 1), bar[0], case
 
     # --- What happened ------------------------------------------------------------------------

@@ -226,7 +226,7 @@ def test_after_a_decision_what_comes_is_a_case_of_its_own() -> None:
 
 
 def test_dismissal_and_clearing_end_the_measures() -> None:
-    """In the case's symbol and in all, unless another case led there since."""
+    """In the case's symbol and in all."""
     for act, cause in ((CASE_DISMISS, "dismissed"), (CASE_CLEAR, "cleared")):
         court = Court(highest="kill", grave_step="kill")
         number = court.alert(3).alerts[0].case
@@ -236,11 +236,6 @@ def test_dismissal_and_clearing_end_the_measures() -> None:
             (0, STEP_NONE, cause),
         ]
         assert court.step() == STEP_NONE
-    court = Court()
-    first = court.alert().alerts[0].case
-    court.alert(rule="target_ramp")
-    assert court.act(first, CASE_DISMISS).steps == ()
-    assert court.step() == STEP_WARNING
 
 
 def test_cases_and_standings_are_stored_and_restored() -> None:

@@ -47,7 +47,7 @@ def _measures(desk: Desk, owner: int) -> Iterator[dict[str, Any]]:
     Each names the case that led to it and when it goes down, and nothing of what was found.
     """
     facts = desk.core.book.conduct
-    for symbol, standing in facts.standings.get(facts.interest_of(owner), {}).items():
+    for symbol, standing in facts.in_force(facts.interest_of(owner)).items():
         yield {
             "symbol": desk.symbol_name(symbol) if symbol else None,
             "step": STEP_NAMES[standing.step],

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from rules.reasons import Reason
-from rules.values import BUY, CANCELED, E8, NS_PER_SECOND, SELL
+from rules.values import BUY, CANCELED, CASE_CONFIRM, CASE_DISMISS, E8, NS_PER_SECOND, SELL
 from tests.rules.conduct.conduct_world import MAKER, OTHER_SYMBOL, Market, check_state
 
 CLAUSE: dict[str, Any] = {"mode": "enforce", "flights": 2, "lures": 100}
@@ -296,3 +296,18 @@ def test_a_change_on_another_channel_is_as_good_as_a_cancel(
     market.outside_order(900, 2, BUY, 950, 40)
     market.outside_order(900, 2, BUY, price, quantity)
     assert bool(market.alerts) == told
+
+
+def test_a_link_or_a_confirmation_ends_no_bar() -> None:
+    """Linked with others in the middle of the minute, he and they are refused; dismissed, nobody."""
+    market = opened({"flights": 1})
+    order = lure(market)
+    market.quote(998, 1_000)
+    market.cancel(1, order)
+    market.link(1, 2)
+    for owner in (1, 2):
+        assert market.refused(market.order(owner, BUY, 960, 50)) is not None
+    market.act(market.alerts[0].case, CASE_CONFIRM)
+    assert market.refused(market.order(2, BUY, 960, 50)) is not None
+    market.act(market.alerts[0].case, CASE_DISMISS)
+    assert market.refused(market.order(1, BUY, 960, 50)) is None

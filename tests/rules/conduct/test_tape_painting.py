@@ -6,7 +6,7 @@ import pytest
 
 from rules.conduct_facts import CASE_OPEN
 from rules.reasons import Reason
-from rules.values import BUY, CASE_DISMISS, NS_PER_SECOND, SELL
+from rules.values import BUY, CASE_CONFIRM, CASE_DISMISS, NS_PER_SECOND, SELL
 from tests.rules.conduct.conduct_world import MAKER, SYMBOL, Market, check_state
 
 RULES: dict[str, Any] = {
@@ -244,3 +244,17 @@ def test_what_is_stored_is_all_there_is() -> None:
     market.wait(61)
     paint(market, 2, 3)
     check_state(market, rules(minutes=1))
+
+
+def test_a_link_or_a_confirmation_ends_no_throttle() -> None:
+    """Linked with others meanwhile, they share it: one small order in five seconds of both."""
+    market = Market(rules(minutes=1))
+    market.quote(999, 1_000)
+    paint(market)
+    market.link(1, 2)
+    market.act(market.alerts[0].case, CASE_CONFIRM)
+    market.wait(5)
+    assert market.refused(market.order(2, BUY, 1_000)) is None
+    assert market.refused(market.order(1, BUY, 1_000)) is not None
+    market.act(market.alerts[0].case, CASE_DISMISS)
+    assert market.refused(market.order(1, BUY, 1_000)) is None

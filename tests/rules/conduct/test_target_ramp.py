@@ -7,7 +7,7 @@ import pytest
 from rules.reasons import Reason
 from rules.registry import build_rules
 from rules.rulebook import RulebookError
-from rules.values import BUY, MARKET, NS_PER_SECOND, SELL
+from rules.values import BUY, CASE_CONFIRM, CASE_DISMISS, MARKET, NS_PER_SECOND, SELL
 from tests.rules.conduct.conduct_world import (
     MAKER,
     OTHER_SYMBOL,
@@ -248,3 +248,16 @@ def test_what_is_stored_is_all_there_is() -> None:
     market.trade(1_000, side=SELL)
     assert market.book.symbols[SYMBOL].last_e8
     check_state(market, RULES)
+
+
+def test_a_link_or_a_confirmation_ends_no_bar() -> None:
+    """Linked with others meanwhile, he and they are refused; dismissed, nobody."""
+    market = opened()
+    market.rest(1, SELL, 1_050)
+    ramp(market)
+    market.link(1, 2)
+    market.act(market.alerts[0].case, CASE_CONFIRM)
+    for owner in (1, 2):
+        assert market.refused(market.order(owner, BUY, 1_032)) is not None
+    market.act(market.alerts[0].case, CASE_DISMISS)
+    assert market.refused(market.order(1, BUY, 1_032)) is None
