@@ -13,7 +13,7 @@ import msgspec
 
 from gateway.flows.participants import Participants
 from gateway.flows.reader import Flow, FlowRow
-from gateway.logview.rendering import because
+from gateway.logview.lines import because
 from gateway.logview.times import time_text
 from gateway.simulate import simulate
 from gateway.what_if import EXAMPLES_MAX, kind_of_change, named

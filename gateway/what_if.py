@@ -11,7 +11,8 @@ from typing import Final
 import msgspec
 
 from gateway.journal import JournalError, Record, Run, read_run
-from gateway.logview.rendering import EVENT_NAMES, Names, because, summary
+from gateway.logview.lines import because, summary
+from gateway.logview.rendering import EVENT_NAMES, Names
 from gateway.logview.subjects import Subject, Subjects
 from gateway.logview.times import time_text
 from gateway.replica import Replica

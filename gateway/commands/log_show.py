@@ -24,8 +24,9 @@ from gateway.commands.log_options import (
 from gateway.commands.log_recording import ActorOption
 from gateway.journal import JournalCorruptError, JournalError
 from gateway.journal.manifest import DATA_DIRECTORY, MANIFEST_NAME
+from gateway.logview.lines import line_head, record_line, who
 from gateway.logview.query import Found, Query, search
-from gateway.logview.rendering import EVENT_NAMES, Names, line_head, record_line, record_tree, who
+from gateway.logview.rendering import EVENT_NAMES, Names, record_tree
 from gateway.logview.sources import Source
 from gateway.logview.tailing import Follower
 from rules.decisions import VERDICT_NAMES

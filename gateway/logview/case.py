@@ -15,10 +15,11 @@ from gateway.journal.life import life_of
 from gateway.journal.manifest import ordergate_version
 from gateway.logview.beginnings import open_orders
 from gateway.logview.case_names import ERASED, CaseNames
+from gateway.logview.lines import summary
 from gateway.logview.measures import measured
 from gateway.logview.orders import Order, Orders
 from gateway.logview.query import Progress, Query, Scan, scans
-from gateway.logview.rendering import EVENT_NAMES, record_tree, summary
+from gateway.logview.rendering import EVENT_NAMES, record_tree
 from gateway.logview.sources import Source, runs_within
 from gateway.logview.subjects import NOBODY, Subject, Subjects
 from gateway.logview.times import time_text
@@ -319,10 +320,11 @@ class _Builder:
         if not (decision.alerts or decision.steps or decision.postings):
             return decision
         number = self._subjects.directory.known(values.DEFINE_OWNER, self.case.owner)
+        alerts, steps = self._subjects.judged.part(decision, number)
         return msgspec.structs.replace(
             decision,
-            alerts=tuple(a for a in decision.alerts if number in (a.interest, *a.owners)),
-            steps=tuple(step for step in decision.steps if step.interest == number),
+            alerts=alerts,
+            steps=steps,
             postings=tuple(posting for posting in decision.postings if posting.owner == number),
         )
 

@@ -4,15 +4,16 @@ The record is read from its beginning: definitions give numbers their names, acc
 whose an engine report is. An order that has ended is forgotten, so memory follows what is open.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from gateway.directory import Directory
 from gateway.journal import Record
 from gateway.logview.beginnings import engine_epoch, open_orders, pending_commands
+from gateway.logview.judged import Judged
 from gateway.snapshots import Snapshot
 from rules import values
-from rules.decisions import ACCEPTED, DEFERRED, Decision
+from rules.decisions import ACCEPTED, DEFERRED
 from rules.events import (
     ActOnCase,
     Amend,
@@ -113,13 +114,13 @@ class Subjects:
         self._unanswered: dict[int, bool] = {}
         """Commands that placed an order and have no answer, and whether it is overdue."""
         self._sessions: dict[int, tuple[int, int]] = {}
-        self._cases: dict[int, tuple[int, ...]] = {}
-        """Owners whom a conduct case is about."""
+        self.judged = Judged()
 
     def prime(self, snapshot: Snapshot) -> None:
         """Take up the names and open orders of a snapshot; the record after it is the next one."""
         for definition in snapshot.definitions:
             self.directory.on_event(definition)
+        self.judged.prime(snapshot)
         for order in open_orders(snapshot):
             self.orders[order.order_id] = OrderSubject(
                 order.account,
@@ -168,17 +169,14 @@ class Subjects:
             self._sessions.pop(event.session, None)
         elif kind in DEFINITIONS:
             self.directory.on_event(event)
-        for alert in record.decision.alerts:
-            if alert.case:
-                known = self._cases.get(alert.case, ())
-                self._cases[alert.case] = _given(*known, max(alert.interest, 0), *alert.owners)
+        self.judged.follow(record)
 
     def about(self, record: Record) -> Subject:
         """Return what a record is about; it must be the next one to be followed."""
         subject = self._about(record)
         decision = record.decision
         if decision.alerts or decision.steps or decision.postings:
-            judged = _judged(decision)
+            judged = self.judged.owners(decision)
             return subject._replace(owners=_given(*subject.owners, *judged))
         return subject
 
@@ -415,7 +413,7 @@ class Subjects:
             case LinkOwners() | OwnerClassChanged():
                 return Subject(owners=_given(event.owner))
             case ActOnCase():
-                return Subject(owners=self._cases.get(event.case, ()))
+                return Subject(owners=self.judged.of_case(event.case))
         return None
 
     def _session(self, event: Event) -> Subject:
@@ -428,17 +426,6 @@ class Subjects:
             case RefusedAggregate() | ClearBan():
                 return Subject(addresses=_given(event.ip))
         return NOBODY
-
-
-def _judged(decision: Decision) -> Iterator[int]:
-    """Yield the owners whom a decision's findings, measures and fees are about."""
-    for alert in decision.alerts:
-        yield max(alert.interest, 0)
-        yield from alert.owners
-    for step in decision.steps:
-        yield max(step.interest, 0)
-    for posting in decision.postings:
-        yield posting.owner
 
 
 def _refuse(event: Event) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from gateway.decision_id import DecisionIds
 from gateway.journal import Record
+from gateway.logview.lines import record_line
 from gateway.logview.query import Query, search
-from gateway.logview.rendering import EVENT_NAMES, Names, record_line, record_tree
+from gateway.logview.rendering import EVENT_NAMES, Names, record_tree
 from gateway.logview.sources import source_of
 from gateway.logview.subjects import Subjects
 from gateway.logview.times import time_ns, time_text

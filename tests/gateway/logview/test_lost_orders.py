@@ -18,8 +18,9 @@ from gateway.engine.venue import Venue
 from gateway.journal import Run, read_run, runs
 from gateway.journal.manifest import read_manifest, run_directories
 from gateway.logview.beginnings import beginning
+from gateway.logview.lines import record_line
 from gateway.logview.orders import Order, Orders
-from gateway.logview.rendering import Names, record_line
+from gateway.logview.rendering import Names
 from gateway.logview.subjects import Subjects
 from gateway.replica import Replica
 from rules.events import EngineSession
