@@ -1,8 +1,9 @@
 """Thresholds from an operator's own flow: what is usual, and whom each threshold would hit.
 
 For each limit the most that each subject ever used is kept (for ages of cancels, each age). From
-these come percentiles, how many subjects lie beyond each, and a suggestion: the least strict
-percentile's value that hits at most a given share of them.
+these come percentiles, how many subjects lie beyond each, and a suggestion: the strictest
+percentile's value that hits at most a given share of the subjects, or of the messages where each
+message is judged by itself.
 """
 
 from collections.abc import Iterable
@@ -63,11 +64,13 @@ class Suggestion(msgspec.Struct, frozen=True):
     """For a ratio the most that was counted in a window; compare it with the minimum."""
     minimum: int
     limit: str | None
-    """The limit in the rulebook, None where there is none."""
+    """The limit in the rulebook, None where there is none. Where it is not the same for all, as
+    with tiers and market makers, its least and its greatest: `100 to 1000`, `0.99 or none`."""
     hit_by_limit: int
+    """Subjects beyond what holds for each of them."""
     candidates: list[Candidate]
     suggested: str | None
-    """None where nobody was judged."""
+    """None where nobody was judged, or nothing was used."""
     suggested_hits: int
 
 
@@ -81,7 +84,8 @@ class _Series:
         """Every value, where messages are judged one by one."""
         self.peaks: dict[int, int] = {}
         """The most of each subject, or for `below` the least."""
-        self.limit: int | None = None
+        self.limits: dict[int, int | None] = {}
+        """The limit of each subject, None where none holds."""
         self.most_counted = 0
         self.minimum = 0
 
@@ -91,6 +95,11 @@ class _Series:
         known = self.peaks.get(subject)
         if known is None or (value < known if self.below else value > known):
             self.peaks[subject] = value
+
+    def hit_by_limit(self) -> int:
+        """Return how many subjects were beyond their own limit."""
+        limits = ((peak, self.limits.get(subject)) for subject, peak in self.peaks.items())
+        return sum(_hits((peak,), limit, self.below) for peak, limit in limits if limit is not None)
 
 
 class Thresholds:
@@ -125,7 +134,7 @@ class Thresholds:
                     continue
                 aged = name == _AGED
                 series = self._of(name, look.detail if not aged else "age", symbol, aged)
-                series.limit = limit or None
+                series.limits[pair_of(owner, symbol)] = limit or None
                 series.see(pair_of(owner, symbol), seen)
 
     def take(self, event: Event, decision: Decision, course: Decision, now_ns: int) -> None:
@@ -145,14 +154,15 @@ class Thresholds:
                     series = self._of(one.rule, one.label, 0)
                     series.most_counted = max(series.most_counted, one.counted)
                     series.minimum = one.minimum
-                    series.limit = one.maximum_e8 if one.maximum_e8 >= 0 else None
+                    subject = pair_of(account.owner, symbol)
+                    series.limits[subject] = one.maximum_e8 if one.maximum_e8 >= 0 else None
                     if one.ratio_e8 is not None and one.counted >= one.minimum:
-                        series.see(pair_of(account.owner, symbol), one.ratio_e8)
+                        series.see(subject, one.ratio_e8)
         for scope, subject in (*subjects, (SCOPE_IP, event.ip)):
             for name in _USED:
                 for usage in self._pipeline.usage(name, scope, subject, now_ns):
                     series = self._of(name, usage.label, 0, scope=scope)
-                    series.limit = usage.limit or None
+                    series.limits[subject] = usage.limit or None
                     series.see(subject, usage.used)
 
     def _owner(self, key: int) -> int:
@@ -205,10 +215,10 @@ class Thresholds:
                     hits if series.every else None,
                 )
             )
-            fits = hits * 1000 <= share_permille * len(values)
+            # A limit of nothing would let nobody do anything.
+            fits = hits * 1000 <= share_permille * len(values) and (value > 0 or series.below)
             if fits and (suggested is None or series.below):
                 suggested, suggested_hits = text, _hits(peaks, value, series.below)
-        limit = series.limit
         facts = self._book.symbols.get(symbol)
         return Suggestion(
             rule=rule,
@@ -219,8 +229,8 @@ class Thresholds:
             subjects=len(peaks),
             most_counted=series.most_counted,
             minimum=series.minimum,
-            limit=None if limit is None else _text(limit, rule, ratio),
-            hit_by_limit=0 if limit is None else _hits(peaks, limit, series.below),
+            limit=_limits_text(series.limits.values(), rule, ratio),
+            hit_by_limit=series.hit_by_limit(),
             candidates=candidates,
             suggested=suggested,
             suggested_hits=suggested_hits,
@@ -231,6 +241,16 @@ def _hits(values: Iterable[int], threshold: int, below: bool) -> int:
     if below:
         return sum(value < threshold for value in values)
     return sum(value > threshold for value in values)
+
+
+def _limits_text(limits: Iterable[int | None], rule: str, ratio: bool) -> str | None:
+    """Return the limits of all subjects, None where none has one."""
+    distinct = set(limits)
+    held = sorted(limit for limit in distinct if limit is not None)
+    if not held:
+        return None
+    text = " to ".join(_text(limit, rule, ratio) for limit in dict.fromkeys((held[0], held[-1])))
+    return f"{text} or none" if None in distinct else text
 
 
 def _text(value: int, rule: str, ratio: bool) -> str:

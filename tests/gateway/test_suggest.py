@@ -16,8 +16,18 @@ from gateway.journal import find_run
 from gateway.replay import replay
 from gateway.simulate import simulate
 from gateway.suggest import suggest_from_flow, suggest_from_record
-from rules.events import Query
+from rules.events import DefineAccount, DefineKey, Place, Query
 from rules.rulebook import parse_rulebook
+from rules.values import (
+    AUTH_OK,
+    BUY,
+    CHANNEL_REST,
+    E8,
+    GTC,
+    LIMIT,
+    PERMIT_READ,
+    PERMIT_TRADE,
+)
 from tests.gateway.test_replay import RULEBOOK, Recorder, head, synthetic_run
 
 SECOND = 1_000_000_000
@@ -153,6 +163,42 @@ def test_requests_about_no_symbol_are_passed_over(tmp_path: Path) -> None:
     (orders,) = (one for one in found if one.rule == "max_num_orders")
     assert (orders.limit, orders.subjects) == ("5", 1)
     assert candidates(orders)["p100"] == ("2", 0)
+
+
+def test_each_is_held_against_his_own_limit(tmp_path: Path) -> None:
+    """Two orders pass for the one and four for the other, whose tier has five."""
+    tiers = {"tiers": {"large": [{"interval": "10s", "limit": 5}]}}
+    windows = {"windows": [{"interval": "10s", "limit": 2}], **tiers}
+    recorder = Recorder(tmp_path, RULEBOOK.with_changes({"rules": {"order_count": windows}}))
+    recorder.submit(DefineAccount(2, "bob", 1, "large", 0))
+    recorder.submit(DefineKey(2, "key-bob", 2, PERMIT_READ | PERMIT_TRADE, (), 0))
+    for _ in range(4):
+        recorder.place(1)
+    terms = (1, BUY, LIMIT, GTC, 100 * E8, E8, 0)
+    for _ in range(4):
+        asked = (40, 1, 2, AUTH_OK, recorder.now_ns, recorder.now_ns, 0, 0, CHANNEL_REST, 0, 0)
+        recorder.submit(Place(*asked, *terms))
+    recorder.writer.close()
+    found = suggest_from_record(tmp_path, [find_run(recorder.writer.directory)])["suggestions"]
+    (orders,) = (one for one in found if one.rule == "order_count")
+    assert (orders.limit, orders.subjects, orders.hit_by_limit) == ("2 to 5", 2, 0)
+    stricter = {"rules": {"order_count": {**windows, "windows": [{"interval": "10s", "limit": 1}]}}}
+    report = suggest_from_record(
+        tmp_path, [find_run(recorder.writer.directory)], RULEBOOK.with_changes(stricter)
+    )
+    (orders,) = (one for one in report["suggestions"] if one.rule == "order_count")
+    assert (orders.limit, orders.hit_by_limit) == ("1 to 5", 1)
+
+
+def test_what_nobody_used_gets_no_suggestion(tmp_path: Path) -> None:
+    """A limit of nothing would let nobody do anything."""
+    recorder = Recorder(tmp_path, RULEBOOK)
+    recorder.submit(Query(*head(60, recorder.now_ns)))
+    recorder.writer.close()
+    found = suggest_from_record(tmp_path, [find_run(recorder.writer.directory)])["suggestions"]
+    (orders,) = (one for one in found if one.rule == "order_count")
+    assert (orders.subjects, orders.suggested) == (1, None)
+    assert candidates(orders)["p100"] == ("0", 0)
 
 
 def test_another_rulebook_on_a_record_gives_only_its_verdicts(tmp_path: Path) -> None:
