@@ -17,6 +17,7 @@ from rules.clause_base import Clause, Mode
 from rules.fee_clauses import TariffFile
 from rules.texts import (
     Count,
+    DayCount,
     DecimalText,
     DurationText,
     OrderTypeText,
@@ -272,7 +273,7 @@ class CancelFeesClause(Clause, frozen=True, kw_only=True):
     """Tariffs for what accounts of market makers do; empty: the same as for others."""
     exempt_market_makers: bool = False
     """Whether accounts of market makers are charged nothing."""
-    correction_days: Count = 3
+    correction_days: DayCount = 3
     """So many days after its day an annulled trade still changes a fee."""
 
 

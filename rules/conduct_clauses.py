@@ -8,7 +8,14 @@ thresholds and removes none.
 from typing import Literal, TypeAlias
 
 from rules.clause_base import Clause
-from rules.texts import Count, DecimalText, DurationText, PositiveCount
+from rules.texts import (
+    Count,
+    DecimalText,
+    DurationText,
+    PositiveCount,
+    PositiveDurationText,
+    PositiveMinuteCount,
+)
 
 StepText: TypeAlias = Literal["notice", "warning", "slow", "cancel_only", "kill"]
 
@@ -25,7 +32,7 @@ class ConductStandingClause(Clause, frozen=True, kw_only=True):
 
     slow_interval: DurationText = "1s"
     """Least time between two new orders of an owner in step slow."""
-    decay: DurationText = "5d"
+    decay: PositiveDurationText = "5d"
     """After so long without an alert a measure goes down one step; a kill does not."""
     grave_severity: PositiveCount = 3
     """An alert of this severity skips steps."""
@@ -63,9 +70,9 @@ class TapePaintingClause(PatternClause, frozen=True, kw_only=True):
     """Least share of small orders; with half or more, their median is small too."""
     trade_share: DecimalText = "0.20"
     """Least share of the symbol's trades since the first of them."""
-    minutes: PositiveCount = 5
+    minutes: PositiveMinuteCount = 5
     """So many minutes with it"""
-    of_minutes: PositiveCount = 10
+    of_minutes: PositiveMinuteCount = 10
     """among so many make an alert."""
     high_bid: DecimalText = "0.005"
     """A bid so far above the last price by another key or channel aggravates it."""

@@ -2,6 +2,7 @@
 
 An excess slows the owner in the symbol for a time; from a number of excesses within the memory on
 only cancels pass for that time. A share exactly at the maximum is an excess, as the venue words it.
+A window has one excess at most, however long the share stays there.
 """
 
 from typing import Any, ClassVar, Final, NamedTuple
@@ -194,7 +195,9 @@ class Indicator:
         if now_ns < stored[1]:
             return
         excesses = [at_ns for at_ns in stored[_FIXED:] if now_ns - at_ns < self._memory_ns]
-        excesses.append(now_ns)
+        if not excesses or not self.same_window(excesses[-1], now_ns):
+            # A lock shorter than the window is renewed while the share holds: one excess all the same.
+            excesses.append(now_ns)
         level = LEVEL_CANCEL_ONLY if len(excesses) >= self._cancel_only_after else LEVEL_SLOW
         found = _Measure(level, now_ns + self._lock_ns, _share_e8(counts), maximum_e8, 0)
         self._measures.put(pair, (*found, *excesses), now_ns)

@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from rules.clause_base import Clause
-from rules.texts import Count, DecimalText, DurationText
+from rules.texts import Count, DayCount, DecimalText, DurationText
 
 RestingPolicyText: TypeAlias = Literal["REJECT", "DEFER", "CHARGE"]
 OwnerClassText: TypeAlias = Literal["ordinary", "high_frequency", "market_maker"]
@@ -78,7 +78,7 @@ class OwnerClassClause(Clause, frozen=True, kw_only=True):
     """Instruments with a liquid market, whose messages are counted; empty: all."""
     count_rejects: bool = False
     """Whether refused messages are counted."""
-    kept_days: Count = 30
+    kept_days: DayCount = 30
     """So many trading days after the last one with such a rate the class ends."""
 
 

@@ -21,6 +21,7 @@ UNUSABLE: Final = msgspec.UNSET
 
 _EXPECTED: Final = {
     "duration": "a duration such as 500ms or 10s",
+    "duration above 0": "a duration such as 500ms or 10s",
     "decimal": "a decimal number as text, such as 12 or 0.05,",
     "decimal or empty": "a decimal number as text, such as 12 or 0.05,",
 }

@@ -5,7 +5,13 @@ nothing when it is `shadow`. Shares are decimal texts of the whole (`0.1` is a t
 """
 
 from rules.conduct_clauses import PatternClause
-from rules.texts import DecimalText, DurationText, PositiveCount
+from rules.texts import (
+    DecimalText,
+    DurationText,
+    PositiveCount,
+    PositiveDayCount,
+    PositiveDurationText,
+)
 
 
 class LayeringClause(PatternClause, frozen=True, kw_only=True):
@@ -32,7 +38,7 @@ class QuoteStuffingClause(PatternClause, frozen=True, kw_only=True):
     """Least number of messages in a second of the clock."""
     sigmas: PositiveCount = 20
     """The messages of the minute are so many standard deviations above the usual minute,"""
-    days: PositiveCount = 20
+    days: PositiveDayCount = 20
     """as it was over so many days,"""
     history: DurationText = "10m"
     """once so much is known of them."""
@@ -102,7 +108,7 @@ class ConcentrationClause(PatternClause, frozen=True, kw_only=True):
     """Share of the day's orders that is told."""
     changes: DecimalText = "0.70"
     """Share of the day's cancels, amends and replacements, from as many orders on."""
-    burst: DurationText = "10m"
+    burst: PositiveDurationText = "10m"
     """In a stretch of the clock as long as this"""
     burst_orders: DecimalText = "0.80"
     """this share of the orders is told, from a tenth of `orders_least` on."""
@@ -129,7 +135,7 @@ class ScatteredBidsClause(PatternClause, frozen=True, kw_only=True):
     """over so many symbols make an alert,"""
     cancelled: DecimalText = "0.90"
     """when they are this share of those that ended."""
-    days: PositiveCount = 20
+    days: PositiveDayCount = 20
     """Over so many days"""
     orders_over_days: PositiveCount = 3_000
     """so many make one too, over as many symbols."""
@@ -140,7 +146,7 @@ class ClustersClause(PatternClause, frozen=True, kw_only=True):
 
     apart: DurationText = "200ms"
     """Two orders that take within this time come together."""
-    window: DurationText = "10m"
+    window: PositiveDurationText = "10m"
     """In a stretch of the clock as long as this"""
     together: PositiveCount = 30
     """two owners come together so often at least,"""

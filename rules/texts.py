@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, TypeAlias
 import msgspec
 
 from rules.units import decimal_e8, duration_ns
-from rules.values import ORDER_TYPE_NAMES, STP_MODE_NAMES
+from rules.values import NS_PER_DAY, ORDER_TYPE_NAMES, STP_MODE_NAMES
 
 INTEGER_MAX: Final = (1 << 63) - 1
 """The largest number the record can hold; amounts are in 1e-8 units, durations in ns."""
@@ -19,6 +19,7 @@ KIND: Final = "text"
 """Key of a type's `extra` that names the kind."""
 
 DurationText: TypeAlias = Annotated[str, msgspec.Meta(extra={KIND: "duration"})]
+PositiveDurationText: TypeAlias = Annotated[str, msgspec.Meta(extra={KIND: "duration above 0"})]
 DecimalText: TypeAlias = Annotated[str, msgspec.Meta(extra={KIND: "decimal"})]
 SwitchableDecimalText: TypeAlias = Annotated[str, msgspec.Meta(extra={KIND: "decimal or empty"})]
 OrderTypeText: TypeAlias = Annotated[str, msgspec.Meta(extra={KIND: "order type"})]
@@ -27,11 +28,27 @@ SecretText: TypeAlias = Annotated[str, msgspec.Meta(extra={KIND: "secret"})]
 
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 PositiveCount: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
+DAYS_MAX: Final = 36_500
+"""A hundred years: what is longer, added to a time, is no time that the record can hold."""
+DayCount: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=DAYS_MAX)]
+PositiveMinuteCount: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=1_440)]
+PositiveDayCount: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=DAYS_MAX)]
 
 
 def read_duration(text: str) -> int:
     """Return a duration in ns; raises ValueError when it is none or too long for the record."""
-    return _bounded(text, duration_ns(text))
+    value_ns = duration_ns(text)
+    if value_ns > DAYS_MAX * NS_PER_DAY:
+        raise ValueError(f"`{text}` is longer than {DAYS_MAX}d")
+    return value_ns
+
+
+def read_positive_duration(text: str) -> int:
+    """Return a duration in ns; raises ValueError when it is none, 0 or too long."""
+    value_ns = read_duration(text)
+    if not value_ns:
+        raise ValueError(f"`{text}` is not a duration above 0")
+    return value_ns
 
 
 def read_decimal(text: str) -> int:
@@ -56,6 +73,7 @@ def read_stp_mode(text: str) -> int:
 
 READERS: Final[dict[str, Callable[[str], Any]]] = {
     "duration": read_duration,
+    "duration above 0": read_positive_duration,
     "decimal": read_decimal,
     "decimal or empty": read_switchable_decimal,
     "order type": read_order_type,

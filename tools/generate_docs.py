@@ -61,6 +61,7 @@ STAGES: Final = {
 }
 TEXT_KINDS: Final = (
     ("duration", "A whole number and `ns`, `us`, `ms`, `s`, `m`, `h` or `d`: `500ms`, `10s`."),
+    ("duration above 0", "As duration; not `0s`."),
     ("decimal", 'A decimal number as text, so that it is exact: `"0.05"`; at most 8 places.'),
     ("decimal or empty", "As decimal; an empty text switches it off."),
     ("whole number", "A TOML integer; bounds are given where there are any."),

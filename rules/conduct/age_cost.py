@@ -32,6 +32,7 @@ from rules.values import (
     CAUSE_CLIENT,
     E8,
     FLAG_TEST,
+    INT63_MAX,
     NS_PER_SECOND,
     PAIR_SHIFT,
     SCOPE_ACCOUNT_SYMBOL,
@@ -139,7 +140,9 @@ class AgeCost(Rule):
         over_e17 = used_e17 + cost_e17 - rate.limit_e17
         if over_e17 <= 0:
             return None
-        retry_ns = now_ns - -over_e17 // rate.decay_e8 if cost_e17 <= rate.limit_e17 else 0
+        retry_ns = 0
+        if cost_e17 <= rate.limit_e17:
+            retry_ns = min(now_ns - -over_e17 // rate.decay_e8, INT63_MAX)
         return first_breach(
             self.explain(event, book, now_ns),
             *self._scope(account, event.key, event.symbol),
@@ -328,7 +331,9 @@ class AgeCost(Rule):
         found = []
         for one, symbol in pairs:
             used_e17 = self._used_e17(one, symbol, rate, now_ns)
-            empty_ns = now_ns - -used_e17 // rate.decay_e8 if used_e17 else 0
+            empty_ns = 0
+            if used_e17:
+                empty_ns = min(now_ns - -used_e17 // rate.decay_e8, INT63_MAX)
             used_e8, limit_e8 = _points_e8(used_e17), _points_e8(rate.limit_e17)
             label = f"points {book.symbols[symbol].name}" if symbol in book.symbols else "points"
             found.append(

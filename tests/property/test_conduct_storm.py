@@ -107,9 +107,10 @@ RULES: Final = {name: {"mode": "enforce", **clause} for name, clause in EAGER.it
 class Storm:
     """A market in which anything happens; `twin` was put back from what was stored on the way."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, rules: dict[str, dict[str, Any]] = RULES) -> None:
         self.any = random.Random(seed)
-        self.market = Market(RULES, price=self.any.choice((1, 1_000, 9 * 10**9)))
+        self.rules = rules
+        self.market = Market(rules, price=self.any.choice((1, 1_000, 9 * 10**9)))
         self.twin: Pipeline | None = None
         self.epoch = 1
         self.acts: tuple[Callable[[], None], ...] = (
@@ -258,7 +259,7 @@ class Storm:
 
     def restart(self) -> None:
         """Put what is stored now into a new pipeline, which goes on beside the old one."""
-        self.twin = Pipeline(conduct_rulebook(RULES))
+        self.twin = Pipeline(conduct_rulebook(self.rules))
         self.twin.restore(through_msgpack(self.market.pipeline.state()))
 
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from rules.conduct.unfilled_ratio import UnfilledRatio
 from rules.events import TradeBust
-from rules.values import E8, EXPIRED, FILLED, IOC, NEW, NS_PER_HOUR, PARTIALLY_FILLED
+from rules.ratio_levels import LEVEL_NAMES
+from rules.values import E8, EXPIRED, FILLED, IOC, NEW, NS_PER_HOUR, NS_PER_MINUTE, PARTIALLY_FILLED
 from tests.rules.desk import Desk, fill
 from tests.rules.order_world import ACCOUNT, OWNER, SYMBOL, amend, e8, market, place
 
@@ -138,3 +139,21 @@ def test_a_maximum_is_a_share(clause: dict[str, object]) -> None:
     """0 would slow everybody, and a per cent written for a share nobody."""
     with pytest.raises(ValueError, match="no share above 0 and up to 1"):
         desk_of(**clause)
+
+
+@pytest.mark.parametrize("lock", ["30s", "10m"])
+def test_a_window_has_one_excess(lock: str) -> None:
+    """Where the lock is shorter than the window the owner stays slowed while the share holds, and
+    only an excess in another window brings him to cancel only."""
+    desk = desk_of(minimum_orders=1, lock=lock)
+    desk.now_ns -= desk.now_ns % NS_PER_HOUR
+    for minute, level in ((0, "slow"), (1, "slow"), (9, "slow"), (10, "cancel_only")):
+        desk.now_ns = desk.now_ns - desk.now_ns % NS_PER_HOUR + minute * NS_PER_MINUTE
+        if level == "slow":
+            desk.rest()
+        else:
+            order = next(iter(desk.book.orders.values()))
+            desk.send(amend(order_id=order.order_id, quantity_e8=e8(9)))
+            desk.answer(desk.book.current_seq, order.order_id)
+        (standing,) = rule(desk).standings(OWNER, SYMBOL, None, desk.now_ns)
+        assert LEVEL_NAMES[standing.level] == level
