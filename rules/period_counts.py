@@ -72,6 +72,7 @@ class PeriodCounts(Generic[Key]):
     def restore(self, state: Any, key_of: Callable[[list[int]], Key]) -> None:
         """Put back what `state` returned."""
         self._begins_ns, counts = state
-        self._ends_ns = self._begins_ns + self._length_ns if self._begins_ns else 0
+        # The first period of all begins at 0, and is another thing than none.
+        self._ends_ns = self._begins_ns + self._length_ns if self._begins_ns or counts else 0
         self._counts = {key_of(key): [int(one) for one in found] for key, found in counts}
         self._retired = {}
