@@ -16,7 +16,6 @@ from rules.events import (
     BulkCancel,
     Cancel,
     CancelAll,
-    CommandResult,
     Deadline,
     EngineSession,
     Event,
@@ -31,6 +30,7 @@ from rules.events import (
     Request,
     TradeBust,
 )
+from rules.kinds import AMEND, CANCEL, CANCEL_ALL, PLACE, REPLACE
 from rules.register import Register
 from rules.rulebook import Rulebook
 from rules.scopes import Walks, meets, orders_to_cancel
@@ -112,20 +112,20 @@ class Booking:
         more = False
         deferred: tuple[int, ...] = ()
         client_order_id = ""
-        if kind is Place or kind is Replace:
+        if kind is PLACE or kind is REPLACE:
             order: Any = event
-            if kind is Replace or not order.flags & FLAG_TEST:
+            if kind is REPLACE or not order.flags & FLAG_TEST:
                 order_id = book.next_order_id
                 if not order.client_order_id:
                     client_order_id = derived_client_order_id(order_id)
-            if kind is Replace:
+            if kind is REPLACE:
                 old = self._meant(event, account)
                 cancels = (old,) if old else ()
-        elif kind is CancelAll:
+        elif kind is CANCEL_ALL:
             symbol: int = getattr(event, "symbol", 0)
             part = self._cancellable(SCOPE_ACCOUNT, account, symbol, now_ns)
             cancels, more, deferred, charges = part
-        elif kind is Cancel or kind is Amend:
+        elif kind is CANCEL or kind is AMEND:
             order_id = self._meant(event, account)
             if verdict == DEFERRED:
                 deferred = (order_id,)
@@ -219,7 +219,8 @@ class Booking:
 
     def _meant(self, event: Any, account: int) -> int:
         """Return the open order a cancel, amend or replace names, 0 for none or other requests."""
-        if isinstance(event, (Cancel, Amend, Replace)):
+        kind = type(event)
+        if kind is CANCEL or kind is AMEND or kind is REPLACE:
             order = self.book.find_order(
                 account, event.symbol, event.order_id, event.orig_client_order_id
             )
@@ -305,9 +306,7 @@ class Booking:
         settlement = self.settlement
         if isinstance(event, Report):
             settlement.report_seen(event.engine_seq)
-        if isinstance(event, CommandResult):
-            settlement.result(event, now_ns)
-        elif isinstance(event, OrderTrade):
+        if isinstance(event, OrderTrade):
             settlement.trade(event, now_ns)
         elif isinstance(event, Reference):
             settlement.reference(event, now_ns)

@@ -18,6 +18,7 @@ from rules.events import (
     OrderReduced,
     OrderTrade,
 )
+from rules.kinds import COMMAND_RESULT, ENGINE_SESSION, MARKET_ORDER, ORDER_REDUCED, ORDER_TRADE
 from rules.rule import Rule
 from rules.rulebook import Rulebook
 from rules.values import LIVE_STATUSES, pair_of
@@ -71,7 +72,7 @@ class Displayed:
     def follow(self, event: Any, book: Book) -> None:
         """Take up what an event changed."""
         kind = type(event)
-        if kind is MarketOrder:
+        if kind is MARKET_ORDER:
             live = event.status in LIVE_STATUSES
             left_e8 = event.quantity_e8 - event.filled_e8 if live and event.price_e8 else 0
             self._show(-event.order_id, event.symbol, event.side, left_e8, 0)
@@ -80,10 +81,10 @@ class Displayed:
             shown = self._orders.pop(order_id, None)
             if shown is not None:
                 self._hide(order_id, shown)
-        if kind is EngineSession and book.began_epoch:
+        if kind is ENGINE_SESSION and book.began_epoch:
             for order_id in [one for one in self._orders if one < 0]:
                 self._hide(order_id, self._orders.pop(order_id))
-        if kind is CommandResult or kind is OrderTrade or kind is OrderReduced:
+        if kind is COMMAND_RESULT or kind is ORDER_TRADE or kind is ORDER_REDUCED:
             order = book.orders.get(event.order_id)
             if order is not None and order.rests and order.live:
                 left_e8 = order.remaining_e8

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from rules.book import Book
 from rules.events import CommandResult, Event, Fill, MarketTrade, OrderTrade
+from rules.kinds import COMMAND_RESULT, MARKET_TRADE, ORDER_TRADE
 from rules.trades import Side, Take
 from rules.values import BUY, SELL, notional_e8
 
@@ -44,7 +45,7 @@ def take_of(event: Any, book: Book) -> Take | None:
 
 def _sides(event: Any, book: Book) -> tuple[Side, ...]:
     kind = type(event)
-    if kind is MarketTrade:
+    if kind is MARKET_TRADE:
         quote_e8 = notional_e8(event.price_e8, event.quantity_e8)
         found = []
         for side, owner, order_id, channel, took in (
@@ -60,9 +61,9 @@ def _sides(event: Any, book: Book) -> tuple[Side, ...]:
         return tuple(found)
     # Compiled, a tuple without this type would have the length of the first one.
     fills: tuple[Fill, ...]
-    if kind is OrderTrade:
+    if kind is ORDER_TRADE:
         fills, took = (event.fill,), not event.fill.maker
-    elif kind is CommandResult and event.fills:
+    elif kind is COMMAND_RESULT and event.fills:
         fills, took = event.fills, True
     else:
         return ()
@@ -81,11 +82,11 @@ def _sides(event: Any, book: Book) -> tuple[Side, ...]:
 
 def _take(event: Any, book: Book) -> Take | None:
     kind = type(event)
-    if kind is CommandResult:
+    if kind is COMMAND_RESULT:
         return _taken(event.order_id, event.fills, book) if event.fills else None
-    if kind is OrderTrade:
+    if kind is ORDER_TRADE:
         return None if event.fill.maker else _taken(event.order_id, (event.fill,), book)
-    if kind is not MarketTrade:
+    if kind is not MARKET_TRADE:
         return None
     sells = event.buyer_is_maker
     if not (event.sell_channel if sells else event.buy_channel):
@@ -185,7 +186,7 @@ class Tapes:
 
     def add(self, event: Any, take: Take | None, book: Book) -> None:
         """Take up the trades of an event, each once, whoever else reports it."""
-        if type(event) is MarketTrade:
+        if type(event) is MARKET_TRADE:
             side = SELL if event.buyer_is_maker else BUY
             self.of(event.symbol).add(side, event.price_e8, event.quantity_e8)
         elif take is not None:

@@ -11,8 +11,9 @@ from mypy_extensions import mypyc_attr
 
 from rules.book import AccountFacts, Book, OpenOrder
 from rules.decisions import ACCEPTED, Breach, Decision, Explanation, Usage
-from rules.events import Amend, CommandResult, Event, Place, Replace
+from rules.events import Amend, Event, Place, Replace
 from rules.explanations import first_breach, look
+from rules.kinds import COMMAND_RESULT
 from rules.ratio_clauses import IndicatorClause
 from rules.ratio_levels import (
     LEVEL_CANCEL_ONLY,
@@ -325,7 +326,7 @@ class IndicatorRule(Rule):
     """Base of the rules that are one indicator: they judge alike, and differ in what they count.
 
     A subclass sets `name`, `applies` (what it counts, besides `JUDGED`) and `source`, has an
-    `IndicatorClause` for its clause, and counts in `count`.
+    `IndicatorClause` for its clause, and counts in `answered` and `count`.
     """
 
     stage: ClassVar[int] = LIMIT
@@ -356,13 +357,18 @@ class IndicatorRule(Rule):
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Note what passed while slowed, and count what the engine reports."""
         kind = type(event)
-        if kind is CommandResult or kind not in JUDGED:
+        if kind is COMMAND_RESULT:
+            self.answered(event, book, now_ns)
+        elif kind not in JUDGED:
             self.count(event, book, now_ns)
         elif decision.verdict == ACCEPTED:
             self.indicator.passed(event, book, now_ns)
 
+    def answered(self, result: Any, book: Book, now_ns: int) -> None:
+        """Count what the engine made of a command."""
+
     def count(self, event: Any, book: Book, now_ns: int) -> None:
-        """Count an event of `applies` that is no message of a client."""
+        """Count an event of `applies` that is neither a message of a client nor a result."""
 
     def standings(
         self, owner: int, symbol: int, account: AccountFacts | None, now_ns: int

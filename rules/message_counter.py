@@ -23,6 +23,19 @@ from rules.events import (
     Replace,
     TradeBust,
 )
+from rules.kinds import (
+    AMEND,
+    BULK_CANCEL,
+    CANCEL,
+    CANCEL_ALL,
+    COMMAND_RESULT,
+    ENGINE_SESSION,
+    ORDER_ENDED,
+    ORDER_TRADE,
+    PLACE,
+    REPLACE,
+    TRADE_BUST,
+)
 from rules.ratio_counts import (
     WEIGHT_CANCEL,
     WEIGHT_IMMEDIATE_DELETED,
@@ -90,25 +103,26 @@ class MessageCounter:
 
     def take(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Count one event, which the book has been settled with already."""
+        kind = type(event)
+        if kind is COMMAND_RESULT:
+            self.answered(event, book, now_ns)
+            return
         if now_ns >= self.windows.ends_ns:
             self.windows.roll(now_ns)
         self._now_ns = now_ns
-        kind = type(event)
-        if kind is CommandResult:
-            self._result(event, book)
-        elif kind is OrderTrade:
+        if kind is ORDER_TRADE:
             self._fills(book.order_of(event.order_id), (event.fill,))
-        elif kind is OrderEnded:
+        elif kind is ORDER_ENDED:
             self._ended(event, book)
-        elif kind is TradeBust:
+        elif kind is TRADE_BUST:
             self._busted(event, book)
-        elif kind is EngineSession:
+        elif kind is ENGINE_SESSION:
             self._forget_lost(book)
-        elif kind is BulkCancel:
+        elif kind is BULK_CANCEL:
             # What was put off has been counted when its client asked for it.
             if event.cause == CAUSE_CLIENT and event.scope != SCOPE_ORDER:
                 self._count_bulk(decision, decision.deferred, book)
-        elif kind is not Place or not event.flags & FLAG_TEST:
+        elif kind is not PLACE or not event.flags & FLAG_TEST:
             self._request(event, decision, book)
 
     def state(self) -> Any:
@@ -151,7 +165,7 @@ class MessageCounter:
         if account is None or not account.owner:
             return
         owner = account.owner
-        if type(event) is CancelAll:
+        if type(event) is CANCEL_ALL:
             if decision.verdict == REFUSED:
                 self._count_refused(owner, event.symbol, WEIGHT_CANCEL)
                 return
@@ -163,7 +177,7 @@ class MessageCounter:
             return
         now_ns = self._now_ns
         kind = type(event)
-        if kind is Place and decision.verdict != REFUSED:
+        if kind is PLACE and decision.verdict != REFUSED:
             pair = self.windows.at(owner, event.symbol, now_ns)
             pair.total.number += WEIGHT_NEW
             pair.total.orders += 1
@@ -178,17 +192,17 @@ class MessageCounter:
         pair = self.windows.at(owner, symbol, now_ns)
         counts = pair.total
         counts.number += weight
-        if kind is Amend:
+        if kind is AMEND:
             counts.amends += 1
         else:
             counts.cancels += 1
-            counts.orders += kind is Replace
-        if kind is not Cancel:
+            counts.orders += kind is REPLACE
+        if kind is not CANCEL:
             pair.passed_ns = now_ns
-        if kind is Replace:
+        if kind is REPLACE:
             self._replaced[book.current_seq] = now_ns
         elif order is not None and decision.verdict == ACCEPTED:
-            new_e8 = event.quantity_e8 or order.quantity_e8 if kind is Amend else 0
+            new_e8 = event.quantity_e8 or order.quantity_e8 if kind is AMEND else 0
             entry = self._in_flight.get(order.order_id)
             if entry is None:
                 entry = _InFlight(order.owner, order.symbol, order.quantity_e8, [])
@@ -227,8 +241,11 @@ class MessageCounter:
 
     # --- What the engine says -----------------------------------------------------------------
 
-    def _result(self, result: CommandResult, book: Book) -> None:
+    def answered(self, result: CommandResult, book: Book, now_ns: int) -> None:
         """Count what the engine made of a command: submission, executions, deletions."""
+        if now_ns >= self.windows.ends_ns:
+            self.windows.roll(now_ns)
+        self._now_ns = now_ns
         if result.unknown:  # the answer that settles the order is counted when it comes
             return
         order = book.order_of(result.order_id)

@@ -34,21 +34,18 @@ from rules.displayed import DISPLAYS, shared
 from rules.dues import Dues
 from rules.events import (
     REQUESTS,
-    ActOnCase,
     AnyEvent,
-    BulkCancel,
     Cancel,
     CancelAll,
-    CommandResult,
     Event,
     Place,
-    PostFees,
     RefusedRequest,
     Replace,
     Request,
 )
+from rules.kinds import ACT_ON_CASE, BULK_CANCEL, COMMAND_RESULT, POST_FEES, REFUSED_REQUEST
 from rules.ladder import Ladder
-from rules.plans import Check, Plan
+from rules.plans import Plan
 from rules.reasons import Reason
 from rules.registry import build_rules, mode_of
 from rules.rule import Rule
@@ -116,41 +113,43 @@ class Pipeline:
         if book.ended:
             book.ended.clear()
         plan = self._plans[type(event)]
-        applies = plan.applies
+        told: tuple[Rule, ...] = plan.applies
         if isinstance(event, Request):
             book.asks(event.key)
             decision = self._decide(event, plan, now_ns)
             effective = decision if course is None else course
             self.booking.request(event, effective, now_ns)
             if effective.verdict == REFUSED:
-                applies = plan.applies_refused
-        elif type(event) is CommandResult:
+                told = plan.applies_refused
+        elif type(event) is COMMAND_RESULT:
             decision = effective = NOTED_DECISION
-            self.booking.report(event, now_ns)
-            applies = plan.told(book.answers(event))
+            self.booking.settlement.result(event, now_ns)
             if event.fills:
                 book.trades.begin(event)
-        elif type(event) is BulkCancel:
+            for rule in plan.told(book.answers(event)):
+                rule.answered(event, book, now_ns)
+            book.answer.result = None
+            told = ()
+        elif type(event) is BULK_CANCEL:
             decision = self.booking.slice_of(event, now_ns)
             effective = decision if course is None else course
             self.booking.bulk_cancel(event, effective, now_ns)
-        elif type(event) is PostFees:
+        elif type(event) is POST_FEES:
             decision = self._post_fees(now_ns)
             effective = decision if course is None else course
         else:
             decision = effective = NOTED_DECISION
             self.booking.report(event, now_ns)
             book.trades.begin(event)
-        for apply in applies:
-            apply(event, effective, book, now_ns)
+        for rule in told:
+            rule.apply(event, effective, book, now_ns)
         if self._displayed is not None and type(event) in DISPLAYS:
             self._displayed.follow(event, book)
         book.asking = NOBODY
-        book.answer.result = None
         if book.trades.event is not None:
             book.trades.begin(None)
         ladder = self.ladder
-        if book.conduct.alerts or now_ns >= ladder.due_ns or type(event) is ActOnCase:
+        if book.conduct.alerts or now_ns >= ladder.due_ns or type(event) is ACT_ON_CASE:
             held = bool(book.conduct.standings)
             decision = ladder.settle(event, decision, book.current_seq, now_ns)
             if held != bool(book.conduct.standings):
@@ -259,29 +258,30 @@ class Pipeline:
 
     def _decide(self, event: Request, plan: Plan, now_ns: int) -> Decision:
         book = self.book
-        check: Check | None = None
+        rule: Rule | None = None
+        verdict: Any
         try:
-            for check in plan.access:
-                verdict = check(event, book, now_ns)
+            for rule in plan.access:
+                verdict = rule.check(event, book, now_ns)
                 if verdict is not None:
                     return self._refusal(event, (verdict,), plan, now_ns)
-            if type(event) is RefusedRequest:
+            if type(event) is REFUSED_REQUEST:
                 return self._refusal(event, (_not_understood(event),), plan, now_ns)
-            for check in plan.gates:
-                verdict = check(event, book, now_ns)
+            for rule in plan.gates:
+                verdict = rule.check(event, book, now_ns)
                 if verdict is not None:
                     return self._refusal(event, (verdict,), plan, now_ns)
         except Exception as error:  # one boundary for all rules: a bug in one refuses, never passes
-            return self._refusal(event, (self._fault(check, error),), plan, now_ns)
+            return self._refusal(event, (self._fault(rule, error),), plan, now_ns)
         verdicts: _Verdicts | None = None
         limits = plan.limits
         if isinstance(event, (Place, Replace)) and event.order_type not in UNPRICED:
             limits = plan.limits_priced
-        for check in limits:
+        for rule in limits:
             try:
-                verdict = check(event, book, now_ns)
+                verdict = rule.check(event, book, now_ns)
             except Exception as error:  # as above
-                verdict = self._fault(check, error)
+                verdict = self._fault(rule, error)
                 if isinstance(event, _CANCELS):
                     # A client's way out of the market does not depend on a faulty limit.
                     continue
@@ -310,22 +310,19 @@ class Pipeline:
         shadows = self._shadows(event, plan.early_shadows, now_ns) if plan.early_shadows else ()
         return self.booking.refused(event, breaches, shadows)
 
-    def _shadows(
-        self, event: Request, checks: tuple[Check, ...], now_ns: int
-    ) -> tuple[Breach, ...]:
+    def _shadows(self, event: Request, rules: tuple[Rule, ...], now_ns: int) -> tuple[Breach, ...]:
         """Return what rules in shadow would have refused; a fault in one of them refuses nothing."""
         found = []
-        for check in checks:
+        for rule in rules:
             try:
-                verdict = check(event, self.book, now_ns)
+                verdict = rule.check(event, self.book, now_ns)
             except Exception as error:  # as in _decide
-                verdict = self._fault(check, error)
+                verdict = self._fault(rule, error)
             if isinstance(verdict, Breach):
                 found.append(verdict)
         return tuple(found)
 
-    def _fault(self, check: Check | None, error: Exception) -> Breach:
-        rule: Rule | None = getattr(check, "__self__", None)
+    def _fault(self, rule: Rule | None, error: Exception) -> Breach:
         name = rule.name if rule is not None else "pipeline"
         self.faults += 1
         self.last_fault = f"{name}: {type(error).__name__}: {error}"

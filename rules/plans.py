@@ -5,19 +5,12 @@ has a price of its own. Such a rule is left out while that holds, so that it cos
 one out never changes a decision: a rule says itself when it would say and do nothing.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
-
 from rules.answers import ALL_RESULTS
 from rules.book import Book
-from rules.decisions import Decision
 from rules.events import Event, Place, Replace, Request
 from rules.registry import mode_of
 from rules.rule import ACCESS, GATE, LIMIT, Rule
 from rules.rulebook import Rulebook
-
-Check: TypeAlias = Callable[[Any, Book, int], Any]
-Apply: TypeAlias = Callable[[Any, Decision, Book, int], None]
 
 
 class Plan:
@@ -43,18 +36,18 @@ class Plan:
         self._kind = kind
         self._rules = tuple(rule for rule in rules if kind in rule.wants or kind in rule.applies)
         self._enforced = {rule.name: mode_of(rulebook, rule.name) == "enforce" for rule in rules}
-        self.access: tuple[Check, ...] = ()
-        self.gates: tuple[Check, ...] = ()
-        self.limits: tuple[Check, ...] = ()
-        self.limits_priced: tuple[Check, ...] = ()
+        self.access: tuple[Rule, ...] = ()
+        self.gates: tuple[Rule, ...] = ()
+        self.limits: tuple[Rule, ...] = ()
+        self.limits_priced: tuple[Rule, ...] = ()
         """The limits of an order that has a price of its own."""
-        self.shadows: tuple[Check, ...] = ()
-        self.early_shadows: tuple[Check, ...] = ()
+        self.shadows: tuple[Rule, ...] = ()
+        self.early_shadows: tuple[Rule, ...] = ()
         """What is still asked where access or a gate refuses: limits are not reached then."""
-        self.applies: tuple[Apply, ...] = ()
-        self.applies_refused: tuple[Apply, ...] = ()
+        self.applies: tuple[Rule, ...] = ()
+        self.applies_refused: tuple[Rule, ...] = ()
         """Who is told of a request that was refused."""
-        self.results: dict[int, tuple[Apply, ...]] = {}
+        self.results: dict[int, tuple[Rule, ...]] = {}
         """Who is told of a result of a command, by what it reports, as far as that was asked."""
         self._told: list[Rule] = []
 
@@ -73,30 +66,30 @@ class Plan:
                 [rule for rule in enforced if not rule.unpriced_only], LIMIT
             )
         shadows = [rule for rule in asked if not self._enforced[rule.name]]
-        self.shadows = tuple(rule.check for rule in shadows)
+        self.shadows = tuple(shadows)
         self.early_shadows = _stage(shadows, ACCESS) + _stage(shadows, GATE)
         told = self._told = [
             rule
             for rule in self._rules
             if kind in rule.applies and not rule.does_nothing(kind, book)
         ]
-        self.applies = tuple(rule.apply for rule in told)
+        self.applies = tuple(told)
         if issubclass(kind, Request):
-            self.applies = tuple(rule.apply for rule in told if rule.heeds_passed)
-            self.applies_refused = tuple(rule.apply for rule in told if rule.heeds_refused)
+            self.applies = tuple(rule for rule in told if rule.heeds_passed)
+            self.applies_refused = tuple(rule for rule in told if rule.heeds_refused)
         self.results = {}
 
-    def told(self, reported: int) -> tuple[Apply, ...]:
+    def told(self, reported: int) -> tuple[Rule, ...]:
         """Return who is told of a result of a command that reports this (`WITH_*`, joined)."""
         found = self.results.get(reported)
         if found is None:
             found = self.results[reported] = tuple(
-                rule.apply
+                rule
                 for rule in self._told
                 if rule.results == ALL_RESULTS or rule.results & reported
             )
         return found
 
 
-def _stage(rules: list[Rule], stage: int) -> tuple[Check, ...]:
-    return tuple(rule.check for rule in rules if rule.stage == stage)
+def _stage(rules: list[Rule], stage: int) -> tuple[Rule, ...]:
+    return tuple(rule for rule in rules if rule.stage == stage)

@@ -11,7 +11,7 @@ from mypy_extensions import mypyc_attr
 
 from rules.answers import ALL_RESULTS
 from rules.book import Book
-from rules.decisions import Decision, Explanation, Usage, Verdict
+from rules.decisions import NOTED_DECISION, Decision, Explanation, Usage, Verdict
 from rules.events import Event
 from rules.reasons import Reason
 from rules.rulebook import Rulebook
@@ -71,6 +71,13 @@ class Rule:
         The book already shows the event's effect: an accepted order is in `book.orders`, and an
         engine report has been settled.
         """
+
+    def answered(self, result: Any, book: Book, now_ns: int) -> None:
+        """Do what `apply` does for the result of a command, of which the pipeline tells here.
+
+        A rule that has much to do for results does it here, and has `apply` come here with them.
+        """
+        self.apply(result, NOTED_DECISION, book, now_ns)
 
     def says_nothing(self, kind: type[Event], book: Book) -> bool:
         """Return whether, as things stand, `check` returns None for every event of a type.

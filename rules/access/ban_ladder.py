@@ -7,6 +7,7 @@ from rules.book import Book
 from rules.decisions import REFUSED, Breach, Decision, Explanation, Usage, Verdict
 from rules.events import REQUESTS, ClearBan, Event
 from rules.explanations import look
+from rules.kinds import CLEAR_BAN
 from rules.reasons import RATE_LIMIT_REASONS, Reason
 from rules.rule import ACCESS, Rule
 from rules.rulebook import Rulebook
@@ -117,7 +118,7 @@ class BanLadder(Rule):
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Count a refusal by a rate limit, or take up an operator's word."""
         nobody = not self._standings
-        if type(event) is ClearBan:
+        if type(event) is CLEAR_BAN:
             self._set(event, now_ns)
         elif decision.verdict == REFUSED and decision.breaches:
             reason = decision.breaches[0].reason

@@ -18,6 +18,7 @@ from rules.events import (
 )
 from rules.explanations import first_breach, look
 from rules.instruments import SECURITY_SIGNED
+from rules.kinds import QUERY, RECORD_SPACE, REFUSED_REQUEST
 from rules.reasons import Reason
 from rules.rule import ACCESS, Rule
 from rules.rulebook import Rulebook
@@ -72,13 +73,13 @@ class Overload(Rule):
 
     def check(self, event: Any, book: Book, now_ns: int) -> Verdict | None:
         """Return a breach when there is no room for the request."""
-        if type(event) is RefusedRequest and event.reason is Reason.OVERLOADED:
+        if type(event) is REFUSED_REQUEST and event.reason is Reason.OVERLOADED:
             return first_breach((_waited(event),), SCOPE_IP, event.ip)
         if self.space != SPACE_AMPLE or not event.ip:
             looks = (self._numbered(event), *self._room(event))
             if not all(explanation.passed for explanation in looks):
                 return first_breach(looks, SCOPE_IP, event.ip)
-        if type(event) is not Query or admits(self._limits, _EVERYBODY, 1, now_ns):
+        if type(event) is not QUERY or admits(self._limits, _EVERYBODY, 1, now_ns):
             return None
         if not self._is_strangers_query(event, now_ns):
             return None
@@ -87,7 +88,7 @@ class Overload(Rule):
 
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Take up how much room there is, who is no stranger, and what a stranger is answered."""
-        if type(event) is RecordSpace:
+        if type(event) is RECORD_SPACE:
             self.space = event.space
         elif event.auth == AUTH_OK:
             self._known.add(event.ip, now_ns)
@@ -98,7 +99,7 @@ class Overload(Rule):
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return 1 and whether the address is known, the room needed and there, each window."""
         looks = (self._numbered(event), *self._room(event))
-        if type(event) is RefusedRequest and event.reason is Reason.OVERLOADED:
+        if type(event) is REFUSED_REQUEST and event.reason is Reason.OVERLOADED:
             return (_waited(event), *looks)
         if not self._is_strangers_query(event, now_ns):
             return looks
@@ -142,7 +143,7 @@ class Overload(Rule):
 
     def _is_strangers_query(self, event: Request, now_ns: int) -> bool:
         return (
-            type(event) is Query and event.auth != AUTH_OK and not self._known.has(event.ip, now_ns)
+            type(event) is QUERY and event.auth != AUTH_OK and not self._known.has(event.ip, now_ns)
         )
 
 
@@ -195,8 +196,8 @@ def _waited(event: RefusedRequest) -> Explanation:
 def _passes_at(event: Request) -> int | None:
     """Return the least space at which a request passes, None when it always does."""
     kind = type(event)
-    if kind is Query and event.endpoint in _NEEDED_TO_CANCEL:
+    if kind is QUERY and event.endpoint in _NEEDED_TO_CANCEL:
         return None
-    if kind is RefusedRequest and event.auth != AUTH_OK:
+    if kind is REFUSED_REQUEST and event.auth != AUTH_OK:
         return SPACE_AMPLE
     return _PASSES_AT.get(kind)

@@ -23,6 +23,7 @@ from rules.events import (
     Replace,
 )
 from rules.explanations import first_breach, look
+from rules.kinds import AMEND, BULK_CANCEL, CANCEL, CANCEL_ALL, PLACE
 from rules.reasons import Reason
 from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
@@ -133,7 +134,7 @@ class AgeCost(Rule):
             return None
         rate = self._tiers.get(account.tier, self._rate)
         used_e17 = self._used_e17(self._subject(account, event.key), event.symbol, rate, now_ns)
-        if type(event) is Place:
+        if type(event) is PLACE:
             cost_e17 = 0 if event.flags & FLAG_TEST else self._place_e17
         else:
             cost_e17 = self._cost(event, self._meant(event, account, book), book, now_ns) * E17
@@ -202,33 +203,37 @@ class AgeCost(Rule):
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Count what has passed; forget orders that have ended."""
         kind = type(event)
-        if kind is Place and decision.verdict == ACCEPTED:
+        if kind is PLACE and decision.verdict == ACCEPTED:
             account = book.holder_of(event.key)
             if account is not None and not event.flags & FLAG_TEST:
                 self._add(account, event.key, event.symbol, self._place_e17, now_ns)
         elif kind in _REPORTS:
-            for order_id in book.ended:
-                self._asked.pop(order_id, None)
-        elif kind is BulkCancel:
+            self.answered(event, book, now_ns)
+        elif kind is BULK_CANCEL:
             # A deferred cancel that is carried out was counted when it was asked for.
             if event.cause == CAUSE_CLIENT and event.scope != SCOPE_ORDER:
                 self._cancels(event, (*decision.cancels, *decision.deferred), 0, book, now_ns)
         elif decision.verdict == REFUSED:
             self._refused(event, decision, book, now_ns)
-        elif kind is CancelAll:
+        elif kind is CANCEL_ALL:
             asked = (*decision.cancels, *decision.deferred)
             self._cancels(event, asked, event.key, book, now_ns)
-        elif kind is Cancel:
+        elif kind is CANCEL:
             if decision.verdict in (ACCEPTED, DEFERRED):
                 self._cancels(event, (decision.order_id,), event.key, book, now_ns)
         else:
             account = book.holder_of(event.key)
             if account is not None:
                 order = book.orders.get(
-                    decision.order_id if kind is Amend else next(iter(decision.cancels), 0)
+                    decision.order_id if kind is AMEND else next(iter(decision.cancels), 0)
                 )
                 cost = self._cost(event, order, book, now_ns)
                 self._add(account, event.key, event.symbol, cost * E17, now_ns)
+
+    def answered(self, result: Any, book: Book, now_ns: int) -> None:
+        """Forget the orders that ended."""
+        for order_id in book.ended:
+            self._asked.pop(order_id, None)
 
     def _cancels(
         self, event: Event, order_ids: tuple[int, ...], key: int, book: Book, now_ns: int

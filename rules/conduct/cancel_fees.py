@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Final, NamedTuple
 
 from rules.book import Book, OpenOrder
-from rules.decisions import ACCEPTED, Decision, Posting, Usage, stored
+from rules.decisions import ACCEPTED, Decision, Posting, stored
 from rules.deferred_cancels import NEVER_NS
 from rules.events import (
     Amend,
@@ -162,6 +162,9 @@ class CancelFees(Rule):
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Count what the engine reports, or book the postings of a decision."""
         kind = type(event)
+        if kind is CommandResult:
+            self.answered(event, book, now_ns)
+            return
         if kind is PostFees:
             # Before the calendar moves on: the same owners are meant as were when it was decided.
             self._book(decision, book)
@@ -171,20 +174,16 @@ class CancelFees(Rule):
             self._charged[book.current_seq] = [
                 _Pending(one.order_id, one.tariff, one.amount_e8) for one in decision.charges
             ]
-        if kind is CommandResult:
-            if not event.unknown:
-                self._result(event, book, now_ns)
-        elif kind is OrderTrade:
+        if kind is OrderTrade:
             self._fills(book.order_of(event.order_id), (event.fill,), book, now_ns)
         elif kind is Amend:
             order = book.orders.get(decision.order_id)
             if decision.verdict == ACCEPTED and order is not None and order.live_ns:
                 self._amends[book.current_seq] = book.matchable_age_ns(order, now_ns)
-        elif kind is OrderEnded:
-            if event.cause == CAUSE_CLIENT:
-                self._carried_out_late(event.order_id, book, now_ns)
-                filled_e8 = event.filled_e8 + event.prevented_e8
-                self._cancelled(book.order_of(event.order_id), filled_e8, book, now_ns)
+        elif kind is OrderEnded and event.cause == CAUSE_CLIENT:
+            self._carried_out_late(event.order_id, book, now_ns)
+            filled_e8 = event.filled_e8 + event.prevented_e8
+            self._cancelled(book.order_of(event.order_id), filled_e8, book, now_ns)
         elif kind is TradeBust:
             self._annulled(event, book, now_ns)
         elif kind is EngineSession and not book.orders:
@@ -198,6 +197,15 @@ class CancelFees(Rule):
         for ledger in self.ledgers:
             ledger.roll(now_ns)
         self._rolls_ns = min((ledger.ends_ns for ledger in self.ledgers), default=NEVER_NS)
+
+    def answered(self, result: Any, book: Book, now_ns: int) -> None:
+        """Count what the engine made of a command."""
+        if now_ns >= self._rolls_ns:
+            self._roll(now_ns)
+        if not result.unknown:
+            self._result(result, book, now_ns)
+        if self._charged and book.ended:
+            self._let_go(book)
 
     def _result(self, result: CommandResult, book: Book, now_ns: int) -> None:
         order = book.order_of(result.order_id)
@@ -377,10 +385,6 @@ class CancelFees(Rule):
         """Return how each fee of an owner stands in the running period."""
         names = _names(book)
         return [line for ledger in self.ledgers for line in ledger.meter(owner, names, now_ns)]
-
-    def usage(self, scope: int, subject: int, book: Book, now_ns: int) -> tuple[Usage, ...]:
-        """Return nothing: a fee has no limit; `meter` shows how it stands."""
-        return ()
 
     def state(self) -> Any:
         """Return counts and postings of every tariff, and what is in flight."""

@@ -19,6 +19,16 @@ from rules.events import (
     Replace,
 )
 from rules.executions import Tapes, sides_of, take_of
+from rules.kinds import (
+    AMEND,
+    BULK_CANCEL,
+    CANCEL,
+    CANCEL_ALL,
+    MARKET_ORDER,
+    MARKET_TRADE,
+    PLACE,
+    REPLACE,
+)
 from rules.patterns import at_least, indicate, raised, share_e8, share_of
 from rules.period_counts import PeriodCounts
 from rules.rule import LIMIT, Rule
@@ -131,22 +141,22 @@ class Concentration(Rule):
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Count a message or a trade."""
         kind = type(event)
-        if kind is Place or kind is Replace or kind is Amend or kind is Cancel:
-            testing = (kind is Place or kind is Replace) and event.flags & FLAG_TEST
+        if kind is PLACE or kind is REPLACE or kind is AMEND or kind is CANCEL:
+            testing = (kind is PLACE or kind is REPLACE) and event.flags & FLAG_TEST
             if decision.verdict in (ACCEPTED, DEFERRED) and event.symbol and not testing:
                 whose = (decision.owner, decision.account)
-                if kind is Place or kind is Replace:
+                if kind is PLACE or kind is REPLACE:
                     self._ordered(whose, event.symbol, book, now_ns)
-                if kind is not Place:
+                if kind is not PLACE:
                     self._count(whose, event.symbol, _CHANGES, 1, book, now_ns)
-        elif kind is CancelAll:
+        elif kind is CANCEL_ALL:
             held = book.deferred.asked_with(book.current_seq, decision.deferred)
             self._cancelled((*decision.cancels, *held), book, now_ns)
-        elif kind is BulkCancel:
+        elif kind is BULK_CANCEL:
             # A deferred cancel that is carried out was counted when it was asked for.
             if event.cause == CAUSE_CLIENT and event.scope != SCOPE_ORDER:
                 self._cancelled((*decision.cancels, *decision.deferred), book, now_ns)
-        elif kind is MarketOrder:
+        elif kind is MARKET_ORDER:
             if event.owner and event.status == NEW and not event.filled_e8:
                 self._ordered((event.owner, 0), event.symbol, book, now_ns)
             elif event.owner and event.status == CANCELED:
@@ -192,7 +202,7 @@ class Concentration(Rule):
                 whole = self._day.use(symbol, now_ns)
                 whole[_TRADES] += tape.trades - trades
                 whole[_EXECUTIONS] += tape.quantity_e8 - quantity_e8
-                if type(event) is MarketTrade:
+                if type(event) is MARKET_TRADE:
                     prices = [event.price_e8]
                 else:
                     prices = [fill.price_e8 for fill in take.makers] if take is not None else []

@@ -6,6 +6,7 @@ from rules.book import Book
 from rules.conduct_facts import STEP_CANCEL_ONLY, STEP_NAMES, STEP_NOTICE, STEP_SLOW, Standing
 from rules.decisions import ACCEPTED, Breach, Decision, Explanation, Usage, Verdict
 from rules.events import Amend, Event, Place, Replace
+from rules.kinds import AMEND
 from rules.reasons import Reason
 from rules.recent import Recent
 from rules.rule import GATE, Rule
@@ -133,7 +134,7 @@ class ConductStanding(Rule):
     ) -> tuple[int, int, int]:
         """Return the strictest step the request passes in, the one in force, and when to retry."""
         step = standing.step
-        if type(event) is Amend:
+        if type(event) is AMEND:
             if step < STEP_CANCEL_ONLY or only_takes_off(event, book):
                 return step, step, 0
             return STEP_SLOW, step, standing.until_ns

@@ -33,13 +33,13 @@ class DustRatio(IndicatorRule):
         self._dust_e8 = decimal_e8(clause.dust_value)
         self._dust_e8_by_symbol = {name: decimal_e8(text) for name, text in clause.symbols.items()}
 
-    def count(self, event: Any, book: Book, now_ns: int) -> None:
+    def answered(self, result: Any, book: Book, now_ns: int) -> None:
         """Count orders the engine takes or changes, by what they are worth."""
-        order = book.entered_by(event)
+        order = book.entered_by(result)
         if order is not None:
-            quantity_e8 = asked_e8(order, event)
+            quantity_e8 = asked_e8(order, result)
         else:
-            order = book.changed_by(event)
+            order = book.changed_by(result)
             if order is None:
                 return
             quantity_e8 = order.remaining_e8

@@ -24,9 +24,9 @@ class ExpiredRatio(IndicatorRule):
         "Binance, Futures Trading Quantitative Rules, indicators of 26 August 2024 (IFER)"
     )
 
-    def count(self, event: Any, book: Book, now_ns: int) -> None:
+    def answered(self, result: Any, book: Book, now_ns: int) -> None:
         """Count IOC and FOK orders as the engine answers them."""
-        order = book.entered_by(event)
+        order = book.entered_by(result)
         if order is not None and order.time_in_force in (IOC, FOK):
-            expired = event.status in (EXPIRED, CANCELED) and rest_expired(order, event)
+            expired = result.status in (EXPIRED, CANCELED) and rest_expired(order, result)
             self.indicator.count(order, book, now_ns, 1, int(expired), 1)

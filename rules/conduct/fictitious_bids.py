@@ -8,19 +8,23 @@ from rules.decisions import Alert, Breach, Decision, Explanation
 from rules.displayed import DISPLAYS, DisplayedRule
 from rules.events import (
     Amend,
-    CommandResult,
-    EngineSession,
     Event,
     MarketOrder,
-    MarketTrade,
-    OrderTrade,
     Place,
-    Reference,
     Replace,
 )
 from rules.executions import take_of
 from rules.explanations import look
 from rules.fading import Fading
+from rules.kinds import (
+    AMEND,
+    COMMAND_RESULT,
+    ENGINE_SESSION,
+    MARKET_ORDER,
+    MARKET_TRADE,
+    ORDER_TRADE,
+    REFERENCE,
+)
 from rules.market_moves import MarketMoves
 from rules.patterns import (
     at_least,
@@ -77,7 +81,7 @@ class FictitiousBids(DisplayedRule):
     stage: ClassVar[int] = LIMIT
     reasons: ClassVar[tuple[Reason, ...]] = (Reason.CONDUCT_LIMIT,)
     wants: ClassVar[tuple[type[Event], ...]] = (Place, Replace, Amend)
-    applies: ClassVar[tuple[type[Event], ...]] = (*DISPLAYS, Reference, MarketTrade)
+    applies: ClassVar[tuple[type[Event], ...]] = (*DISPLAYS, REFERENCE, MARKET_TRADE)
     source: ClassVar[str] = "FSS notice of 13 April 2026, case 2; KOSDAQ 2002; FINRA 5210.03"
     discloses: ClassVar[bool] = False
 
@@ -145,7 +149,7 @@ class FictitiousBids(DisplayedRule):
         interest = whose(event.key, book)
         terms: Any = event
         left_e8 = own_e8 = 0
-        if type(event) is Amend:
+        if type(event) is AMEND:
             terms = amended(event, book)
             if terms is None:
                 return None
@@ -178,27 +182,27 @@ class FictitiousBids(DisplayedRule):
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Follow lures, the market and who trades."""
         kind = type(event)
-        if kind is Reference:
+        if kind is REFERENCE:
             facts = book.symbols.get(event.symbol)
             if facts is not None:
                 self._moves.refer(facts, book.current_seq, now_ns)
             return
-        if kind is not CommandResult or event.fills:
+        if kind is not COMMAND_RESULT or event.fills:
             take = take_of(event, book)
             if take is not None and take.owner:
                 interest = book.conduct.interest_of(take.owner)
                 self._note(interest, take.symbol, take.side, 1, book, now_ns)
-        if kind is MarketTrade:
+        if kind is MARKET_TRADE:
             return
-        if kind is OrderTrade and event.fill.maker:
+        if kind is ORDER_TRADE and event.fill.maker:
             maker = book.order_of(event.order_id)
             if maker is not None:
                 interest = book.conduct.interest_of(maker.owner)
                 self._note(interest, maker.symbol, maker.side, 0, book, now_ns)
-        if kind is EngineSession and book.began_epoch:
+        if kind is ENGINE_SESSION and book.began_epoch:
             for number in [one for one in self._lures if one < 0]:
                 self._let_go(number)
-        if kind is MarketOrder:
+        if kind is MARKET_ORDER:
             self._outside(event, book, now_ns)
         else:
             for gone in book.ended.values():
@@ -206,7 +210,7 @@ class FictitiousBids(DisplayedRule):
                     asked = gone.cancel_cause in (CAUSE_CLIENT, CAUSE_REPLACE)
                     unfilled = at_most(gone.filled_e8, self._filled_e8, gone.quantity_e8)
                     self._gone(gone.order_id, asked and unfilled, book, now_ns)
-            if kind is CommandResult and event.accepted:
+            if kind is COMMAND_RESULT and event.accepted:
                 order = book.orders.get(event.order_id)
                 if order is not None and order.rests and order.live:
                     self._stands(order, book, now_ns)

@@ -31,13 +31,12 @@ class InvalidCancelRatio(IndicatorRule):
         self._invalid_under_ns = duration_ns(clause.invalid_under)
 
     def count(self, event: Any, book: Book, now_ns: int) -> None:
-        """Count orders the engine takes, and those that end by their clients' wish."""
-        if type(event) is CommandResult:
-            self._result(event, book, now_ns)
-        elif event.cause == CAUSE_CLIENT:
+        """Count an order that ends by its client's wish without an answer to him."""
+        if event.cause == CAUSE_CLIENT:
             self._cancelled(book.order_of(event.order_id), book, now_ns)
 
-    def _result(self, result: CommandResult, book: Book, now_ns: int) -> None:
+    def answered(self, result: Any, book: Book, now_ns: int) -> None:
+        """Count orders the engine takes, and those it ends by their clients' wish."""
         if result.unknown:
             return
         order = book.entered_by(result)

@@ -6,9 +6,10 @@ from typing import Any, ClassVar, Final
 from rules.book import Book
 from rules.decisions import Decision
 from rules.displayed import DISPLAYS, DisplayedRule
-from rules.events import CommandResult, EngineSession, Event, MarketOrder, MarketTrade
+from rules.events import Event, MarketTrade
 from rules.executions import Side, sides_of
 from rules.fading import Fading
+from rules.kinds import COMMAND_RESULT, ENGINE_SESSION, MARKET_ORDER, MARKET_TRADE
 from rules.outside_orders import OutsideOrders, Subject
 from rules.patterns import at_least, indicate, raised, share_e8, share_of
 from rules.rule import LIMIT
@@ -53,16 +54,16 @@ class Layering(DisplayedRule):
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Follow what is displayed, what is executed, and what is taken away of layers."""
         kind = type(event)
-        if kind is not CommandResult or event.fills:
+        if kind is not COMMAND_RESULT or event.fills:
             for side in sides_of(event, book):
                 self._executed(side, book, now_ns)
-        if kind is MarketTrade:
+        if kind is MARKET_TRADE:
             return
         if len(self._watched):
             self._look(event, book, now_ns)
-        if kind is MarketOrder:
+        if kind is MARKET_ORDER:
             self._outside.follow(event, book, now_ns)
-        elif kind is EngineSession and book.began_epoch:
+        elif kind is ENGINE_SESSION and book.began_epoch:
             self._outside.forget()
 
     def _executed(self, side: Side, book: Book, now_ns: int) -> None:
@@ -122,7 +123,7 @@ class Layering(DisplayedRule):
 
     def _look(self, event: Any, book: Book, now_ns: int) -> None:
         """Look whether layers that are watched are taken away."""
-        if type(event) is MarketOrder:
+        if type(event) is MARKET_ORDER:
             if event.owner:
                 subject = (book.conduct.interest_of(event.owner), event.symbol, event.side)
                 price_e8 = event.price_e8 if event.status in LIVE_STATUSES else 0
@@ -135,7 +136,7 @@ class Layering(DisplayedRule):
                 subject = (book.conduct.interest_of(gone.owner), gone.symbol, gone.side)
                 whose = (gone.owner, gone.account)
                 self._changed(subject, gone.order_id, 0, whose, book, now_ns)
-        if type(event) is CommandResult:
+        if type(event) is COMMAND_RESULT:
             order = book.orders.get(event.order_id)
             if order is not None:
                 subject = (book.conduct.interest_of(order.owner), order.symbol, order.side)

@@ -18,6 +18,7 @@ from rules.events import (
 )
 from rules.executions import Take, Tapes, take_of
 from rules.fading import Fading
+from rules.kinds import MARKET_ORDER, MARKET_TRADE, ORDER_TRADE, PLACE, REPLACE
 from rules.patterns import at_least, at_most, evidence, raised, share_e8, share_of, tell
 from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
@@ -92,13 +93,13 @@ class MatchedTrades(Rule):
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Take up an order's entry or a trade."""
         kind = type(event)
-        if kind is Place or kind is Replace:
+        if kind is PLACE or kind is REPLACE:
             if decision.verdict == ACCEPTED and not event.flags & FLAG_TEST:
                 self._entered(decision.order_id, event.price_e8, event.quantity_e8, book, now_ns)
-        elif kind is MarketOrder:
+        elif kind is MARKET_ORDER:
             if event.status == NEW:
                 self._entered(-event.order_id, event.price_e8, event.quantity_e8, book, now_ns)
-        elif kind is MarketTrade:
+        elif kind is MARKET_TRADE:
             self._tapes.add(event, None, book)
             self._market_trade(event, book, now_ns)
         else:
@@ -106,7 +107,7 @@ class MatchedTrades(Rule):
             self._tapes.add(event, take, book)
             if take is not None:
                 self._took(take, book, now_ns)
-            elif kind is OrderTrade:
+            elif kind is ORDER_TRADE:
                 order = book.order_of(event.order_id)
                 if order is not None:
                     interest = book.conduct.interest_of(order.owner)

@@ -175,6 +175,10 @@ class OrderToTrade(Rule):
         """Count a client's message, or what the engine reports of executions and deletions."""
         self._messages.take(event, decision, book, now_ns)
 
+    def answered(self, result: Any, book: Book, now_ns: int) -> None:
+        """Count what the engine made of a command."""
+        self._messages.answered(result, book, now_ns)
+
     def usage(self, scope: int, subject: int, book: Book, now_ns: int) -> tuple[Usage, ...]:
         """Return the ratios of an owner and symbol in 1e-8, without those not yet defined.
 

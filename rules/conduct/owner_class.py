@@ -19,6 +19,7 @@ from rules.events import (
     Place,
     Replace,
 )
+from rules.kinds import OWNER_CLASS_CHANGED, PLACE, REPLACE
 from rules.patterns import time_of_day_ns
 from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
@@ -97,7 +98,7 @@ class OwnerClass(Rule):
 
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Count a message of a client, or take up a change of class."""
-        if type(event) is OwnerClassChanged:
+        if type(event) is OWNER_CLASS_CHANGED:
             self._changed(event, now_ns)
             return
         if decision.verdict not in _SENT and not (self._count_rejects and event.auth == AUTH_OK):
@@ -107,11 +108,11 @@ class OwnerClass(Rule):
             return
         symbol: int = event.symbol
         kind = type(event)
-        if kind is Place:
+        if kind is PLACE:
             if event.flags & FLAG_TEST:
                 return
         else:
-            if kind is Replace and event.flags & FLAG_TEST:
+            if kind is REPLACE and event.flags & FLAG_TEST:
                 return
             order = book.orders.get(decision.order_id)
             if order is not None:
@@ -120,7 +121,7 @@ class OwnerClass(Rule):
             facts = book.symbols.get(symbol)
             if facts is None or facts.name not in self._liquid:
                 return
-        self._count(account.owner, symbol, _REPLACE_MESSAGES if kind is Replace else 1, now_ns)
+        self._count(account.owner, symbol, _REPLACE_MESSAGES if kind is REPLACE else 1, now_ns)
 
     def _count(self, owner: int, symbol: int, messages: int, now_ns: int) -> None:
         if now_ns >= self._session_ends_ns:

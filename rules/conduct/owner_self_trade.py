@@ -6,6 +6,7 @@ from rules.book import Book
 from rules.decisions import Breach, Decision, Explanation
 from rules.events import Amend, EngineSession, Event, MarketOrder, Place, Replace
 from rules.explanations import look
+from rules.kinds import AMEND, ENGINE_SESSION
 from rules.patterns import rests
 from rules.reasons import Reason
 from rules.rule import LIMIT, Rule
@@ -78,7 +79,7 @@ class OwnerSelfTrade(Rule):
     def _measured(self, event: Any, book: Book) -> tuple[int, int, int, int] | None:
         """Return (best price not to be met or 0, price of the order, side, owner)."""
         account = book.holder_of(event.key)
-        terms: Any = event if type(event) is not Amend else amended(event, book)
+        terms: Any = event if type(event) is not AMEND else amended(event, book)
         if account is None or terms is None:
             return None
         conduct = book.conduct
@@ -108,7 +109,7 @@ class OwnerSelfTrade(Rule):
 
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Follow the resting orders of other channels; a new epoch of the engine has none yet."""
-        if type(event) is EngineSession:
+        if type(event) is ENGINE_SESSION:
             if book.began_epoch:
                 self._outside.clear()
             return

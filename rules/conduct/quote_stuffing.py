@@ -16,6 +16,7 @@ from rules.events import (
     Replace,
 )
 from rules.fading import Fading
+from rules.kinds import COMMAND_RESULT, ORDER_ENDED, PLACE, REPLACE
 from rules.patterns import at_least, indicate, raised, share_e8, share_of
 from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
@@ -77,29 +78,33 @@ class QuoteStuffing(Rule):
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Count a message, or the lives of orders that ended."""
         kind = type(event)
-        if kind is CommandResult or kind is OrderEnded:
-            for gone in book.ended.values():
-                if gone.cancel_cause in (CAUSE_CLIENT, CAUSE_REPLACE) and gone.live_ns:
-                    subject = pair_of(book.conduct.interest_of(gone.owner), gone.symbol)
-                    stuffer = self._stuffers.find(subject)
-                    if stuffer is None:
-                        continue
-                    stuffer.roll(now_ns, self._clause.days)
-                    stuffer.cancelled += 1
-                    stuffer.short += now_ns - gone.live_ns < self._life_ns
-                    self._judge(subject, stuffer, gone.owner, gone.account, book, now_ns)
+        if kind is COMMAND_RESULT or kind is ORDER_ENDED:
+            self.answered(event, book, now_ns)
             return
         holder = book.holder_of(event.key)
         if holder is None or not holder.owner or not event.symbol:
             return
         placed = False
-        if kind is Place or kind is Replace:
+        if kind is PLACE or kind is REPLACE:
             if event.flags & FLAG_TEST:
                 return
             placed = decision.verdict == ACCEPTED
         interest = book.conduct.interest_of(holder.owner)
         stuffer = self._stuffers.use(interest << PAIR_SHIFT | event.symbol, now_ns, _Stuffer)
         stuffer.add(placed, book.current_seq, now_ns, self._clause.days)
+
+    def answered(self, result: Any, book: Book, now_ns: int) -> None:
+        """Take up the lives of the orders that ended."""
+        for gone in book.ended.values():
+            if gone.cancel_cause in (CAUSE_CLIENT, CAUSE_REPLACE) and gone.live_ns:
+                subject = pair_of(book.conduct.interest_of(gone.owner), gone.symbol)
+                stuffer = self._stuffers.find(subject)
+                if stuffer is None:
+                    continue
+                stuffer.roll(now_ns, self._clause.days)
+                stuffer.cancelled += 1
+                stuffer.short += now_ns - gone.live_ns < self._life_ns
+                self._judge(subject, stuffer, gone.owner, gone.account, book, now_ns)
 
     def _judge(
         self,

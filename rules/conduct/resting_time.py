@@ -11,6 +11,7 @@ from rules.book import Book, OpenOrder
 from rules.decisions import Breach, Charge, Defer, Explanation, Usage, Verdict
 from rules.events import Amend, Cancel, CancelAll, Event, Replace
 from rules.fees.age_curve import price_e8
+from rules.kinds import AMEND, CANCEL, CANCEL_ALL
 from rules.reasons import Reason
 from rules.resting_clauses import RestingCaseClause, RestingTimeClause
 from rules.rule import LIMIT, Rule
@@ -116,17 +117,17 @@ class RestingTime(Rule):
         key = book.keys.get(event.key)
         if key is None:
             return None
-        if type(event) is CancelAll:
+        if type(event) is CANCEL_ALL:
             return self._check_all(book.open_orders(key.account, event.symbol), book, now_ns)
         order = book.find_order(
             key.account, event.symbol, event.order_id, event.orig_client_order_id
         )
         if order is None:
             return None
-        if self._exempt_reducing and type(event) is Amend and _only_reduces(event, order):
+        if self._exempt_reducing and type(event) is AMEND and _only_reduces(event, order):
             return None
         verdict = self.verdict(order, book, now_ns)
-        if type(verdict) is Defer and type(event) is not Cancel:
+        if type(verdict) is Defer and type(event) is not CANCEL:
             return self._breach(order, self._asked_ns(order, verdict, book, now_ns), book, now_ns)
         return verdict
 
@@ -230,7 +231,7 @@ class RestingTime(Rule):
     ) -> OpenOrder | None:
         """Return the order `event` is judged by: the one named, of a CancelAll the one that decides."""
         account = book.account_of(event.key)
-        if type(event) is not CancelAll:
+        if type(event) is not CANCEL_ALL:
             return book.find_order(
                 account, event.symbol, event.order_id, event.orig_client_order_id
             )

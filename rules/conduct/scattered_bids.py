@@ -13,6 +13,7 @@ from rules.events import (
     OrderTrade,
 )
 from rules.fading import Fading
+from rules.kinds import COMMAND_RESULT, ENGINE_SESSION, MARKET_ORDER
 from rules.patterns import (
     at_least,
     at_most,
@@ -75,7 +76,7 @@ class ScatteredBids(Rule):
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Take up a far order, or its end."""
         kind = type(event)
-        if kind is MarketOrder:
+        if kind is MARKET_ORDER:
             self._outside(event, book, now_ns)
             return
         for order_id, gone in book.ended.items():
@@ -84,9 +85,9 @@ class ScatteredBids(Rule):
                 asked = gone.cancel_cause in (CAUSE_CLIENT, CAUSE_REPLACE)
                 unfilled = at_most(gone.filled_e8, self._filled_e8, gone.quantity_e8)
                 self._ended(far, asked and unfilled, book, now_ns)
-        if kind is EngineSession and book.began_epoch:
+        if kind is ENGINE_SESSION and book.began_epoch:
             self._far = {number: far for number, far in self._far.items() if number > 0}
-        if kind is CommandResult and event.accepted and event.order_id not in self._far:
+        if kind is COMMAND_RESULT and event.accepted and event.order_id not in self._far:
             order = book.orders.get(event.order_id)
             if order is not None and order.rests and order.live:
                 whose = [order.owner, order.account, order.symbol]

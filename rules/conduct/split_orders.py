@@ -8,6 +8,7 @@ from rules.book import Book
 from rules.decisions import ACCEPTED, Decision
 from rules.events import CommandResult, Event, MarketOrder, OrderEnded, Place, Replace
 from rules.fading import Fading
+from rules.kinds import MARKET_ORDER, PLACE, REPLACE
 from rules.patterns import indicate, raised, small_notional_e8
 from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
@@ -61,17 +62,21 @@ class SplitOrders(Rule):
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Take up an order's entry or its end."""
         kind = type(event)
-        if kind is Place or kind is Replace:
+        if kind is PLACE or kind is REPLACE:
             if decision.verdict == ACCEPTED and event.price_e8 and not event.flags & FLAG_TEST:
                 whose = (decision.owner, decision.account)
                 self._entered(event, whose, decision.order_id, book, now_ns)
             return
-        if kind is MarketOrder:
+        if kind is MARKET_ORDER:
             if event.status == NEW and event.owner and event.price_e8 and not event.filled_e8:
                 self._entered(event, (event.owner, 0), -event.order_id, book, now_ns)
             elif event.status == CANCELED and not event.filled_e8:
                 self._gone(event, event.owner, -event.order_id, book)
             return
+        self.answered(event, book, now_ns)
+
+    def answered(self, result: Any, book: Book, now_ns: int) -> None:
+        """Take up the orders that ended."""
         for order_id, gone in book.ended.items():
             if gone.cancel_cause in (CAUSE_CLIENT, CAUSE_REPLACE) and not gone.filled_e8:
                 self._gone(gone, gone.owner, order_id, book)

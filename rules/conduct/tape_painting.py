@@ -18,6 +18,7 @@ from rules.events import (
 from rules.executions import Take, Tapes, take_of
 from rules.explanations import look
 from rules.fading import Fading
+from rules.kinds import MARKET_ORDER, PLACE, REPLACE
 from rules.patterns import (
     at_least,
     at_most,
@@ -152,11 +153,11 @@ class TapePainting(Rule):
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Take up an order that took, a high bid, or a trade of the symbol."""
         kind = type(event)
-        if kind is Place or kind is Replace:
+        if kind is PLACE or kind is REPLACE:
             if decision.verdict == ACCEPTED and not event.flags & FLAG_TEST:
                 self._ordered(event, decision, book, now_ns)
             return
-        if kind is MarketOrder:
+        if kind is MARKET_ORDER:
             if event.owner and event.side == BUY and event.status == NEW:
                 interest = book.conduct.interest_of(event.owner)
                 self._high(interest, event.symbol, event.price_e8, 0, book, now_ns)

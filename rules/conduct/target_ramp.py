@@ -20,6 +20,7 @@ from rules.events import (
 from rules.executions import Take, Tapes, take_of
 from rules.explanations import look
 from rules.fading import Fading
+from rules.kinds import AMEND, COMMAND_RESULT, ENGINE_SESSION, MARKET_ORDER
 from rules.patterns import (
     at_least,
     barred,
@@ -141,7 +142,7 @@ class TargetRamp(Rule):
 
     def _measured(self, event: Any, book: Book, now_ns: int) -> tuple[int, int, int, int] | None:
         """Return (price, highest price, end of the bar, case) of a barred owner's buy."""
-        terms: Any = event if type(event) is not Amend else amended(event, book)
+        terms: Any = event if type(event) is not AMEND else amended(event, book)
         if terms is None or terms.side != BUY:
             return None
         interest = whose(event.key, book)
@@ -157,12 +158,12 @@ class TargetRamp(Rule):
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Follow targets, and the buys of those who have one."""
         kind = type(event)
-        if kind is not CommandResult or event.fills:
+        if kind is not COMMAND_RESULT or event.fills:
             take = take_of(event, book)
             if take is not None and take.owner and take.side == BUY:
                 self._bought(take, book, now_ns)
             self._tapes.add(event, take, book)
-        if kind is MarketOrder:
+        if kind is MARKET_ORDER:
             if event.side == SELL and event.owner:
                 self._outside(event, book, now_ns)
             return
@@ -171,7 +172,7 @@ class TargetRamp(Rule):
                 gone = book.ended[order_id]
                 self._target_traded(order_id, gone.filled_e8, gone.quantity_e8, book, now_ns)
                 self._forget(order_id)
-        if kind is EngineSession and book.began_epoch:
+        if kind is ENGINE_SESSION and book.began_epoch:
             for order_id in [one for one in self._subjects if one < 0]:
                 self._forget(order_id)
         order_id = getattr(event, "order_id", 0)
@@ -180,7 +181,7 @@ class TargetRamp(Rule):
             return
         if order_id in self._subjects:
             self._target_traded(order_id, order.filled_e8, order.quantity_e8, book, now_ns)
-        if kind is CommandResult and event.accepted:
+        if kind is COMMAND_RESULT and event.accepted:
             self._stands(order_id, order, book, now_ns)
 
     def _stands(self, order_id: int, order: OpenOrder, book: Book, now_ns: int) -> None:

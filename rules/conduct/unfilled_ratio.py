@@ -6,6 +6,7 @@ from rules.answers import WITH_CHANGED, WITH_ENTERED, WITH_FILLS
 from rules.book import Book, OpenOrder
 from rules.events import CommandResult, Event, OrderTrade, TradeBust
 from rules.indicators import JUDGED, IndicatorRule
+from rules.kinds import ORDER_TRADE
 from rules.terms import asked_e8
 
 
@@ -26,11 +27,8 @@ class UnfilledRatio(IndicatorRule):
     )
 
     def count(self, event: Any, book: Book, now_ns: int) -> None:
-        """Count what the engine confirms, executes and annuls."""
-        kind = type(event)
-        if kind is CommandResult:
-            self._result(event, book, now_ns)
-        elif kind is OrderTrade:
+        """Count what is executed later, and what is annulled."""
+        if type(event) is ORDER_TRADE:
             order = book.order_of(event.order_id)
             self._executed(order, event.fill.quantity_e8, book, now_ns)
         elif self.indicator.same_window(event.traded_ns or now_ns, now_ns):
@@ -41,7 +39,8 @@ class UnfilledRatio(IndicatorRule):
                         account.owner, event.symbol, account, book, now_ns, 0, event.quantity_e8, 0
                     )
 
-    def _result(self, result: CommandResult, book: Book, now_ns: int) -> None:
+    def answered(self, result: Any, book: Book, now_ns: int) -> None:
+        """Count what the engine confirms and executes at once."""
         if result.unknown:
             return
         order = book.entered_by(result)

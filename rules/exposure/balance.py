@@ -6,6 +6,7 @@ from rules.book import Book
 from rules.decisions import Adjust, Explanation, Verdict
 from rules.events import Amend, Place, Replace
 from rules.explanations import first_breach, look
+from rules.kinds import AMEND, REPLACE
 from rules.reasons import Reason
 from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
@@ -42,7 +43,7 @@ class Balance(Rule):
             return first_breach(self._explain(free_e8, needed_e8))
         if (
             self._caps
-            and type(event) is not Amend
+            and type(event) is not AMEND
             and event.order_type in UNPRICED
             and (event.side == BUY) == (not event.quote_quantity_e8)
         ):
@@ -77,7 +78,7 @@ class Balance(Rule):
         the account with less than it has reserved.
         """
         account = book.account_of(event.key)
-        if type(event) is Amend:
+        if type(event) is AMEND:
             return self._amend_free_and_needed_e8(event, account, book, now_ns)
         facts = book.symbols[event.symbol]
         asset, needed_e8 = self._valuation.reservation(
@@ -91,7 +92,7 @@ class Balance(Rule):
             stop_price_e8(event),
         )
         free_e8 = book.free_e8(account, asset)
-        if type(event) is Replace and not event.allow_failure:
+        if type(event) is REPLACE and not event.allow_failure:
             old = book.find_order(account, event.symbol, event.order_id, event.orig_client_order_id)
             if old is not None and old.reserved_asset == asset:
                 free_e8 += old.reserved_e8

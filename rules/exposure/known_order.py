@@ -6,6 +6,7 @@ from rules.book import Book, OpenOrder
 from rules.decisions import Explanation, Verdict
 from rules.events import Amend, Cancel, Replace
 from rules.explanations import first_breach, look
+from rules.kinds import AMEND, REPLACE
 from rules.reasons import Reason
 from rules.rule import GATE, Rule
 from rules.values import (
@@ -49,12 +50,12 @@ class KnownOrder(Rule):
         if order is not None:
             client_order_id = event.orig_client_order_id
             if not client_order_id or client_order_id == order.client_order_id:
-                if type(event) is Amend:
+                if type(event) is AMEND:
                     if _amends(event, order):
                         return None
                 elif event.restriction == RESTRICT_NONE or _meets(event, order):
                     return None
-        elif type(event) is Replace and event.allow_failure:
+        elif type(event) is REPLACE and event.allow_failure:
             return None
         return first_breach(self.explain(event, book, now_ns))
 
@@ -63,7 +64,7 @@ class KnownOrder(Rule):
         name = self.name
         order = _find(event, book)
         if order is None:
-            passed = type(event) is Replace and event.allow_failure
+            passed = type(event) is REPLACE and event.allow_failure
             detail = event.orig_client_order_id
             return (look(name, passed, Reason.UNKNOWN_ORDER, 0, event.order_id, detail),)
         asked = event.orig_client_order_id or order.client_order_id
@@ -78,7 +79,7 @@ class KnownOrder(Rule):
                 observed=asked,
             ),
         ]
-        if type(event) is Amend:
+        if type(event) is AMEND:
             looks.append(_explain_amend(name, event, order))
         elif event.restriction != RESTRICT_NONE:
             met = _meets(event, order)
@@ -102,7 +103,7 @@ def _find(event: Any, book: Book) -> OpenOrder | None:
 
 def _meets(event: Cancel | Replace, order: OpenOrder) -> bool:
     """Return whether the restriction holds as far as the gate can know."""
-    if not order.live or (type(event) is Replace and event.allow_failure):
+    if not order.live or (type(event) is REPLACE and event.allow_failure):
         return True
     if event.restriction == RESTRICT_ONLY_NEW:
         return order.filled_e8 == 0

@@ -6,6 +6,7 @@ from rules.book import Book
 from rules.decisions import Explanation, Verdict
 from rules.events import Amend, Place, Replace
 from rules.explanations import first_breach, look
+from rules.kinds import AMEND
 from rules.reasons import Reason
 from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
@@ -34,7 +35,7 @@ class OrderSize(Rule):
 
     def check(self, event: Any, book: Book, now_ns: int) -> Verdict | None:
         """Return a breach when the quantity, or the most it could be, is too large."""
-        if type(event) is Amend:
+        if type(event) is AMEND:
             event = _raised(event, book)
             if event is None:
                 return None
@@ -53,7 +54,7 @@ class OrderSize(Rule):
 
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return the maximum and the order's quantity, or the most it could be."""
-        if type(event) is Amend:
+        if type(event) is AMEND:
             event = _raised(event, book)
             if event is None:
                 return ()

@@ -6,6 +6,7 @@ from rules.book import Book, SymbolFacts
 from rules.decisions import Explanation, Verdict
 from rules.events import Amend, Place, Replace
 from rules.explanations import first_breach, look
+from rules.kinds import AMEND
 from rules.reasons import Reason
 from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
@@ -36,7 +37,7 @@ class OrderValue(Rule):
 
     def check(self, event: Any, book: Book, now_ns: int) -> Verdict | None:
         """Return a breach when the value is too large or has no bound."""
-        if type(event) is Amend:
+        if type(event) is AMEND:
             event = _raised(self._valuation, event, book, now_ns)
             if event is None:
                 return None
@@ -51,7 +52,7 @@ class OrderValue(Rule):
 
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return the maximum and the order's value, rounded up."""
-        if type(event) is Amend:
+        if type(event) is AMEND:
             event = _raised(self._valuation, event, book, now_ns)
             if event is None:
                 return ()

@@ -6,6 +6,7 @@ from rules.book import Book
 from rules.decisions import Adjust, Explanation, Verdict
 from rules.events import Amend, Place, Replace
 from rules.explanations import first_breach, look
+from rules.kinds import AMEND
 from rules.reasons import Reason
 from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
@@ -42,7 +43,7 @@ class PriceCollar(Rule):
 
     def check(self, event: Any, book: Book, now_ns: int) -> Verdict | None:
         """Return a breach when the price is too far away or no reference is there to tell."""
-        if type(event) is Amend:
+        if type(event) is AMEND:
             event = repriced(event, book)
             if event is None:
                 return None
@@ -72,7 +73,7 @@ class PriceCollar(Rule):
 
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return the nearest bound, rounded inwards, and the price; of a market order the bound."""
-        if type(event) is Amend:
+        if type(event) is AMEND:
             event = repriced(event, book)
             if event is None:
                 return ()

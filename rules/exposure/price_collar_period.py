@@ -7,6 +7,7 @@ from rules.book import Book
 from rules.decisions import Decision, Explanation, Verdict
 from rules.events import Amend, Place, Reference, Replace
 from rules.explanations import first_breach, look
+from rules.kinds import AMEND
 from rules.reasons import Reason
 from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
@@ -69,7 +70,7 @@ class PriceCollarPeriod(Rule):
 
     def check(self, event: Any, book: Book, now_ns: int) -> Verdict | None:
         """Return a breach when the price lies too far from the period's extreme."""
-        terms: Any = repriced(event, book) if type(event) is Amend else event
+        terms: Any = repriced(event, book) if type(event) is AMEND else event
         if terms is None:
             return None
         side: int = terms.side
@@ -96,7 +97,7 @@ class PriceCollarPeriod(Rule):
 
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return the bound, rounded inwards, and the price."""
-        terms: Terms | None = repriced(event, book) if type(event) is Amend else event
+        terms: Terms | None = repriced(event, book) if type(event) is AMEND else event
         if terms is None:
             return ()
         extreme_e8 = self._extreme_e8(terms.symbol, terms.side, now_ns)

@@ -7,6 +7,7 @@ from rules.decisions import Explanation, Verdict
 from rules.events import Amend, Place, Replace
 from rules.explanations import first_breach, look
 from rules.instruments import Filters
+from rules.kinds import AMEND, PLACE
 from rules.reasons import Reason
 from rules.rule import LIMIT, Rule
 from rules.terms import Terms, resized
@@ -30,7 +31,7 @@ class LotSize(Rule):
 
     def check(self, event: Any, book: Book, now_ns: int) -> Verdict | None:
         """Return a breach when quantity or visible quantity is out of range or off the step."""
-        if type(event) is Amend:
+        if type(event) is AMEND:
             event = resized(event, book)
             if event is None:
                 return None
@@ -40,7 +41,7 @@ class LotSize(Rule):
         if not _fits(event.quantity_e8, filters):
             return first_breach(_explain(event, filters))
         if (
-            type(event) is Place
+            type(event) is PLACE
             and event.iceberg_quantity_e8
             and not _fits(event.iceberg_quantity_e8, filters)
         ):
@@ -49,7 +50,7 @@ class LotSize(Rule):
 
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return least and greatest quantity and step, then the same of the visible quantity."""
-        if type(event) is Amend:
+        if type(event) is AMEND:
             event = resized(event, book)
             if event is None:
                 return ()

@@ -6,6 +6,7 @@ from rules.book import Book
 from rules.decisions import Explanation, Verdict
 from rules.events import Amend, Place, Replace
 from rules.explanations import first_breach, look
+from rules.kinds import AMEND
 from rules.reasons import Reason
 from rules.rule import LIMIT, Rule
 from rules.terms import resized
@@ -32,7 +33,7 @@ class MarketLotSize(Rule):
 
     def check(self, event: Any, book: Book, now_ns: int) -> Verdict | None:
         """Return a breach when a market order's quantity is out of range or off the step."""
-        if type(event) is Amend:
+        if type(event) is AMEND:
             event = resized(event, book)
             if event is None:
                 return None
@@ -52,7 +53,7 @@ class MarketLotSize(Rule):
 
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return least and greatest quantity and step of a market order given by quantity."""
-        if type(event) is Amend:
+        if type(event) is AMEND:
             event = resized(event, book)
             if event is None:
                 return ()

@@ -6,6 +6,7 @@ from rules.book import Book
 from rules.decisions import Explanation, Verdict
 from rules.events import Amend, Place, Replace
 from rules.explanations import first_breach, look
+from rules.kinds import AMEND
 from rules.reasons import Reason
 from rules.rule import LIMIT, Rule
 from rules.terms import NO_PRICE, amended, market_notional_e16
@@ -29,7 +30,7 @@ class Notional(Rule):
 
     def check(self, event: Any, book: Book, now_ns: int) -> Verdict | None:
         """Return a breach when the notional is out of range or can't be told."""
-        if type(event) is Amend:
+        if type(event) is AMEND:
             event = amended(event, book)
             if event is None:
                 return None
@@ -57,7 +58,7 @@ class Notional(Rule):
 
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return least and greatest notional and the order's own, rounded towards a breach."""
-        if type(event) is Amend:
+        if type(event) is AMEND:
             event = amended(event, book)
             if event is None:
                 return ()

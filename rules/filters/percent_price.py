@@ -6,6 +6,7 @@ from rules.book import Book
 from rules.decisions import Explanation, Verdict
 from rules.events import Amend, Place, Replace
 from rules.explanations import first_breach, look
+from rules.kinds import AMEND
 from rules.reasons import Reason
 from rules.rule import LIMIT, Rule
 from rules.terms import average_price_e8, repriced
@@ -28,7 +29,7 @@ class PercentPrice(Rule):
 
     def check(self, event: Any, book: Book, now_ns: int) -> Verdict | None:
         """Return a breach when the price is out of the band."""
-        if type(event) is Amend:
+        if type(event) is AMEND:
             event = repriced(event, book)
             if event is None:
                 return None
@@ -51,7 +52,7 @@ class PercentPrice(Rule):
 
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return the band's two prices, rounded inwards, and the order's own."""
-        if type(event) is Amend:
+        if type(event) is AMEND:
             event = repriced(event, book)
             if event is None:
                 return ()

@@ -7,6 +7,7 @@ from rules.decisions import Explanation, Verdict
 from rules.events import Amend, Place, Replace
 from rules.explanations import first_breach, look
 from rules.instruments import Filters
+from rules.kinds import AMEND
 from rules.reasons import Reason
 from rules.rule import LIMIT, Rule
 from rules.terms import average_price_e8, repriced
@@ -29,7 +30,7 @@ class PercentPriceBySide(Rule):
 
     def check(self, event: Any, book: Book, now_ns: int) -> Verdict | None:
         """Return a breach when the price is out of its side's band."""
-        if type(event) is Amend:
+        if type(event) is AMEND:
             event = repriced(event, book)
             if event is None:
                 return None
@@ -52,7 +53,7 @@ class PercentPriceBySide(Rule):
 
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return the two prices of the side's band, rounded inwards, and the order's own."""
-        if type(event) is Amend:
+        if type(event) is AMEND:
             event = repriced(event, book)
             if event is None:
                 return ()

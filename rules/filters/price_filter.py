@@ -7,6 +7,7 @@ from rules.decisions import Explanation, Verdict
 from rules.events import Amend, Place, Replace
 from rules.explanations import first_breach, look
 from rules.instruments import Filters
+from rules.kinds import AMEND, PLACE
 from rules.reasons import Reason
 from rules.rule import LIMIT, Rule
 from rules.terms import Terms, repriced, stop_price_e8
@@ -29,20 +30,20 @@ class PriceFilter(Rule):
 
     def check(self, event: Any, book: Book, now_ns: int) -> Verdict | None:
         """Return a breach when price or stop price is out of range or off the tick."""
-        if type(event) is Amend:
+        if type(event) is AMEND:
             event = repriced(event, book)
             if event is None:
                 return None
         filters = book.symbols[event.symbol].filters
         if event.order_type not in UNPRICED and not _fits(event.price_e8, filters):
             return first_breach(_explain(event, filters))
-        if type(event) is Place and event.stop_price_e8 and not _fits(event.stop_price_e8, filters):
+        if type(event) is PLACE and event.stop_price_e8 and not _fits(event.stop_price_e8, filters):
             return first_breach(_explain(event, filters))
         return None
 
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return lowest and highest price and tick, for the price and then the stop price."""
-        if type(event) is Amend:
+        if type(event) is AMEND:
             event = repriced(event, book)
             if event is None:
                 return ()

@@ -4,7 +4,8 @@ from typing import Any, ClassVar, Final
 
 from rules.book import Book, OpenOrder
 from rules.decisions import ACCEPTED, Breach, Decision, Explanation, Usage, Verdict
-from rules.events import ORDER_REQUESTS, Amend, Cancel, CancelAll, Event, Place, Replace
+from rules.events import ORDER_REQUESTS, Amend, Event, Place, Replace
+from rules.kinds import AMEND, CANCEL, CANCEL_ALL, PLACE
 from rules.reasons import Reason
 from rules.recent import Recent
 from rules.rule import GATE, Rule
@@ -150,7 +151,7 @@ class StopState(Rule):
         facts = book.accounts.get(account)
         owner = facts.owner if facts is not None else 0
         symbol = event.symbol
-        if symbol == 0 and type(event) is not CancelAll:
+        if symbol == 0 and type(event) is not CANCEL_ALL:
             order = _order_of(event, book)
             symbol = order.symbol if order is not None else 0
         state, scope, subject = book.stop_state(owner, account, event.key, symbol)
@@ -171,9 +172,9 @@ class StopState(Rule):
 def _strictest_allowed(event: Any, book: Book) -> int:
     """Return the strictest state in which the request may still pass."""
     kind = type(event)
-    if kind is Cancel or kind is CancelAll:
+    if kind is CANCEL or kind is CANCEL_ALL:
         return STATE_CANCEL_ONLY
-    if kind is not Amend:
+    if kind is not AMEND:
         return STATE_REDUCE_ONLY if event.side == SELL else STATE_SLOW
     order = _order_of(event, book)
     if order is None:
@@ -185,7 +186,7 @@ def _strictest_allowed(event: Any, book: Book) -> int:
 
 def _order_of(event: Any, book: Book) -> OpenOrder | None:
     """Return the open order that a cancel, amend or replacement names, None when there is none."""
-    if type(event) is Place:
+    if type(event) is PLACE:
         return None
     return book.find_order(
         book.account_of(event.key), event.symbol, event.order_id, event.orig_client_order_id

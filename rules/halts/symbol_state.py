@@ -6,6 +6,7 @@ from rules.book import Book
 from rules.decisions import Explanation, Verdict
 from rules.events import Amend, Event, Place, Replace
 from rules.explanations import first_breach, look
+from rules.kinds import AMEND
 from rules.reasons import Reason
 from rules.rule import GATE, Rule
 from rules.rulebook import Rulebook
@@ -53,7 +54,7 @@ class SymbolState(Rule):
     def explain(self, event: Any, book: Book, now_ns: int) -> tuple[Explanation, ...]:
         """Return the state the order needs and the state found (`SYMBOL_*`)."""
         symbol, order_type = _terms(event, book)
-        if symbol == 0 and type(event) is Amend:
+        if symbol == 0 and type(event) is AMEND:
             detail = "no open order is meant"
             return (Explanation(self.name, True, None, SYMBOL_TRADING, 0, detail),)
         facts = book.symbols.get(symbol)
@@ -68,7 +69,7 @@ class SymbolState(Rule):
 
 def _terms(event: Any, book: Book) -> tuple[int, int]:
     """Return symbol and order type of the order asked for, (0, 0) when an amend names none."""
-    if type(event) is not Amend:
+    if type(event) is not AMEND:
         return event.symbol, event.order_type
     order = book.find_order(
         book.account_of(event.key), event.symbol, event.order_id, event.orig_client_order_id

@@ -14,6 +14,7 @@ from rules.events import (
     Place,
     Replace,
 )
+from rules.kinds import COMMAND_RESULT, ORDER_ENDED, ORDER_TRADE, PLACE, REPLACE
 from rules.reasons import Reason
 from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
@@ -79,14 +80,14 @@ class OrderCount(Rule):
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Follow orders from acceptance to their first fill or their end."""
         kind = type(event)
-        if kind is Place or kind is Replace:
+        if kind is PLACE or kind is REPLACE:
             if decision.verdict == ACCEPTED:
                 self._accept(event, decision, book, now_ns)
-        elif kind is CommandResult:
-            self._settle(event, now_ns)
-        elif kind is OrderTrade:
+        elif kind is COMMAND_RESULT:
+            self.answered(event, book, now_ns)
+        elif kind is ORDER_TRADE:
             self._fill(event.order_id, now_ns)
-        elif kind is OrderEnded:
+        elif kind is ORDER_ENDED:
             self._unfilled.pop(event.order_id, None)
         elif event.connected:
             # A new epoch of the engine may have ended orders without a word about each.
@@ -149,10 +150,10 @@ class OrderCount(Rule):
         account = book.account_of(event.key)
         for window in self._all_windows:
             window.add(account, orders, now_ns)
-        returns = orders if type(event) is Place else 0
+        returns = orders if type(event) is PLACE else 0
         self._unfilled[decision.order_id] = (account, book.current_seq, now_ns, returns)
 
-    def _settle(self, result: CommandResult, now_ns: int) -> None:
+    def answered(self, result: Any, book: Book, now_ns: int) -> None:
         """Take up the engine's answer to a command; a missing one changes nothing."""
         if result.unknown:
             return

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from rules.book import Book
 from rules.decisions import Decision, Explanation, Usage, Verdict
 from rules.events import REQUESTS, Event, RefusedAggregate, Request
+from rules.kinds import REFUSED_AGGREGATE
 from rules.reasons import Reason
 from rules.rule import ACCESS, Rule
 from rules.rulebook import Rulebook
@@ -40,7 +41,7 @@ class RawRequests(Rule):
 
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Count the request, or all those that an aggregated record stands for."""
-        if type(event) is RefusedAggregate:
+        if type(event) is REFUSED_AGGREGATE:
             self._add(event, now_ns)
         elif not self._entries[event.endpoint].gate:
             for window, _ in self._limits:

@@ -13,6 +13,7 @@ from rules.events import (
     Request,
 )
 from rules.instruments import EndpointEntry
+from rules.kinds import COMMAND_RESULT, REFUSED_AGGREGATE
 from rules.reasons import RATE_LIMIT_REASONS, Reason
 from rules.recent import Recent
 from rules.rule import ACCESS, Rule
@@ -68,10 +69,10 @@ class RequestWeight(Rule):
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Charge a request for what became of it, or a failed command for having failed."""
         kind = type(event)
-        if kind is CommandResult:
-            self._settle(event, now_ns)
+        if kind is COMMAND_RESULT:
+            self.answered(event, book, now_ns)
             return
-        if kind is RefusedAggregate:
+        if kind is REFUSED_AGGREGATE:
             self._add(event, now_ns)
             return
         entry = self._entries[event.endpoint]
@@ -137,7 +138,8 @@ class RequestWeight(Rule):
                     for window, _ in limits:
                         window.add_late(share.ip, weight, aggregate.last_ns, now_ns)
 
-    def _settle(self, result: CommandResult, now_ns: int) -> None:
+    def answered(self, result: Any, book: Book, now_ns: int) -> None:
+        """Charge what a command costs that has failed, in the window of its arrival."""
         if result.unknown:
             return
         pending = self._pending.pop(result.command_id)

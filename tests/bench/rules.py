@@ -10,7 +10,6 @@ import argparse
 import gc
 import statistics
 import sys
-from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from rich.table import Table
 from rules.answers import ALL_REPORTED
 from rules.events import Cancel, CommandResult, Event, Place
 from rules.pipeline import Pipeline
+from rules.rule import Rule
 from tests.bench.flow import Flow
 
 KINDS: Final[tuple[type[Event], ...]] = (Place, Cancel, CommandResult)
@@ -27,13 +27,12 @@ WARM_UP: Final = 2_000
 CALIBRATION: Final = 20_000
 
 
-class Timed:
-    """One method of a rule, with the times its calls took."""
+class Times:
+    """What the calls of one method of a rule took, for one type of event."""
 
-    __slots__ = ("_act", "taken_ns")
+    __slots__ = ("taken_ns",)
 
-    def __init__(self, act: Callable[..., Any]) -> None:
-        self._act = act
+    def __init__(self) -> None:
         self.taken_ns: list[int] = []
 
     @property
@@ -41,44 +40,61 @@ class Timed:
         """What a call takes, 0 before the first."""
         return int(statistics.median(self.taken_ns)) if self.taken_ns else 0
 
-    def __call__(self, event: Any, *rest: Any) -> Any:
-        """Do what the method does, and add the time it took."""
+
+class Timed(Rule):
+    """A rule in the place of another one, which it asks and tells and times."""
+
+    def __init__(self, rule: Rule, checks: Times, applies: Times) -> None:
+        self._rule, self._checks, self._applies = rule, checks, applies
+
+    def check(self, event: Any, book: Any, now_ns: int) -> Any:
+        """Return what the rule says, and add the time it took."""
+        check = self._rule.check
         started_ns = perf_counter_ns()
-        result = self._act(event, *rest)
-        self.taken_ns.append(perf_counter_ns() - started_ns)
-        return result
+        verdict = check(event, book, now_ns)
+        self._checks.taken_ns.append(perf_counter_ns() - started_ns)
+        return verdict
+
+    def apply(self, event: Any, decision: Any, book: Any, now_ns: int) -> None:
+        """Do what the rule does, and add the time it took."""
+        apply = self._rule.apply
+        started_ns = perf_counter_ns()
+        apply(event, decision, book, now_ns)
+        self._applies.taken_ns.append(perf_counter_ns() - started_ns)
 
 
-class Nothing:
-    """A rule that does nothing: what calling and timing take."""
-
-    def check(self, event: Any, book: Any, now_ns: int) -> None:
-        """Look at nothing."""
-
-
-def overhead_ns() -> int:
+def overhead_ns(book: Any) -> int:
     """Return what timing one call takes."""
-    timed = Timed(Nothing().check)
+    times = Times()
+    timed = Timed(Rule.__new__(Rule), times, Times())
     for _ in range(CALIBRATION):
-        timed(None, None, 0)
-    return timed.median_ns
+        timed.check(None, book, 0)
+    return times.median_ns
 
 
-def watch(pipeline: Pipeline) -> dict[tuple[str, str, str], Timed]:
+def watch(pipeline: Pipeline) -> dict[tuple[str, str, str], Times]:
     """Time every rule's methods from now on; the key is rule, method and type of event."""
-    found: dict[tuple[str, str, str], Timed] = {}
+    found: dict[tuple[str, str, str], Times] = {}
 
-    def timed(act: Any, kind: type[Event]) -> Timed:
-        key = (act.__self__.name, act.__name__, kind.__name__)
-        return found.setdefault(key, Timed(act))
+    def timed(rules: tuple[Rule, ...], kind: type[Event]) -> tuple[Rule, ...]:
+        return tuple(
+            Timed(
+                rule,
+                found.setdefault((rule.name, "check", kind.__name__), Times()),
+                found.setdefault((rule.name, "apply", kind.__name__), Times()),
+            )
+            for rule in rules
+        )
 
     for kind in KINDS:
         plan = pipeline.plan_of(kind)
-        for acts in ("access", "gates", "limits", "limits_priced", "applies", "applies_refused"):
-            setattr(plan, acts, tuple(timed(act, kind) for act in getattr(plan, acts)))
+        plan.access, plan.gates = timed(plan.access, kind), timed(plan.gates, kind)
+        plan.limits, plan.limits_priced = timed(plan.limits, kind), timed(plan.limits_priced, kind)
+        plan.applies = timed(plan.applies, kind)
+        plan.applies_refused = timed(plan.applies_refused, kind)
         if kind is CommandResult:
             for reported in range(ALL_REPORTED + 1):
-                plan.results[reported] = tuple(timed(act, kind) for act in plan.told(reported))
+                plan.results[reported] = timed(plan.told(reported), kind)
     return found
 
 
@@ -99,9 +115,11 @@ def measure(size: int, accounts: int, requests: int, seed: int) -> list[dict[str
         if result is not None:
             flow.apply(result)
     gc.unfreeze()
-    taken_off = overhead_ns()
+    taken_off = overhead_ns(flow.pipeline.book)
     rows: dict[str, dict[str, Any]] = {}
     for (rule, method, kind), timed in watched.items():
+        if not timed.taken_ns:
+            continue
         row = rows.setdefault(rule, {"rule": rule, "total": 0})
         each = max(timed.median_ns - taken_off, 0)
         row[f"{kind} {method}"] = each

@@ -26,7 +26,7 @@ from rules.events import (
 from rules.pipeline import Pipeline
 from rules.reasons import Reason
 from rules.registry import RULES
-from rules.rule import ACCESS, GATE, LIMIT
+from rules.rule import ACCESS, GATE, LIMIT, Rule
 from rules.values import (
     AUTH_BAD_SIGNATURE,
     AUTH_OK,
@@ -119,24 +119,22 @@ def rest(pipeline: Pipeline, decision: Decision) -> None:
     pipeline.apply(CommandResult(command_id, decision.order_id, True, None, NEW, NOW_NS), NOW_NS)
 
 
-class Raising:
-    """A check of a rule that has a bug."""
+class Raising(Rule):
+    """A rule with a bug in its check."""
 
-    def __init__(self, rule: Any) -> None:
-        self.__self__ = rule
+    def __init__(self, rule: Rule) -> None:
+        self.name = rule.name  # type: ignore[misc]
 
-    def __call__(self, event: Event, book: Any, now_ns: int) -> None:
+    def check(self, event: Event, book: Any, now_ns: int) -> None:
         raise ZeroDivisionError("a bug")
 
 
 def break_rule(pipeline: Pipeline, kind: type[Event], stage: str, rule: str) -> None:
     """Put a bug into a rule, for one type of event."""
     plan = pipeline._plans[kind]
-    checks = getattr(plan, stage)
-    broken = tuple(
-        Raising(check.__self__) if check.__self__.name == rule else check for check in checks
-    )
-    assert broken != checks
+    rules = getattr(plan, stage)
+    broken = tuple(Raising(one) if one.name == rule else one for one in rules)
+    assert broken != rules
     setattr(plan, stage, broken)
     if stage == "limits":
         plan.limits_priced = broken

@@ -1,7 +1,5 @@
 """Who is asked and told: a rule is left out while, and only while, it has nothing to say or do."""
 
-from typing import Any
-
 from msgspec import structs
 
 from gateway.rulebooks import load_rulebook
@@ -35,8 +33,7 @@ PATTERNS = ("tape_painting", "fictitious_bids", "target_ramp")
 def asked(pipeline: Pipeline, kind: type[Event]) -> set[str]:
     """Return the rules that are asked about a type of event."""
     plan = pipeline.plan_of(kind)
-    checks: tuple[Any, ...] = (*plan.access, *plan.gates, *plan.limits, *plan.shadows)
-    return {check.__self__.name for check in checks}
+    return {rule.name for rule in (*plan.access, *plan.gates, *plan.limits, *plan.shadows)}
 
 
 def wanting(pipeline: Pipeline, kind: type[Event]) -> set[str]:
@@ -86,7 +83,7 @@ def test_orders_with_a_price_pass_by_rules_for_others() -> None:
     for kind in (Place, Replace):
         plan = pipeline.plan_of(kind)
         only_unpriced = set(plan.limits) - set(plan.limits_priced)
-        names = {check.__self__.name for check in only_unpriced}  # type: ignore[attr-defined]
+        names = {rule.name for rule in only_unpriced}
         assert names == {"market_lot_size", "market_protection"}
     assert "market_lot_size" in asked(pipeline, Amend)
 
@@ -101,7 +98,7 @@ def test_a_restored_pipeline_asks_the_same_rules() -> None:
         for kind in (*rule.wants, *rule.applies):
             assert asked(again, kind) == asked(flow.pipeline, kind)
             plans = again.plan_of(kind), flow.pipeline.plan_of(kind)
-            told = [[act.__self__.name for act in plan.applies] for plan in plans]  # type: ignore[attr-defined]
+            told = [[rule.name for rule in plan.applies] for plan in plans]
             assert told[0] == told[1]
             assert issubclass(kind, Request) or not plans[0].applies_refused
 

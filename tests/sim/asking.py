@@ -9,12 +9,12 @@ from gateway.replay import same_decision
 from gateway.replica import Replica
 from rules.answers import ALL_REPORTED
 from rules.book import Book
-from rules.plans import Check, Plan
+from rules.plans import Plan
 from rules.rule import ACCESS, GATE, LIMIT, Rule
 
 
-def _stage(rules: list[Rule], stage: int) -> tuple[Check, ...]:
-    return tuple(rule.check for rule in rules if rule.stage == stage)
+def _stage(rules: list[Rule], stage: int) -> tuple[Rule, ...]:
+    return tuple(rule for rule in rules if rule.stage == stage)
 
 
 def _take_all(plan: Any, book: Book) -> None:
@@ -24,9 +24,9 @@ def _take_all(plan: Any, book: Book) -> None:
     plan.access, plan.gates = _stage(enforced, ACCESS), _stage(enforced, GATE)
     plan.limits = plan.limits_priced = _stage(enforced, LIMIT)
     shadows = [rule for rule in wanting if rule not in enforced]
-    plan.shadows = tuple(rule.check for rule in shadows)
+    plan.shadows = tuple(shadows)
     plan.early_shadows = _stage(shadows, ACCESS) + _stage(shadows, GATE)
-    told = tuple(rule.apply for rule in plan._rules if plan._kind in rule.applies)
+    told = tuple(rule for rule in plan._rules if plan._kind in rule.applies)
     plan.applies = plan.applies_refused = told
     plan.results = dict.fromkeys(range(ALL_REPORTED + 1), told)
 
