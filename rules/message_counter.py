@@ -291,7 +291,8 @@ class MessageCounter:
         elif new_e8 and order is not None:
             filled_e8 = order.filled_e8 - sum(fill.quantity_e8 for fill in result.fills)
             counts = self._at(entry.owner, entry.symbol)
-            counts.volume_e8 += entry.quantity_e8 - filled_e8 + new_e8 - filled_e8
+            deleted_e8, submitted_e8 = entry.quantity_e8 - filled_e8, new_e8 - filled_e8
+            counts.volume_e8 += max(deleted_e8, 0) + max(submitted_e8, 0)
             entry.quantity_e8 = new_e8
         if not entry.messages:
             del self._in_flight[result.order_id]

@@ -4,7 +4,7 @@ from gateway.ladder_acts import ACTOR, LadderActs
 from rules.conduct_facts import STEP_KILL
 from rules.decisions import Alert
 from rules.events import Event, LinkOwners, RecordRead, SetState
-from rules.values import CASE_DISMISS, SCOPE_OWNER, STATE_ACTIVE, STATE_KILLED
+from rules.values import CASE_CONFIRM, CASE_DISMISS, SCOPE_OWNER, STATE_ACTIVE, STATE_KILLED
 from tests.rules.conduct.conduct_world import SYMBOL, Market
 
 RULES = {"conduct_standing": {"mode": "enforce", "highest": "kill", "grave_step": "kill"}}
@@ -70,3 +70,43 @@ def test_who_is_linked_to_a_stopped_group_is_stopped() -> None:
     standing = venue.market.book.conduct.standing(-1, SYMBOL)
     assert standing is not None
     assert standing.step == STEP_KILL
+
+
+def test_a_release_that_was_cut_off_is_made_at_the_next_start() -> None:
+    """The dismissal is in the record and the release is not: a start makes up for it. Whom an
+    operator stopped, and who has left a group that is stopped, stays stopped."""
+    venue = Venue()
+    case = venue.accuse(1)
+    venue.market.link(2, 3)
+    venue.accuse(-1)
+    venue.send(LinkOwners(3, 0))
+    venue.send(SetState(SCOPE_OWNER, 4, STATE_KILLED, "by hand", "operator"))
+    venue.market.act(case, CASE_DISMISS)
+    assert venue.stopped() == {1, 2, 3, 4}
+    venue.acts.catch_up()
+    assert venue.stopped() == {2, 3, 4}
+
+
+def test_a_stop_that_was_cut_off_is_made_at_the_next_start() -> None:
+    """The alert is in the record and the stop is not."""
+    venue = Venue()
+    alert = Alert("target_ramp", 1, SYMBOL, 3, venue.market.now_ns, (), (), (1,))
+    venue.market.book.conduct.alerts.append(alert)
+    venue.market.send(RecordRead("", ""))
+    assert venue.stopped() == set()
+    venue.acts.catch_up()
+    venue.acts.catch_up()
+    assert venue.stopped() == {1}
+    assert len(venue.submitted) == 1
+
+
+def test_a_kill_that_another_case_led_to_as_well_holds() -> None:
+    """The case he was stopped for is dismissed; the other one keeps him stopped, over a start too."""
+    venue = Venue()
+    first = venue.accuse(1)
+    venue.market.act(first, CASE_CONFIRM)
+    second = venue.accuse(1)
+    for case, stopped in ((first, {1}), (second, set())):
+        venue.market.act(case, CASE_DISMISS)
+        venue.acts.catch_up()
+        assert venue.stopped() == stopped
