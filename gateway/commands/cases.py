@@ -30,6 +30,8 @@ from rules.values import NS_PER_SECOND
 
 _PATH: Final = "/admin/v1/cases"
 _GROUPS: Final = "/admin/v1/owner-groups"
+_SHARES: Final = frozenset(("cancelled", "reversed", "short_lived"))
+"""Figures that are shares and whose names could be taken for counts."""
 
 CaseArgument = Annotated[str, typer.Argument(help="Id as clients are told it, or number.")]
 NoteOption = Annotated[str, typer.Option(help="Why; it goes into the record.")]
@@ -113,7 +115,8 @@ def show_command(
     ))  # fmt: skip
     table.add_section()
     for name, value in answer.figures.items():
-        table.add_row(name.replace("_", " "), value)
+        share = "share " if name in _SHARES else ""
+        table.add_row(f"{share}{name.replace('_', ' ')}", value)
     table.add_section()
     for measure in answer.measures:
         until = f" until {_time(measure.until_ns)}" if measure.until_ns else ""

@@ -44,7 +44,10 @@ def _filters(
     address: Annotated[str, typer.Option(help="Peer address.")] = "",
     client_order_id: Annotated[str, typer.Option(help="Client order id.")] = "",
     order_id: Annotated[int, typer.Option(help="Order id.", min=0)] = 0,
-    rule: Annotated[str, typer.Option(help="Rule that refused or would have.")] = "",
+    rule: Annotated[
+        str,
+        typer.Option(help="Rule that refused or would have, charged, told, or moved a measure."),
+    ] = "",
     verdict: Annotated[str, typer.Option(help="accepted, refused, deferred or noted.")] = "",
     reason: Annotated[str, typer.Option(help="Reason, by name or number.")] = "",
     event: Annotated[str, typer.Option(help="Event type, such as place or cancel.")] = "",

@@ -18,6 +18,8 @@ from gateway.logview.sources import Source, runs_within
 from gateway.logview.subjects import DEFINITIONS, LostOrder, Subject, Subjects
 from gateway.snapshots import Snapshot
 from rules import values
+from rules.conduct.cancel_fees import CancelFees
+from rules.conduct.conduct_standing import ConductStanding
 from rules.decisions import VERDICT_NAMES, Decision
 from rules.events import CommandResult, Event, RefusedAggregate, RefusedRequest, Request
 from rules.reasons import Reason
@@ -59,7 +61,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     address: str = ""
     client_order_id: str = ""
     rule: str = ""
-    """A rule that refused, would have refused (shadow), charged or raised an alert."""
+    """A rule that refused, would have refused (shadow), charged, raised an alert, moved a measure
+    (`conduct_standing`) or posted fees (`cancel_fees`)."""
     reason: str = ""
     """Name or number of a reason."""
     verdict: str = ""
@@ -206,12 +209,14 @@ class Matcher:
 
 
 def names_rule(decision: Decision, rule: str) -> bool:
-    """Tell whether a rule refused, would have refused (shadow), charged or raised an alert."""
+    """Tell whether a rule refused, would have refused (shadow), charged, told or moved something."""
     return (
         any(breach.rule == rule for breach in decision.breaches)
         or any(breach.rule == rule for breach in decision.shadows)
         or any(charge.rule == rule for charge in decision.charges)
         or any(alert.rule == rule for alert in decision.alerts)
+        or (rule == ConductStanding.name and bool(decision.steps))
+        or (rule == CancelFees.name and bool(decision.postings))
     )
 
 

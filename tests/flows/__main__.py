@@ -44,7 +44,7 @@ def main() -> int:
         write_manipulation(Path(sys.argv[1]))
     with TemporaryDirectory() as folder:
         found = report(Path(folder))
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(table_of(found))
     refused_innocents = {
         name: count

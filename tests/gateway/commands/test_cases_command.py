@@ -54,6 +54,7 @@ def test_a_case_from_its_opening_to_a_dismissal(tmp_path: Path) -> None:
             assert (await operator.json("list", "--state", "dismissed"))["cases"] == []
             shown = await operator.run("show", case)
             assert "fictitious_bids" in shown
+            assert "share cancelled │ 1 │" in " ".join(shown.split())
             assert "possible now │ explain, confirm, dismiss, clear" in " ".join(shown.split())
             number = (await operator.json("show", case))["evidence"][0]
             assert f"ordergate log query --decision {number}" in shown

@@ -15,7 +15,7 @@ from gateway.snapshots import Snapshot
 from rules import values
 from rules.conduct_facts import STEP_NONE, STEP_NOTICE, Case
 from rules.decisions import ACCEPTED, NOTED_DECISION, Alert, Decision, LadderStep, Posting
-from rules.events import ActOnCase, Define, Event, LinkOwners
+from rules.events import ActOnCase, Define, Event, LinkOwners, PostFees
 from rules.events import Query as Asked
 from rules.pipeline import Pipeline
 
@@ -105,6 +105,21 @@ def test_case_file_and_query_have_what_hits_the_group(tmp_path: Path) -> None:
     assert measures(OTHER)[-3:] == [told, lapsed, judged]
     found = search(source_of(world.data), Query(owner=OWNER))
     assert [each.record.seq for each in found][-3:] == [told, lapsed, judged]
+
+
+def test_measures_and_postings_are_found_by_their_rule(tmp_path: Path) -> None:
+    """The ladder is `conduct_standing`; what `cancel_fees` does later it posts."""
+    world = World(tmp_path / "data")
+    for event in DEFINITIONS:
+        world.write(event)
+    told = world.write(Asked(*world.head(1, 1)), Decision(ACCEPTED, alerts=(alert(1),)))
+    moved = world.write(Asked(*world.head(1, 1)), Decision(ACCEPTED, steps=(step(1),)))
+    posting = Posting("t:d:o:s", "t", 1, 1, "2026-01-31", 5, "KRW")
+    posted = world.write(PostFees(), Decision(1, postings=(posting,)))
+    world.writer.close()
+    for rule, seq in (("layering", told), ("conduct_standing", moved), ("cancel_fees", posted)):
+        found = search(source_of(world.data), Query(rule=rule))
+        assert [each.record.seq for each in found] == [seq]
 
 
 def test_names_of_interests_and_amounts_of_any_size() -> None:
