@@ -6,13 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 from rules.book import Book, OpenOrder, SymbolFacts
 from rules.decisions import Alert, Breach, Decision, Explanation
 from rules.displayed import DISPLAYS, DisplayedRule
-from rules.events import (
-    Amend,
-    Event,
-    MarketOrder,
-    Place,
-    Replace,
-)
+from rules.events import Amend, Event, MarketOrder, Place, Replace
 from rules.executions import take_of
 from rules.explanations import look
 from rules.fading import Fading
