@@ -67,6 +67,8 @@ class RecordCounts:
     def __init__(self, tariffs: Sequence[Tariff] | None = None) -> None:
         self._given = tariffs is not None
         self._ledgers: dict[str, FeeLedger] = {}
+        self._closed: list[tuple[FeeLedger, int]] = []
+        """Ledgers of tariffs that were changed, and when; what had not ended went to the next."""
         self._corrections: dict[str, int] = {}
         """Days within which an annulled trade changes a fee, by tariff."""
         for tariff in tariffs or ():
@@ -81,8 +83,8 @@ class RecordCounts:
 
     @property
     def tariffs(self) -> list[Tariff]:
-        """The tariffs charged by."""
-        return [ledger.tariff for ledger in self._ledgers.values()]
+        """The tariffs charged by, each with what it was before it was changed."""
+        return [ledger.tariff for ledger, _ in self._all()]
 
     def take(self, runs: Iterable[Run], progress: Callable[[int], None] | None = None) -> None:
         """Follow runs, oldest first; raises JournalError, RulebookError and StateError."""
@@ -107,20 +109,37 @@ class RecordCounts:
         if clause.mode == "off":
             return
         for name in (*clause.tariffs, *clause.market_maker_tariffs):
-            self._open(rulebook.tariffs[name], clause.correction_days)
+            self._open(rulebook.tariffs[name], clause.correction_days, posts=clause.mode)
         for name in charge_tariffs(rulebook.clauses.resting_time):
-            self._open(rulebook.tariffs[name], clause.correction_days, CHARGE_COLUMNS)
+            tariff = rulebook.tariffs[name]
+            self._open(tariff, clause.correction_days, CHARGE_COLUMNS, posts=clause.mode)
 
-    def _open(self, tariff: Tariff, correction_days: int, columns: tuple[str, ...] = ()) -> None:
+    def _open(
+        self,
+        tariff: Tariff,
+        correction_days: int,
+        columns: tuple[str, ...] = (),
+        posts: str = "enforce",
+    ) -> None:
+        """Begin or go on to count by a tariff, as a gate does that goes on from the run before."""
+        self._corrections[tariff.name] = correction_days
         known = self._ledgers.get(tariff.name)
-        if known is None or known.tariff.file == tariff.file:
-            # Nothing is forgotten here: a statement may be of any day.
-            self._ledgers.setdefault(tariff.name, FeeLedger(tariff, _FOR_EVER_DAYS, columns))
-            self._corrections[tariff.name] = correction_days
-            return
-        raise ValueError(
-            f"tariff `{tariff.name}` is another one in a later run; name one run, or a tariff"
-        )
+        # Nothing is forgotten here: a statement may be of any day.
+        ledger = FeeLedger(tariff, _FOR_EVER_DAYS, columns, posts == "enforce")
+        if known is not None:
+            known.roll(self._last_ns)
+            if known.same_terms(ledger):
+                return
+            ledger.restore(known.state())
+            if ledger.posts == known.posts:
+                self._closed.append((known, self._last_ns))
+        self._ledgers[tariff.name] = ledger
+
+    def _all(self) -> Iterator[tuple[FeeLedger, int]]:
+        """Yield all ledgers, and when each was closed; 0: it was not."""
+        for name, ledger in self._ledgers.items():
+            yield from ((old, at_ns) for old, at_ns in self._closed if old.tariff.name == name)
+            yield ledger, 0
 
     def _count(self, record: Record, replica: Replica, tracer: CancelFees) -> None:
         tracer.trace = []
@@ -182,10 +201,11 @@ class RecordCounts:
         symbols = {number: name for name, number in self._symbols.items()}
         charged = [
             (ledger.tariff, charge._replace(owner=owners[number]))
-            for ledger in self._ledgers.values()
+            for ledger, closed_ns in self._all()
             for number in sorted(ledger.owners(), key=owners.__getitem__)
             if owner in ("", owners[number])
             for charge in ledger.charges(number, symbols)
+            if not closed_ns or charge.period < ledger.tariff.period_at(closed_ns)
             if first_day[: len(charge.period)] <= charge.period
             and (not last_day or charge.period <= last_day[: len(charge.period)])
         ]
@@ -196,7 +216,7 @@ class RecordCounts:
         key = LineKey(tariff.name, charge.owner, charge.symbol, charge.period)
         trail = self._trails.get(key) or _Trail()
         posted_e8 = self._posted_e8.get(key, 0)
-        running = charge.period >= tariff.period(tariff.day_number(self._last_ns))
+        running = charge.period >= tariff.period_at(self._last_ns)
         state = "open" if running else "posted" if posted_e8 == charge.amount_e8 else "due"
         return {
             "posted": decimal_text(posted_e8, tariff.file.places),

@@ -68,7 +68,7 @@ class FeeLedger:
         posts: bool = True,
     ) -> None:
         self.tariff = tariff
-        self._posts = posts
+        self.posts = posts
         self.columns = columns or metered_columns(tariff)
         self._counting = Counting(tariff, self.columns)
         self.late = 0
@@ -94,6 +94,10 @@ class FeeLedger:
         self._queue: dict[int, None] = {}
         """Owners whose postings have to be looked at."""
 
+    def same_terms(self, other: "FeeLedger") -> bool:
+        """Tell whether another ledger charges alike, and posts if this one does."""
+        return self.posts == other.posts and _terms(self.tariff) == _terms(other.tariff)
+
     # --- Counting -----------------------------------------------------------------------------
 
     @property
@@ -111,7 +115,7 @@ class FeeLedger:
         if today <= self._today:
             return
         if self.tariff.period(today) != self.tariff.period(self._today):
-            if self._posts:
+            if self.posts:
                 self._queue.update(self._active)
             self._active = {}
         self._today = today
@@ -152,7 +156,7 @@ class FeeLedger:
             if self._today - day > self._correction_days:
                 self.late += 1
                 return
-            if self._posts:
+            if self.posts:
                 self._queue[owner] = None
         else:
             self._active[owner] = None
@@ -320,7 +324,7 @@ class FeeLedger:
         return {
             "terms": _terms(self.tariff),
             "columns": list(self.columns),
-            "posts": self._posts,
+            "posts": self.posts,
             "running": self._bounds(self._today)[0],
             "today": self._today,
             "late": self.late,
@@ -350,7 +354,7 @@ class FeeLedger:
         self._rows = {}
         self._present = {}
         self._active, self._kept, self._posted, self._queue = {}, {}, {}, {}
-        if self._posts and not state.get("posts", True):
+        if self.posts and not state.get("posts", True):
             return
         columns = state.get("columns", self.columns)
         changed = state.get("terms", _terms(self.tariff)) != _terms(self.tariff)
@@ -370,7 +374,7 @@ class FeeLedger:
         self._posted = {}
         for owner, period, symbol, number, amount in state["posted"]:
             self._posted.setdefault(owner, {})[period, symbol] = (number, int(amount))
-        self._queue = dict.fromkeys(state["queue"] if self._posts else ())
+        self._queue = dict.fromkeys(state["queue"] if self.posts else ())
 
 
 def identity_of(tariff: str, owner: int, period: str, symbol: str, number: int) -> str:

@@ -79,6 +79,10 @@ class Tariff:
         text = date.fromordinal(_EPOCH_ORDINAL + day).isoformat()
         return text[:MONTH_LENGTH] if self.file.period == "month" else text
 
+    def period_at(self, when_ns: int) -> str:
+        """Return the period a moment lies in."""
+        return self.period(self.day_number(when_ns))
+
     def day(self, when: date | datetime) -> date:
         """Return the day of the tariff's calendar on which `when` lies."""
         return when.astimezone(self._zone).date() if isinstance(when, datetime) else when

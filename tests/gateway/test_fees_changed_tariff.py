@@ -1,0 +1,72 @@
+"""Statements over runs between which the tariff, or whether it is charged, was changed."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from gateway.fees.record_counts import RecordCounts
+from gateway.journal import runs
+from gateway.replay import replay
+from tests.gateway.gate_world import running
+from tests.gateway.test_conduct_end_to_end import next_day
+from tests.gateway.test_fees_from_record import settings, trade_a_day
+
+CHARGING = "[rules.cancel_fees]"
+
+
+def play(tmp_path: Path, first: tuple[str, str], second: tuple[str, str], ends: bool) -> Path:
+    """Run a gate twice, each time with its rulebook changed; return the record.
+
+    The first trades, and if `ends` posts the day and trades again; the second trades and posts.
+    """
+
+    async def story() -> None:
+        for run, (old, new) in enumerate((first, second)):
+            chosen = settings(tmp_path)
+            file = tmp_path / "charging.toml"
+            assert old in file.read_text()
+            file.write_text(file.read_text().replace(old, new))
+            async with running(chosen) as gate:
+                await trade_a_day(gate)
+                if ends and not run:
+                    next_day(gate)
+                    gate.fee_poster.post()
+                    await trade_a_day(gate)
+                if run:
+                    next_day(gate)
+                    gate.fee_poster.post()
+
+    asyncio.run(story())
+    return tmp_path / "data"
+
+
+def lines_of(data: Path) -> list[tuple[str, str, str, str]]:
+    """Return measured, amount, posted and state of alice's lines."""
+    counts = RecordCounts()
+    counts.take(runs(data))
+    return [
+        (line.measured, line.amount, line.posted or "", line.state)
+        for line in counts.statement(owner="alice").lines
+    ]
+
+
+def test_a_tariff_that_becomes_dearer(tmp_path: Path) -> None:
+    """The day that had ended stays as it was posted: 7 messages to 1 trade, 8.00. The day that ran
+    goes on and ends by the new terms: 14 messages to 2 trades, (8 - 4) x 10 + (14 - 8) x 20."""
+    dearer = ('fee = "1" }, { above = "4", fee = "2"', 'fee = "10" }, { above = "4", fee = "20"')
+    data = play(tmp_path, ("", ""), dearer, ends=True)
+    assert lines_of(data) == [
+        ("7", "8.00", "8.00", "posted"),
+        ("14", "160.00", "160.00", "posted"),
+    ]
+    for run in runs(data):
+        assert replay(run).difference is None
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_tariff_that_comes_out_of_shadow(tmp_path: Path, ends: bool) -> None:
+    """What shadow has counted is in no line that is charged: 7 messages to 1 trade are left."""
+    shadow = (CHARGING, f'{CHARGING}\nmode = "shadow"')
+    data = play(tmp_path, shadow, ("", ""), ends)
+    assert lines_of(data) == [("7", "8.00", "8.00", "posted")]
