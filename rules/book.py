@@ -233,9 +233,10 @@ class Book:
         if by_account is None:
             by_account = self.orders_by_account[account] = {}
         by_account[order_id] = order
-        by_symbol = self.orders_by_account_symbol.get((account, order.symbol))
+        where = (account, order.symbol)
+        by_symbol = self.orders_by_account_symbol.get(where)
         if by_symbol is None:
-            by_symbol = self.orders_by_account_symbol[account, order.symbol] = {}
+            by_symbol = self.orders_by_account_symbol[where] = {}
         by_symbol[order_id] = order
 
     def answers(self, result: CommandResult) -> int:

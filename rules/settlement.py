@@ -430,13 +430,15 @@ class Settlement:
         del book.orders[order_id]
         book.deferred.drop(order_id)
         book.ended[order_id] = order
-        if book.client_ids.get((account, order.client_order_id)) is order:
-            del book.client_ids[account, order.client_order_id]
+        named = (account, order.client_order_id)
+        if book.client_ids.get(named) is order:
+            del book.client_ids[named]
         by_account = book.orders_by_account[account]
         del by_account[order_id]
         if not by_account:
             del book.orders_by_account[account]
-        by_symbol = book.orders_by_account_symbol[account, order.symbol]
+        where = (account, order.symbol)
+        by_symbol = book.orders_by_account_symbol[where]
         del by_symbol[order_id]
         if not by_symbol:
-            del book.orders_by_account_symbol[account, order.symbol]
+            del book.orders_by_account_symbol[where]

@@ -4,7 +4,7 @@ A client who lets his orders rest can send many; one who takes them off at once 
 counter falls all the time, by the same amount each second, and never below 0.
 """
 
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final
 
 from rules.answers import WITH_ENDED
 from rules.book import AccountFacts, Book, OpenOrder
@@ -52,21 +52,27 @@ _SWEEP_FROM: Final = 1024
 _FIRST_REASON_OF_A_KNOWN_CALLER: Final = Reason.KEY_DISABLED
 
 
-class _Rate(NamedTuple):
+class _Rate:
     """How a counter is bounded."""
 
-    limit_e17: int
-    decay_e8: int
-    """Points a second in 1e-8, which are units a nanosecond."""
+    __slots__ = ("decay_e8", "limit_e17")
+
+    def __init__(self, limit_e17: int, decay_e8: int) -> None:
+        self.limit_e17 = limit_e17
+        self.decay_e8 = decay_e8
+        """Points a second in 1e-8, which are units a nanosecond."""
 
 
-class _Step(NamedTuple):
+class _Step:
     """What is added for orders younger than an age."""
 
-    under_ns: int
-    amend: int
-    replace: int
-    cancel: int
+    __slots__ = ("amend", "cancel", "replace", "under_ns")
+
+    def __init__(self, under_ns: int, amend: int, replace: int, cancel: int) -> None:
+        self.under_ns = under_ns
+        self.amend = amend
+        self.replace = replace
+        self.cancel = cancel
 
 
 class AgeCost(Rule):
@@ -132,7 +138,7 @@ class AgeCost(Rule):
         account = book.holder_of(event.key)
         if account is None:
             return None
-        rate = self._tiers.get(account.tier, self._rate)
+        rate = self._rate_of(account)
         used_e17 = self._used_e17(self._subject(account, event.key), event.symbol, rate, now_ns)
         if type(event) is PLACE:
             cost_e17 = 0 if event.flags & FLAG_TEST else self._place_e17
@@ -269,11 +275,13 @@ class AgeCost(Rule):
     ) -> None:
         if not cost_e17:
             return
-        rate, subject = self._tiers.get(account.tier, self._rate), self._subject(account, key)
-        used_e17 = self._used_e17(subject, symbol, rate, now_ns)
+        pair = self._subject(account, key) << PAIR_SHIFT | symbol
+        counter = self._counters.get(pair)
+        if counter is not None:
+            cost_e17 += max(0, counter[0] - self._rate_of(account).decay_e8 * (now_ns - counter[1]))
         if len(self._counters) >= self._sweep_at:
             self._sweep(now_ns)
-        self._counters[subject << PAIR_SHIFT | symbol] = (used_e17 + cost_e17, now_ns)
+        self._counters[pair] = (cost_e17, now_ns)
 
     def _used_e17(self, subject: int, symbol: int, rate: _Rate, now_ns: int) -> int:
         """Return a counter as it stands now."""
@@ -303,6 +311,8 @@ class AgeCost(Rule):
         )
 
     def _rate_of(self, account: AccountFacts) -> _Rate:
+        if not self._tiers:
+            return self._rate
         return self._tiers.get(account.tier, self._rate)
 
     def _subject(self, account: AccountFacts, key: int) -> int:

@@ -250,10 +250,8 @@ class CancelFees(Rule):
         act = Act(ENTERED, quantity_e8, price_e8)
         if self._by_distance or self.trace is not None:
             facts = book.symbols[order.symbol]
-            act = act._replace(
-                best_distance_e8=behind_best_e8(order, facts),
-                last_distance_e8=distance_e8(order.price_e8, facts.last_e8),
-            )
+            act.best_distance_e8 = behind_best_e8(order, facts)
+            act.last_distance_e8 = distance_e8(order.price_e8, facts.last_e8)
         self._note(order, book, now_ns, act)
 
     def _fills(

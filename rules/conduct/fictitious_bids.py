@@ -1,7 +1,6 @@
 """F2: large orders away from the market that flee, unfilled, when the market comes near."""
 
-from collections import deque
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from rules.book import Book, OpenOrder, SymbolFacts
 from rules.decisions import Alert, Breach, Decision, Explanation
@@ -19,6 +18,7 @@ from rules.kinds import (
     ORDER_TRADE,
     REFERENCE,
 )
+from rules.lures import Baiter, Lure
 from rules.market_moves import MarketMoves
 from rules.patterns import (
     at_least,
@@ -94,11 +94,11 @@ class FictitiousBids(DisplayedRule):
         self._cancelled_e8 = share_e8(clause.cancelled)
         self._barred_ns = duration_ns(clause.barred_for)
         self._moves = MarketMoves()
-        self._lures: dict[int, _Lure] = {}
+        self._lures: dict[int, Lure] = {}
         """Lures that stand, by order; those of other channels below 0."""
         self._live_e8: dict[_Subject, int] = {}
         """What an owner's lures on a side were when they were taken up, together."""
-        self._baiters: Fading[_Subject, _Baiter] = Fading(max(self._window_ns, self._again_ns))
+        self._baiters: Fading[_Subject, Baiter] = Fading(max(self._window_ns, self._again_ns))
         self._traded: Fading[tuple[int, int, int, int], list[int]] = Fading(self._window_ns)
         """[time, record] of the last execution by interest, symbol, side and whether it took."""
         self._barred: Fading[_Subject, list[int]] = Fading(self._barred_ns)
@@ -181,11 +181,10 @@ class FictitiousBids(DisplayedRule):
             if facts is not None:
                 self._moves.refer(facts, book.current_seq, now_ns)
             return
-        if kind is not COMMAND_RESULT or event.fills:
-            take = take_of(event, book)
-            if take is not None and take.owner:
-                interest = book.conduct.interest_of(take.owner)
-                self._note(interest, take.symbol, take.side, 1, book, now_ns)
+        if kind is COMMAND_RESULT:
+            self.answered(event, book, now_ns)
+            return
+        self._took(event, book, now_ns)
         if kind is MARKET_TRADE:
             return
         if kind is ORDER_TRADE and event.fill.maker:
@@ -199,15 +198,31 @@ class FictitiousBids(DisplayedRule):
         if kind is MARKET_ORDER:
             self._outside(event, book, now_ns)
         else:
-            for gone in book.ended.values():
-                if gone.order_id in self._lures:
-                    asked = gone.cancel_cause in (CAUSE_CLIENT, CAUSE_REPLACE)
-                    unfilled = at_most(gone.filled_e8, self._filled_e8, gone.quantity_e8)
-                    self._gone(gone.order_id, asked and unfilled, book, now_ns)
-            if kind is COMMAND_RESULT and event.accepted:
-                order = book.orders.get(event.order_id)
-                if order is not None and order.rests and order.live:
-                    self._stands(order, book, now_ns)
+            self._look_at_ended(book, now_ns)
+
+    def answered(self, result: Any, book: Book, now_ns: int) -> None:
+        """Follow who took, and lures that end or stand."""
+        if result.fills:
+            self._took(result, book, now_ns)
+        if book.ended:
+            self._look_at_ended(book, now_ns)
+        if result.accepted:
+            order = book.orders.get(result.order_id)
+            if order is not None and order.rests and order.live:
+                self._stands(order, book, now_ns)
+
+    def _took(self, event: Any, book: Book, now_ns: int) -> None:
+        take = take_of(event, book)
+        if take is not None and take.owner:
+            interest = book.conduct.interest_of(take.owner)
+            self._note(interest, take.symbol, take.side, 1, book, now_ns)
+
+    def _look_at_ended(self, book: Book, now_ns: int) -> None:
+        for gone in book.ended.values():
+            if gone.order_id in self._lures:
+                asked = gone.cancel_cause in (CAUSE_CLIENT, CAUSE_REPLACE)
+                unfilled = at_most(gone.filled_e8, self._filled_e8, gone.quantity_e8)
+                self._gone(gone.order_id, asked and unfilled, book, now_ns)
 
     def _note(
         self, interest: int, symbol: int, side: int, took: int, book: Book, now_ns: int
@@ -268,11 +283,11 @@ class FictitiousBids(DisplayedRule):
         if not self._is_large(facts, side, left_e8, self.displayed.own_e8(number)):
             return
         subject = (interest, symbol, side)
-        self._lures[number] = _Lure(
+        self._lures[number] = Lure(
             interest, owner, account, symbol, side, price_e8, left_e8, offset_e8,
             now_ns, book.current_seq,
         )  # fmt: skip
-        baiter = self._baiters.use(subject, now_ns, _Baiter)
+        baiter = self._baiters.use(subject, now_ns, Baiter)
         self._live_e8[subject] = self._live_e8.get(subject, 0) + left_e8
         fled = baiter.fled
         if (
@@ -288,7 +303,7 @@ class FictitiousBids(DisplayedRule):
         """Take up the end of a lure; `fled` when its client took it away unfilled."""
         lure, live_e8 = self._let_go(number)
         subject = (lure.interest, lure.symbol, lure.side)
-        baiter = self._baiters.use(subject, now_ns, _Baiter)
+        baiter = self._baiters.use(subject, now_ns, Baiter)
         side_e8 = self.displayed.total_e8(lure.symbol, lure.side)
         if not at_least(live_e8, self._imbalance_e8, side_e8):
             return
@@ -303,7 +318,7 @@ class FictitiousBids(DisplayedRule):
                 baiter.fled = [now_ns, lure.offset_e8, lure.seq, lure.since_ns]
         self._judge(subject, baiter, lure, book, now_ns)
 
-    def _let_go(self, number: int) -> tuple["_Lure", int]:
+    def _let_go(self, number: int) -> tuple[Lure, int]:
         """Forget a lure; return it, and what its owner's lures on its side were with it."""
         lure = self._lures.pop(number)
         subject = (lure.interest, lure.symbol, lure.side)
@@ -313,7 +328,7 @@ class FictitiousBids(DisplayedRule):
         return lure, live_e8
 
     def _judge(
-        self, subject: _Subject, baiter: "_Baiter", lure: "_Lure", book: Book, now_ns: int
+        self, subject: _Subject, baiter: Baiter, lure: Lure, book: Book, now_ns: int
     ) -> None:
         """Tell when enough has fled."""
         baiter.forget(now_ns - self._window_ns)
@@ -376,7 +391,7 @@ class FictitiousBids(DisplayedRule):
             "shown": self.displayed.state(),
             "moves": self._moves.state(),
             "lures": [[number, *lure] for number, lure in self._lures.items()],
-            "baiters": self._baiters.state(list, _Baiter.state),
+            "baiters": self._baiters.state(list, Baiter.state),
             "traded": self._traded.state(list, list),
             "barred": self._barred.state(list, list),
         }
@@ -386,60 +401,9 @@ class FictitiousBids(DisplayedRule):
         self.displayed.restore(state["shown"])
         self._moves.restore(state["moves"])
         for number, *values in state["lures"]:
-            lure = self._lures[number] = _Lure(*values)
+            lure = self._lures[number] = Lure(*values)
             subject = (lure.interest, lure.symbol, lure.side)
             self._live_e8[subject] = self._live_e8.get(subject, 0) + lure.quantity_e8
-        self._baiters.restore(state["baiters"], tuple, _Baiter.restored)
+        self._baiters.restore(state["baiters"], tuple, Baiter.restored)
         self._traded.restore(state["traded"], tuple, list)
         self._barred.restore(state["barred"], tuple, list)
-
-
-class _Lure(NamedTuple):
-    """One large order away from the market."""
-
-    interest: int
-    owner: int
-    account: int
-    symbol: int
-    side: int
-    price_e8: int
-    quantity_e8: int
-    """What was left of it when it was taken up."""
-    offset_e8: int
-    since_ns: int
-    seq: int
-
-
-class _Baiter:
-    """What an owner's lures on one side of a symbol did in the window."""
-
-    __slots__ = ("ended", "fled", "flights")
-
-    def __init__(self) -> None:
-        self.flights: deque[tuple[int, int, int, int]] = deque()
-        """(time, since when, record of the lure, record of its flight)."""
-        self.ended: deque[tuple[int, int, int, int]] = deque()
-        """(time, record of the lure, record of its end, cancelled unfilled) of lures that ended."""
-        self.fled: list[int] = []
-        """[time, offset, record, since] of the last lure taken away without a move of the market."""
-
-    def forget(self, until_ns: int) -> None:
-        """Drop what happened at `until_ns` or before."""
-        for past in (self.flights, self.ended):
-            while past and past[0][0] <= until_ns:
-                past.popleft()
-
-    def state(self) -> Any:
-        """Return everything as plain values."""
-        flights = [list(flight) for flight in self.flights]
-        return [flights, [list(ended) for ended in self.ended], self.fled]
-
-    @classmethod
-    def restored(cls, state: Any) -> "_Baiter":
-        """Return what `state` stored."""
-        baiter = cls()
-        flights, ended, fled = state
-        baiter.flights.extend((one[0], one[1], one[2], one[3]) for one in flights)
-        baiter.ended.extend((one[0], one[1], one[2], one[3]) for one in ended)
-        baiter.fled = list(fled)
-        return baiter

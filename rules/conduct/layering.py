@@ -54,9 +54,11 @@ class Layering(DisplayedRule):
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
         """Follow what is displayed, what is executed, and what is taken away of layers."""
         kind = type(event)
-        if kind is not COMMAND_RESULT or event.fills:
-            for side in sides_of(event, book):
-                self._executed(side, book, now_ns)
+        if kind is COMMAND_RESULT:
+            self.answered(event, book, now_ns)
+            return
+        for side in sides_of(event, book):
+            self._executed(side, book, now_ns)
         if kind is MARKET_TRADE:
             return
         if len(self._watched):
@@ -65,6 +67,14 @@ class Layering(DisplayedRule):
             self._outside.follow(event, book, now_ns)
         elif kind is ENGINE_SESSION and book.began_epoch:
             self._outside.forget()
+
+    def answered(self, result: Any, book: Book, now_ns: int) -> None:
+        """Follow what was executed, and what is taken away of layers."""
+        if result.fills:
+            for side in sides_of(result, book):
+                self._executed(side, book, now_ns)
+        if len(self._watched):
+            self._look(result, book, now_ns)
 
     def _executed(self, side: Side, book: Book, now_ns: int) -> None:
         """Begin to watch the layers opposite an execution."""

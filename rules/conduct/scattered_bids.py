@@ -78,20 +78,31 @@ class ScatteredBids(Rule):
         kind = type(event)
         if kind is MARKET_ORDER:
             self._outside(event, book, now_ns)
-            return
+        elif kind is COMMAND_RESULT:
+            self.answered(event, book, now_ns)
+        else:
+            self._look_at_ended(book, now_ns)
+            if kind is ENGINE_SESSION and book.began_epoch:
+                self._far = {number: far for number, far in self._far.items() if number > 0}
+
+    def answered(self, result: Any, book: Book, now_ns: int) -> None:
+        """Take up the ends of far orders, and a far order that was confirmed."""
+        if book.ended:
+            self._look_at_ended(book, now_ns)
+        order_id = result.order_id
+        if result.accepted and order_id not in self._far:
+            order = book.orders.get(order_id)
+            if order is not None and order.rests and order.live:
+                whose = [order.owner, order.account, order.symbol]
+                self._take_up(order_id, whose, order.side, order.price_e8, book, now_ns)
+
+    def _look_at_ended(self, book: Book, now_ns: int) -> None:
         for order_id, gone in book.ended.items():
             far = self._far.pop(order_id, None)
             if far is not None:
                 asked = gone.cancel_cause in (CAUSE_CLIENT, CAUSE_REPLACE)
                 unfilled = at_most(gone.filled_e8, self._filled_e8, gone.quantity_e8)
                 self._ended(far, asked and unfilled, book, now_ns)
-        if kind is ENGINE_SESSION and book.began_epoch:
-            self._far = {number: far for number, far in self._far.items() if number > 0}
-        if kind is COMMAND_RESULT and event.accepted and event.order_id not in self._far:
-            order = book.orders.get(event.order_id)
-            if order is not None and order.rests and order.live:
-                whose = [order.owner, order.account, order.symbol]
-                self._take_up(order.order_id, whose, order.side, order.price_e8, book, now_ns)
 
     def _outside(self, event: MarketOrder, book: Book, now_ns: int) -> None:
         number = -event.order_id

@@ -1,7 +1,7 @@
 """What somebody did, as the gate sees it, and which columns of a tariff's counts it belongs to."""
 
 from collections.abc import Callable
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from rules.fees.counts import CHARGED, CHARGES, bucket_age_ns, bucket_columns
 from rules.fees.tariff import Tariff
@@ -28,22 +28,44 @@ ENTERED_VALUE: Final = "entered_value_e16"
 """Price times quantity of what was entered: what the average price is made of."""
 
 
-class Act(NamedTuple):
+class Act:
     """One thing one owner did in one symbol."""
 
-    kind: int
-    quantity_e8: int
-    """Entered, left after a modification, taken off, or executed."""
-    price_e8: int = 0
-    """0 for an order without a price; the amount of a charge."""
-    age_ns: int = 0
-    """How long a modified or cancelled order could be executed."""
-    best_distance_e8: int = 0
-    """How far an entered order is behind the best price of its side, as a share of it."""
-    last_distance_e8: int = 0
-    """How far an entered or modified order is from the last price, as a share of it."""
-    maker: bool = False
-    sold: bool = False
+    __slots__ = (
+        "age_ns",
+        "best_distance_e8",
+        "kind",
+        "last_distance_e8",
+        "maker",
+        "price_e8",
+        "quantity_e8",
+        "sold",
+    )
+
+    def __init__(
+        self,
+        kind: int,
+        quantity_e8: int,
+        price_e8: int = 0,
+        age_ns: int = 0,
+        best_distance_e8: int = 0,
+        last_distance_e8: int = 0,
+        maker: bool = False,
+        sold: bool = False,
+    ) -> None:
+        self.kind = kind
+        self.quantity_e8 = quantity_e8
+        """Entered, left after a modification, taken off, or executed."""
+        self.price_e8 = price_e8
+        """0 for an order without a price; the amount of a charge."""
+        self.age_ns = age_ns
+        """How long a modified or cancelled order could be executed."""
+        self.best_distance_e8 = best_distance_e8
+        """How far an entered order is behind the best price of its side, as a share of it."""
+        self.last_distance_e8 = last_distance_e8
+        """How far an entered or modified order is from the last price, as a share of it."""
+        self.maker = maker
+        self.sold = sold
 
 
 _Amount: TypeAlias = Callable[[Act], int]

@@ -71,7 +71,11 @@ class OrderCount(Rule):
         if orders == 0 or event.flags & FLAG_TEST:
             return None
         account = book.account_of(event.key)
-        limits = self._limits_of(account, book) if self._limits_by_tier else self._limits
+        limits = self._limits
+        if self._limits_by_tier:
+            facts = book.holder_of(event.key)
+            tier = facts.tier if facts is not None else ""
+            limits = self._limits_by_tier.get(tier, limits)
         if admits(limits, account, orders, now_ns):
             return None
         reason = Reason.ORDER_COUNT_LIMIT
