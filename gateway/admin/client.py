@@ -12,6 +12,7 @@ import typer
 
 from gateway.admin.messages import ErrorAnswer, Message
 from gateway.commands.common import fail
+from gateway.journal.manifest import DATA_VARIABLE
 
 DEFAULT_URL: Final = "http://127.0.0.1:8081"
 DEFAULT_TOKEN_FILE: Final = Path("ordergate-data/admin.token")
@@ -30,12 +31,17 @@ _AnswerT = TypeVar("_AnswerT")
 
 
 def settings_for(url: str, token_file: Path) -> list[str]:
-    """Return the shell lines that lead operators' commands to a gate; none for the defaults."""
+    """Return the shell lines that lead commands to a gate and its record; none for the defaults.
+
+    The token file is in the gate's data directory. Without a URL there are no operators' commands.
+    """
     lines = []
     if url and url != DEFAULT_URL:
         lines.append(f"export ORDERGATE_ADMIN={shlex.quote(url)}")
-    if url and token_file.absolute() != DEFAULT_TOKEN_FILE.absolute():
-        lines.append(f"export ORDERGATE_TOKEN_FILE={shlex.quote(str(token_file))}")
+    if token_file.absolute() != DEFAULT_TOKEN_FILE.absolute():
+        if url:
+            lines.append(f"export ORDERGATE_TOKEN_FILE={shlex.quote(str(token_file))}")
+        lines.append(f"export {DATA_VARIABLE}={shlex.quote(str(token_file.parent))}")
     return lines
 
 

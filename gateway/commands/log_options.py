@@ -13,12 +13,16 @@ from gateway.commands.common import EXIT_BAD_INPUT, EXIT_DIFFERENCE, errors, fai
 from gateway.commands.log_recording import record_read
 from gateway.commands.progress import reading_progress
 from gateway.journal import JournalError
+from gateway.journal.manifest import DATA_VARIABLE
 from gateway.logview.query import Progress, Query
 from gateway.logview.sources import Source, source_of
 from gateway.logview.times import time_ns
 
 DataOption: TypeAlias = Annotated[
-    Path, typer.Option("--data", help="Data directory, or the directory of one run.")
+    Path,
+    typer.Option(
+        "--data", help="Data directory, or the directory of one run.", envvar=DATA_VARIABLE
+    ),
 ]
 RunOption: TypeAlias = Annotated[
     str, typer.Option("--run", help="Run id within the data directory; empty: all its runs.")

@@ -11,8 +11,11 @@ import typer
 from gateway.commands.common import EXIT_DIFFERENCE, errors, fail
 from gateway.data_lock import DataLock, DataLockedError
 from gateway.journal import JournalCorruptError, JournalError
+from gateway.journal.manifest import DATA_VARIABLE
 
-DataOption: TypeAlias = Annotated[Path, typer.Option("--data", help="Data directory.")]
+DataOption: TypeAlias = Annotated[
+    Path, typer.Option("--data", help="Data directory.", envvar=DATA_VARIABLE)
+]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ActorOption: TypeAlias = Annotated[
     str, typer.Option(help="Who asks, as it is recorded. Default: the name you are logged in by.")

@@ -22,6 +22,8 @@ from gateway.journal.frame import FORMAT_VERSION
 from rules.rulebook import Rulebook
 from rules.values import NS_PER_SECOND
 
+DATA_VARIABLE: Final = "ORDERGATE_DATA"
+"""Names the data directory for commands that read or keep a record."""
 DATA_DIRECTORY: Final = "ordergate-data"
 """Where runs are kept unless told otherwise, below the working directory."""
 MANIFEST_NAME: Final = "manifest.json"

@@ -103,6 +103,7 @@ def test_a_demo_from_start_to_end(tmp_path: Path) -> None:
         assert [key["account"] for key in ready["keys"]] == ["demo-alice", "demo-bob"]
         assert f"export ORDERGATE_ADMIN={ready['admin']}" in text
         assert f"export ORDERGATE_TOKEN_FILE={data / 'admin.token'}" in text
+        assert f"export ORDERGATE_DATA={data}" in text
         assert all(key["name"] in text and key["secret"] in text for key in ready["keys"])
         if shutil.which("curl") and shutil.which("openssl"):
             pasted(text, data)
@@ -118,21 +119,25 @@ def test_a_demo_from_start_to_end(tmp_path: Path) -> None:
 
 def test_operators_reach_a_gate_that_is_elsewhere(tmp_path: Path) -> None:
     """Commands find a gate by the variables its start prints, and need none for the defaults."""
-    with started("demo", "--port", 0, "--data", tmp_path / "data") as (_, _, printed):
+    with started("demo", "--port", 0, "--data", tmp_path / "data") as (_, ready, printed):
         words = [line.split() for line in printed if line.strip().startswith("export ")]
         variables = dict(assignment.split("=", 1) for _, assignment in words)
-        done = subprocess.run(
-            command("status", "--json"),
-            cwd=ROOT,
-            env={**os.environ, **variables},
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-    assert done.returncode == 0, done.stderr
+        told = []
+        for asked in (("status", "--json"), ("record", "status", "--json"), ("log", "verify")):
+            done = subprocess.run(
+                command(*asked),
+                cwd=ROOT,
+                env={**os.environ, **variables},
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            told.append(done.stdout)
+    assert all(ready["run"] in each for each in told)
     assert settings_for(DEFAULT_URL, DEFAULT_TOKEN_FILE) == []
-    assert settings_for("", tmp_path / "admin.token") == [], "a gate without an admin port"
+    assert settings_for("", tmp_path / "admin.token") == [f"export ORDERGATE_DATA={tmp_path}"]
 
 
 def pasted(text: str, data: Path) -> None:
@@ -288,6 +293,7 @@ previous_close = "60000"
         told = process.stderr.read()
     assert f"export ORDERGATE_ADMIN={ready['admin']}\n" in told
     assert f"export ORDERGATE_TOKEN_FILE={tmp_path / 'data' / 'admin.token'}\n" in told
+    assert f"export ORDERGATE_DATA={tmp_path / 'data'}\n" in told
     bad = tmp_path / "bad.toml"
     bad.write_text("clock = 'sundial'\n[listen]\nrest_port = 'x'\n")
     done = run("serve", "--config", bad)
