@@ -31,7 +31,7 @@ class ConductStandingClause(Clause, frozen=True, kw_only=True):
     """The ladder of measures: notice, warning, slow, cancel only, kill."""
 
     slow_interval: DurationText = "1s"
-    """Least time between two new orders of an owner in step slow."""
+    """Least time between two orders, replacements or amends of an owner in step slow."""
     decay: PositiveDurationText = "5d"
     """After so long without an alert a measure goes down one step; a kill does not."""
     grave_severity: PositiveCount = 3

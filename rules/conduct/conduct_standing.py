@@ -19,11 +19,11 @@ from rules.values import FLAG_TEST, SCOPE_OWNER_SYMBOL, pair_of, split_pair
 class ConductStanding(Rule):
     """Refuse what the ladder's present step does not allow an owner in a symbol.
 
-    | step | new order, replacement | amend | cancel |
+    | step | new order, replacement, amend | amend that just takes quantity off | cancel |
     | --- | --- | --- | --- |
     | notice, warning | yes | yes | yes |
     | slow | one each `slow_interval` and owner | yes | yes |
-    | cancel_only | no | only one that just takes quantity off | yes |
+    | cancel_only | no | yes | yes |
     | kill | as cancel_only, and the gate stops the owner and cancels his orders | | |
 
     Linked owners stand together: what holds against one of them holds against all. Alerts of
@@ -39,7 +39,7 @@ class ConductStanding(Rule):
     stage: ClassVar[int] = GATE
     reasons: ClassVar[tuple[Reason, ...]] = (Reason.CONDUCT_LIMIT,)
     wants: ClassVar[tuple[type[Event], ...]] = (Place, Replace, Amend)
-    applies: ClassVar[tuple[type[Event], ...]] = (Place, Replace)
+    applies: ClassVar[tuple[type[Event], ...]] = (Place, Replace, Amend)
     heeds_refused: ClassVar[bool] = False
     source: ClassVar[str] = "KRX unsound-order measures; Eurex advanced risk protection"
     discloses: ClassVar[bool] = False
@@ -47,7 +47,7 @@ class ConductStanding(Rule):
     def __init__(self, rulebook: Rulebook) -> None:
         self._slow_interval_ns = duration_ns(rulebook.clauses.conduct_standing.slow_interval)
         self._slowed = Recent(self._slow_interval_ns)
-        """Time of the last new order in step slow; groups under twice their number plus one."""
+        """Time of the last order or amend in step slow; groups under twice their number plus one."""
 
     def check(self, event: Any, book: Book, now_ns: int) -> Verdict | None:
         """Return a breach when the step in force does not allow the request."""
@@ -81,8 +81,13 @@ class ConductStanding(Rule):
         return not book.conduct.standings
 
     def apply(self, event: Any, decision: Decision, book: Book, now_ns: int) -> None:
-        """Note the time of a new order accepted in step slow; a test order leaves no trace."""
-        if not book.conduct.standings or decision.verdict != ACCEPTED or event.flags & FLAG_TEST:
+        """Note the time of an order or amend accepted in step slow; a test order leaves no trace."""
+        if not book.conduct.standings or decision.verdict != ACCEPTED:
+            return
+        if type(event) is AMEND:
+            if only_takes_off(event, book):
+                return
+        elif event.flags & FLAG_TEST:
             return
         found = _standing(event, book)
         if found is not None and found[2].step == STEP_SLOW:
@@ -134,10 +139,8 @@ class ConductStanding(Rule):
     ) -> tuple[int, int, int]:
         """Return the strictest step the request passes in, the one in force, and when to retry."""
         step = standing.step
-        if type(event) is AMEND:
-            if step < STEP_CANCEL_ONLY or only_takes_off(event, book):
-                return step, step, 0
-            return STEP_SLOW, step, standing.until_ns
+        if type(event) is AMEND and only_takes_off(event, book):
+            return step, step, 0
         if step == STEP_SLOW:
             last = self._slowed.get(_number(interest))
             if last is None or now_ns - last[0] >= self._slow_interval_ns:

@@ -14,7 +14,15 @@ from rules.conduct_facts import (
 from rules.decisions import Alert
 from rules.events import RecordRead
 from rules.reasons import Reason
-from rules.values import BUY, CASE_CLEAR, FLAG_TEST, NS_PER_DAY, SCOPE_OWNER_SYMBOL, pair_of
+from rules.values import (
+    BUY,
+    CASE_CLEAR,
+    FLAG_TEST,
+    NS_PER_DAY,
+    NS_PER_SECOND,
+    SCOPE_OWNER_SYMBOL,
+    pair_of,
+)
 from tests.rules.conduct.conduct_world import OTHER_SYMBOL, SYMBOL, Market, check_state
 
 RULES: dict[str, Any] = {
@@ -46,9 +54,9 @@ def test_notice_and_warning_refuse_nothing(step: int) -> None:
 
 
 def test_slow_lets_one_order_pass_in_each_interval() -> None:
-    """To the nanosecond; amends and cancels pass, other owners and symbols are not touched."""
+    """To the nanosecond; cancels pass, other owners and symbols are not touched."""
     market = standing(STEP_SLOW)
-    order = market.rest(1, BUY, 900)
+    order = market.rest(1, BUY, 900, 5)
     breach = market.refused(market.order(1, BUY, 900))
     assert breach is not None
     assert (breach.reason, breach.case) == (Reason.CONDUCT_LIMIT, market.alerts[0].case)
@@ -57,12 +65,30 @@ def test_slow_lets_one_order_pass_in_each_interval() -> None:
     assert market.refused(market.order(10, BUY, 900)) is not None
     assert market.refused(market.order(2, BUY, 900)) is None
     assert market.refused(market.order(1, BUY, 900, symbol=OTHER_SYMBOL)) is None
-    assert not market.amend(1, order, price=901).breaches
+    assert not market.amend(1, order, quantity=4).breaches
     market.cancel(1, order)
     market.wait(ns=1)
     assert market.refused(market.order(1, BUY, 900, flags=FLAG_TEST)) is None
     assert market.refused(market.order(1, BUY, 900)) is None
     assert market.refused(market.order(1, BUY, 900)) is not None
+
+
+def test_slow_takes_an_amend_for_an_order() -> None:
+    """A new price or more quantity is as good as a new order: whoever is slowed does not go on at
+    his pace by amends. What only takes quantity off passes and counts for nothing."""
+    market = standing(STEP_SLOW)
+    order = market.rest(1, BUY, 900, 5)
+    for changes in ({"price": 901}, {"quantity": 6}, {"price": 901, "quantity": 4}):
+        (breach,) = market.amend(1, order, **changes).breaches
+        assert breach.retry_ns == market.now_ns + NS_PER_SECOND
+    market.wait(1)
+    assert not market.amend(1, order, quantity=4).breaches
+    assert not market.amend(1, order, price=901).breaches
+    market.wait(ns=NS_PER_SECOND - 1)
+    assert market.amend(1, order, price=902).breaches
+    assert market.refused(market.order(1, BUY, 900)) is not None
+    market.wait(ns=1)
+    assert market.refused(market.order(1, BUY, 900)) is None
 
 
 @pytest.mark.parametrize("step", [STEP_CANCEL_ONLY, STEP_KILL])
