@@ -8,10 +8,11 @@ from typing import Final
 
 from gateway.dialects.native.refusal_table import COUNT, E8, ENTRIES, NS
 from gateway.logview.times import time_text
+from rules.conduct_facts import STEP_NAMES
 from rules.reasons import Reason
 from rules.registry import RULES
 from rules.units import decimal_text, duration_text
-from rules.values import NS_PER_DAY, NS_PER_MS, NS_PER_SECOND
+from rules.values import NS_PER_DAY, NS_PER_MS, NS_PER_SECOND, STATE_NAMES
 
 _LONGEST_NS: Final = 366 * NS_PER_DAY
 """What is longer is a moment and not a duration."""
@@ -28,6 +29,13 @@ def _unit_of_rule(reasons: tuple[Reason, ...]) -> int:
 
 
 _UNITS: Final = {kind.name: _unit_of_rule(kind.reasons) for kind in RULES}
+_OWN_UNITS: Final = {"fictitious_bids": E8, "tape_painting": NS, "target_ramp": E8}
+"""Of rules that refuse for a reason which does not tell the unit, since clients are told none."""
+_STOPPED: Final = frozenset(
+    reason.name
+    for reason in (Reason.STATE_KILLED, Reason.STATE_CANCEL_ONLY, Reason.STATE_REDUCE_ONLY)
+)
+"""Reasons that hold the strictest state in which a request passes against the one in force."""
 
 
 def measured(value: int | str, rule: str, reason: str | None = None) -> str:
@@ -39,7 +47,12 @@ def measured(value: int | str, rule: str, reason: str | None = None) -> str:
     if not text.removeprefix("-").isdecimal():
         return text
     number = int(text)
+    names = STEP_NAMES if rule == "conduct_standing" else STATE_NAMES if reason in _STOPPED else ()
+    if 0 <= number < len(names):
+        return names[number]
     unit = ENTRIES[Reason[reason]].unit if reason else _UNITS.get(rule, COUNT)
+    if reason in (None, Reason.CONDUCT_LIMIT.name):
+        unit = _OWN_UNITS.get(rule, unit)
     if unit == E8:
         return decimal_text(number)
     if number >= _EARLIEST_NS:
