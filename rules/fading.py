@@ -30,10 +30,7 @@ class Fading(Generic[Key, Value]):
     def use(self, key: Key, now_ns: int, make: Callable[[], Value]) -> Value:
         """Return the value of `key`, made when there is none, and keep it for the span."""
         if now_ns >= self._turn_ns:
-            overdue = now_ns - self._turn_ns >= self._span_ns
-            self._old = {} if overdue else self._new
-            self._new = {}
-            self._turn_ns = now_ns + self._span_ns
+            self._turn(now_ns)
         found = self._new.get(key)
         if found is None:
             found = self._old.pop(key, None)
@@ -41,6 +38,20 @@ class Fading(Generic[Key, Value]):
                 found = make()
             self._new[key] = found
         return found
+
+    def put(self, key: Key, value: Value, now_ns: int) -> None:
+        """Keep a value for the span, in place of the one there was."""
+        if now_ns >= self._turn_ns:
+            self._turn(now_ns)
+        if self._old:
+            self._old.pop(key, None)
+        self._new[key] = value
+
+    def _turn(self, now_ns: int) -> None:
+        overdue = now_ns - self._turn_ns >= self._span_ns
+        self._old = {} if overdue else self._new
+        self._new = {}
+        self._turn_ns = now_ns + self._span_ns
 
     def drop(self, key: Key) -> None:
         """Forget a value now."""

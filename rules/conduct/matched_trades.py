@@ -82,7 +82,7 @@ class MatchedTrades(Rule):
         self._symbol_share_e8 = share_e8(clause.symbol_share)
         self._inventory_e8 = share_e8(clause.inventory)
         self._tapes = Tapes()
-        self._entries: Fading[int, list[int]] = Fading(self._apart_ns + 1)
+        self._entries: Fading[int, tuple[int, ...]] = Fading(self._apart_ns + 1)
         """[time, record, price, quantity] of orders that came lately, by order."""
         self._volumes: Fading[tuple[int, int], list[int]] = Fading(self._window_ns)
         """[traded, bought less sold] by interest and symbol, running."""
@@ -116,8 +116,8 @@ class MatchedTrades(Rule):
     def _entered(
         self, order_id: int, price_e8: int, quantity_e8: int, book: Book, now_ns: int
     ) -> None:
-        entry = self._entries.use(order_id, now_ns, list)
-        entry[:] = [now_ns, book.current_seq, price_e8, quantity_e8]
+        entry = (now_ns, book.current_seq, price_e8, quantity_e8)
+        self._entries.put(order_id, entry, now_ns)
 
     def _count(self, interest: int, symbol: int, side: int, quantity_e8: int, now_ns: int) -> None:
         volume = self._volumes.use((interest, symbol), now_ns, _nothing)
@@ -334,7 +334,7 @@ class MatchedTrades(Rule):
     def restore(self, state: Any) -> None:
         """Put back what `state` returned."""
         self._tapes.restore(state["tapes"])
-        self._entries.restore(state["entries"], int, list)
+        self._entries.restore(state["entries"], int, tuple)
         self._volumes.restore(state["volumes"], tuple, lambda volume: [int(one) for one in volume])
         self._pairs.restore(
             state["pairs"], tuple, lambda pairs: deque([int(one) for one in pair] for pair in pairs)
