@@ -291,6 +291,9 @@ class TradeBust(Report, frozen=True, array_like=True, gc=False, tag="TB"):
     """When it was executed, 0 when not told: then it counts as executed just now."""
     maker_side: int = 0
     """Side of the order that rested, 0 when not told."""
+    buy_channel: int = 0
+    """Channel the buyer's order came by, 0 when it came through the gate; as in `MarketTrade`."""
+    sell_channel: int = 0
 
 
 class BalanceAdjusted(Report, frozen=True, array_like=True, gc=False, tag="BA"):

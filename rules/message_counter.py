@@ -44,7 +44,7 @@ from rules.ratio_counts import (
     RatioCounts,
 )
 from rules.ratio_windows import PairCounts, RatioWindows
-from rules.terms import asked_e8, rest_expired
+from rules.terms import annulled_sides, asked_e8, rest_expired
 from rules.values import CANCELED, CAUSE_CLIENT, EXPIRED, FLAG_TEST, FOK, IOC, SCOPE_ORDER
 
 COUNTED: Final[tuple[type[Event], ...]] = (
@@ -325,7 +325,7 @@ class MessageCounter:
         taken = RatioCounts()
         taken.trades = 1
         taken.volume_traded_e8 = event.quantity_e8
-        for account in (event.buy_account, event.sell_account):
+        for account, _ in annulled_sides(event):
             facts = book.accounts.get(account)
             if facts is None or self.windows.find(facts.owner, event.symbol) is None:
                 continue

@@ -7,9 +7,9 @@ changes laid over it. Also here: the price a venue's filters measure an order by
 from typing import Final, TypeAlias
 
 from rules.book import Book, OpenOrder, SymbolFacts
-from rules.events import Amend, CommandResult, Place, Replace
+from rules.events import Amend, CommandResult, Place, Replace, TradeBust
 from rules.fees.acts import distance_e8
-from rules.values import BUY, E8, LIVE_STATUSES
+from rules.values import BUY, E8, LIVE_STATUSES, SELL
 
 NO_PRICE: Final = -1
 """Notional of a market order in a symbol that was never traded."""
@@ -132,3 +132,12 @@ def behind_best_e8(order: OpenOrder, facts: SymbolFacts) -> int:
         if ahead_e8 == 0 or (ahead_e8 > 0) == (order.side == BUY):
             return 0
     return distance_e8(order.price_e8, reference_e8)
+
+
+def annulled_sides(bust: TradeBust) -> tuple[tuple[int, int], ...]:
+    """Return account and side of those whose order came through the gate: only they were counted."""
+    sides = (
+        (bust.buy_account, BUY, bust.buy_channel),
+        (bust.sell_account, SELL, bust.sell_channel),
+    )
+    return tuple((account, side) for account, side, channel in sides if account and not channel)

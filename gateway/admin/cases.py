@@ -18,6 +18,8 @@ from rules.units import decimal_text, duration_text
 from rules.values import CASE_ACT_NAMES, DEFINE_GROUP, DEFINE_OWNER
 
 CASES_SHOWN_MAX: Final = 1_000
+DIGITS_MAX: Final = 19
+"""Digits of the largest number a record can have."""
 TEXT_MAX: Final = 1_024
 """Characters of an explanation or a reason."""
 
@@ -130,7 +132,8 @@ class CaseAdministration:
     # --- Names --------------------------------------------------------------------------------
 
     def _find(self, name: str) -> Case:
-        number = int(name) if name.isdecimal() else self._ids.decode_case(name)
+        digits = name.isdecimal() and len(name) <= DIGITS_MAX
+        number = int(name) if digits else self._ids.decode_case(name)
         case = self._core.book.conduct.cases.get(number) if number is not None else None
         if case is None:
             raise UnknownSubjectError(f"there is no case `{name}`; `ordergate cases list` has all")

@@ -150,6 +150,8 @@ def _bust_message(names: Names, bust: TradeBust) -> wire.TradeBust:
         sell_account=names.account_name(bust.sell_account),
         traded_ns=bust.traded_ns,
         maker_side=_code(bust.maker_side),
+        buy_channel=_code(bust.buy_channel),
+        sell_channel=_code(bust.sell_channel),
     )
 
 
@@ -321,6 +323,8 @@ def _read_bust(names: Names, begin: tuple[int, int], message: wire.TradeBust) ->
         names.account(message.sell_account),
         message.traded_ns,
         message.maker_side,
+        message.buy_channel,
+        message.sell_channel,
     )
 
 

@@ -47,10 +47,9 @@ from rules.fees.tariff import Tariff
 from rules.resting_clauses import charge_tariffs
 from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
-from rules.terms import asked_e8, behind_best_e8
+from rules.terms import annulled_sides, asked_e8, behind_best_e8
 from rules.values import (
     ACCOUNT_MARKET_MAKER,
-    BUY,
     CAUSE_CLIENT,
     E8,
     SELL,
@@ -303,7 +302,7 @@ class CancelFees(Rule):
 
     def _annulled(self, event: TradeBust, book: Book, now_ns: int) -> None:
         """Take an annulled trade back from both sides, on the day on which it was made."""
-        for account, side in ((event.buy_account, BUY), (event.sell_account, SELL)):
+        for account, side in annulled_sides(event):
             facts = book.accounts.get(account)
             if facts is not None:
                 act = Act(

@@ -7,7 +7,7 @@ from rules.book import Book, OpenOrder
 from rules.events import CommandResult, Event, OrderTrade, TradeBust
 from rules.indicators import JUDGED, IndicatorRule
 from rules.kinds import ORDER_TRADE
-from rules.terms import asked_e8
+from rules.terms import annulled_sides, asked_e8
 
 
 class UnfilledRatio(IndicatorRule):
@@ -32,7 +32,7 @@ class UnfilledRatio(IndicatorRule):
             order = book.order_of(event.order_id)
             self._executed(order, event.fill.quantity_e8, book, now_ns)
         elif self.indicator.same_window(event.traded_ns or now_ns, now_ns):
-            for number in (event.buy_account, event.sell_account):
+            for number, _ in annulled_sides(event):
                 account = book.accounts.get(number)
                 if account is not None:
                     self.indicator.add(

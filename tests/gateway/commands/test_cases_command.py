@@ -46,6 +46,8 @@ def test_a_case_from_its_opening_to_a_dismissal(tmp_path: Path) -> None:
         async with venue(tmp_path) as gate:
             alice, operator = Client(gate), Operator(gate, tmp_path / "data")
             assert (await operator.json("list"))["cases"] == []
+            for name in ("17", "9" * 19, "9" * 4_301, "x"):
+                assert "there is no case" in await operator.run("show", name, code=2)
             await flee(alice)
             (measure,) = await measures(alice)
             case = measure["caseId"]

@@ -386,7 +386,7 @@ class OrderReduced(_message.Message):
     def __init__(self, order_id: _Optional[int] = ..., quantity_e8: _Optional[int] = ..., cause: _Optional[_Union[_values_pb2.Cause, str]] = ..., prevented_e8: _Optional[int] = ...) -> None: ...
 
 class TradeBust(_message.Message):
-    __slots__ = ("trade_id", "symbol", "price_e8", "quantity_e8", "buy_order_id", "sell_order_id", "buy_account", "sell_account", "traded_ns", "maker_side")
+    __slots__ = ("trade_id", "symbol", "price_e8", "quantity_e8", "buy_order_id", "sell_order_id", "buy_account", "sell_account", "traded_ns", "maker_side", "buy_channel", "sell_channel")
     TRADE_ID_FIELD_NUMBER: _ClassVar[int]
     SYMBOL_FIELD_NUMBER: _ClassVar[int]
     PRICE_E8_FIELD_NUMBER: _ClassVar[int]
@@ -397,6 +397,8 @@ class TradeBust(_message.Message):
     SELL_ACCOUNT_FIELD_NUMBER: _ClassVar[int]
     TRADED_NS_FIELD_NUMBER: _ClassVar[int]
     MAKER_SIDE_FIELD_NUMBER: _ClassVar[int]
+    BUY_CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    SELL_CHANNEL_FIELD_NUMBER: _ClassVar[int]
     trade_id: int
     symbol: str
     price_e8: int
@@ -407,7 +409,9 @@ class TradeBust(_message.Message):
     sell_account: str
     traded_ns: int
     maker_side: _values_pb2.Side
-    def __init__(self, trade_id: _Optional[int] = ..., symbol: _Optional[str] = ..., price_e8: _Optional[int] = ..., quantity_e8: _Optional[int] = ..., buy_order_id: _Optional[int] = ..., sell_order_id: _Optional[int] = ..., buy_account: _Optional[str] = ..., sell_account: _Optional[str] = ..., traded_ns: _Optional[int] = ..., maker_side: _Optional[_Union[_values_pb2.Side, str]] = ...) -> None: ...
+    buy_channel: _values_pb2.Channel
+    sell_channel: _values_pb2.Channel
+    def __init__(self, trade_id: _Optional[int] = ..., symbol: _Optional[str] = ..., price_e8: _Optional[int] = ..., quantity_e8: _Optional[int] = ..., buy_order_id: _Optional[int] = ..., sell_order_id: _Optional[int] = ..., buy_account: _Optional[str] = ..., sell_account: _Optional[str] = ..., traded_ns: _Optional[int] = ..., maker_side: _Optional[_Union[_values_pb2.Side, str]] = ..., buy_channel: _Optional[_Union[_values_pb2.Channel, str]] = ..., sell_channel: _Optional[_Union[_values_pb2.Channel, str]] = ...) -> None: ...
 
 class BalanceAdjustment(_message.Message):
     __slots__ = ("account", "asset", "delta_e8", "note", "deposit_id")
