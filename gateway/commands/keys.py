@@ -23,9 +23,11 @@ from gateway.admin.messages import (
     KeysAnswer,
     RevokeKeyRequest,
 )
-from gateway.commands.common import cell, console, fail, print_json
+from gateway.commands.common import PIPED_WIDTH, cell, console, fail, print_json
 from rules.values import NS_PER_SECOND
 
+_KEY_WIDTH: Final = 64
+"""Characters of a key id; it is never broken in two where there is room for it."""
 KINDS: Final = ("hmac", "rsa", "ed25519")
 PERMISSIONS: Final = ("read", "trade", "margin", "futures")
 JsonOption = Annotated[bool, typer.Option("--json", help="The answer as JSON.")]
@@ -107,9 +109,13 @@ def list_command(
         print_json(answer)
         return
     table = Table()
-    table.add_column("key", overflow="fold")
-    for heading in ("kind", "account", "owner", "permissions", "addresses", "expires", "state"):
-        table.add_column(heading)
+    wide = console.width >= PIPED_WIDTH
+    table.add_column("key", overflow="fold", min_width=_KEY_WIDTH if wide else None)
+    table.add_column("kind", no_wrap=wide)
+    for heading in ("account", "owner", "permissions", "addresses"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("expires", "state"):
+        table.add_column(heading, no_wrap=wide)
     for key in answer.keys:
         table.add_row(
             cell(key.name),

@@ -227,6 +227,9 @@ def test_keys(terminal: Terminal) -> None:
     assert key["key"]["name"] in listed.stdout
     assert key["secret"] not in listed.stdout
     assert "2100-01-01 00:00Z" in listed.stdout
+    owner = "an-owner-with-a-name-of-no-small-length"
+    terminal.run("keys", "create", f"account-of-{owner}", "--owner", owner)
+    assert key["key"]["name"] in terminal.run("keys", "list").stdout, "broken in two"
     revoked = terminal.run("keys", "revoke", key["key"]["name"])
     assert revoked.exit_code == 0
     assert "revoked" in terminal.run("keys", "list").stdout
