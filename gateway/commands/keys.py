@@ -26,8 +26,6 @@ from gateway.admin.messages import (
 from gateway.commands.common import PIPED_WIDTH, cell, console, fail, print_json
 from rules.values import NS_PER_SECOND
 
-_KEY_WIDTH: Final = 64
-"""Characters of a key id; it is never broken in two where there is room for it."""
 KINDS: Final = ("hmac", "rsa", "ed25519")
 PERMISSIONS: Final = ("read", "trade", "margin", "futures")
 JsonOption = Annotated[bool, typer.Option("--json", help="The answer as JSON.")]
@@ -109,8 +107,9 @@ def list_command(
         print_json(answer)
         return
     table = Table()
+    # A key id has 64 characters and is not broken in two where there is room for it.
     wide = console.width >= PIPED_WIDTH
-    table.add_column("key", overflow="fold", min_width=_KEY_WIDTH if wide else None)
+    table.add_column("key", overflow="fold", no_wrap=wide)
     table.add_column("kind", no_wrap=wide)
     for heading in ("account", "owner", "permissions", "addresses"):
         table.add_column(heading, overflow="fold")
