@@ -107,10 +107,15 @@ RULES: Final = {name: {"mode": "enforce", **clause} for name, clause in EAGER.it
 class Storm:
     """A market in which anything happens; `twin` was put back from what was stored on the way."""
 
-    def __init__(self, seed: int, rules: dict[str, dict[str, Any]] = RULES) -> None:
+    def __init__(
+        self,
+        seed: int,
+        rules: dict[str, dict[str, Any]] = RULES,
+        tariffs: dict[str, Any] | None = None,
+    ) -> None:
         self.any = random.Random(seed)
-        self.rules = rules
-        self.market = Market(rules, price=self.any.choice((1, 1_000, 9 * 10**9)))
+        self.rules, self.tariffs = rules, tariffs
+        self.market = Market(rules, tariffs, price=self.any.choice((1, 1_000, 9 * 10**9)))
         self.twin: Pipeline | None = None
         self.epoch = 1
         self.acts: tuple[Callable[[], None], ...] = (
@@ -259,7 +264,7 @@ class Storm:
 
     def restart(self) -> None:
         """Put what is stored now into a new pipeline, which goes on beside the old one."""
-        self.twin = Pipeline(conduct_rulebook(self.rules))
+        self.twin = Pipeline(conduct_rulebook(self.rules, self.tariffs))
         self.twin.restore(through_msgpack(self.market.pipeline.state()))
 
 

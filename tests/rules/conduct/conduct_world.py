@@ -66,8 +66,10 @@ MAKER = 6
 class Market:
     """Applies events one after another and keeps what conduct rules told."""
 
-    def __init__(self, rules: dict[str, Any], *, price: int = 1_000) -> None:
-        self.pipeline = Pipeline(conduct_rulebook(rules))
+    def __init__(
+        self, rules: dict[str, Any], tariffs: dict[str, Any] | None = None, *, price: int = 1_000
+    ) -> None:
+        self.pipeline = Pipeline(conduct_rulebook(rules, tariffs))
         self.book = self.pipeline.book
         self.now_ns = NOON_NS
         self.alerts: list[Alert] = []
@@ -300,11 +302,12 @@ class Market:
         )  # fmt: skip
 
 
-def conduct_rulebook(rules: dict[str, Any]) -> Rulebook:
-    """Return a rulebook with these rules and a simple instrument."""
+def conduct_rulebook(rules: dict[str, Any], tariffs: dict[str, Any] | None = None) -> Rulebook:
+    """Return a rulebook with these rules and tariffs, and a simple instrument."""
     tree = {
         "name": "test",
         "rules": rules,
+        "tariffs": tariffs or {},
         "instruments": {"default": {"tick_size": "1", "notional_min": "5"}},
     }
     return Rulebook(convert(tree))
