@@ -20,9 +20,11 @@ from gateway.logview.rendering import printable
 from gateway.logview.times import time_text
 from rules.pipeline import StateError
 from rules.rulebook import RulebookError
-from rules.units import duration_text
+from rules.units import decimal_text, duration_text
 from rules.values import NS_PER_DAY
 
+_PARTS: Final = ("breaches", "shadows", "charges", "alerts", "steps", "postings")
+"""What of a decision is shown apart."""
 _EARLIEST_TIME_NS: Final = 366 * NS_PER_DAY
 """Nanoseconds beyond this are a time, and those below a duration."""
 
@@ -83,7 +85,7 @@ def _print_explained(explained: ExplainedDecision) -> None:
     if not explained.agrees:
         errors.print("deciding it again gives another decision; see `ordergate replay`")
     _print_tree("input", record["input"])
-    _print_tree("decision", record["decision"] | {"breaches": [], "shadows": []})
+    _print_tree("decision", record["decision"] | dict.fromkeys(_PARTS, ()))
     for kind in ("breaches", "shadows"):
         for breach in record["decision"][kind]:
             told = {
@@ -91,11 +93,24 @@ def _print_explained(explained: ExplainedDecision) -> None:
                 for field in ("limit", "observed")
             }
             _print_tree(kind, breach | told)
+    for kind in ("charges", "alerts", "steps", "postings"):
+        for part in record["decision"][kind]:
+            _print_tree(kind, _figured(part))
     _print_lost(record["lost"])
+    _print_rules(explained.rules)
+    for name, facts in explained.facts.items():
+        _print_tree(name, facts)
+
+
+def _print_rules(rules: list[RuleView]) -> None:
+    """Print what every rule said; of a record that is no request none says anything."""
+    if not rules:
+        console.print("no rule judges a record of this kind")
+        return
     table = Table(title="rules", title_justify="left")
     for heading in ("stage", "rule", "mode", "verdict", "limit", "observed", "detail"):
         table.add_column(heading, overflow="fold")
-    for view_ in explained.rules:
+    for view_ in rules:
         table.add_row(
             view_.stage,
             view_.rule,
@@ -106,8 +121,17 @@ def _print_explained(explained: ExplainedDecision) -> None:
             printable(_detail(view_)),
         )
     console.print(table)
-    for name, facts in explained.facts.items():
-        _print_tree(name, facts)
+
+
+def _figured(part: dict[str, Any]) -> dict[str, Any]:
+    """Return a part of a decision with an alert's figures as fields, after its own."""
+    shown = {
+        f"figure {name.removesuffix('_e8')}": (
+            decimal_text(int(value)) if name.endswith("_e8") else value
+        )
+        for name, value in part.get("figures", ())
+    }
+    return {field: value for field, value in part.items() if field != "figures"} | shown
 
 
 def _print_lost(lost: list[dict[str, Any]]) -> None:
@@ -132,7 +156,7 @@ def _print_tree(title: str, tree: dict[str, Any]) -> None:
     table.add_column("field")
     table.add_column("value", overflow="fold")
     for field, value in tree.items():
-        if value not in (None, "", 0, "0", [], False) or field in ("limit", "observed"):
+        if value not in (None, "", 0, "0", [], (), False) or field in ("limit", "observed"):
             table.add_row(Text(field), Text(printable(_text(field, value))))
     console.print(table)
 

@@ -12,6 +12,7 @@ from gateway.journal import read_run, runs
 from rules.events import Place
 from rules.units import decimal_text
 from tests.gateway.gate_world import Client, config, running
+from tests.gateway.test_conduct_disclosure import flee, venue
 
 
 def invoke(*arguments: object) -> Result:
@@ -39,3 +40,29 @@ def test_each_look_is_told_apart(tmp_path: Path) -> None:
         assert re.search(row, shown), row
     (count,) = (view for view in tree["rules"] if view["rule"] == "max_num_orders")
     assert count["asked"] is None
+
+
+def test_what_conduct_rules_told_is_shown_apart(tmp_path: Path) -> None:
+    """The alert with its figures, then the measure; no rule judges the engine's answer itself."""
+
+    async def scenario() -> None:
+        async with venue(tmp_path) as gate:
+            await flee(Client(gate))
+
+    asyncio.run(scenario())
+    run = runs(tmp_path / "data")[-1]
+    (seq,) = (record.seq for record in read_run(run.path) if record.decision.alerts)
+    done = invoke("log", "explain", seq, "--data", tmp_path / "data")
+    assert done.exit_code == 0, done.output
+    lines = [" ".join(line.strip("│").split()) for line in done.stdout.splitlines()]
+    for line in (
+        "rule │ fictitious_bids",
+        "interest │ alice",
+        "figure cancelled │ 1",
+        "before │ none",
+        "step │ notice",
+        "no rule judges a record of this kind",
+    ):
+        assert line in lines, done.stdout
+    titles = [line for line in lines if line in ("input", "decision", "alerts", "steps", "order")]
+    assert titles == ["input", "decision", "alerts", "steps", "order"]
