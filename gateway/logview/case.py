@@ -15,7 +15,7 @@ from gateway.journal.life import life_of
 from gateway.journal.manifest import ordergate_version
 from gateway.logview.beginnings import open_orders
 from gateway.logview.case_names import ERASED, CaseNames
-from gateway.logview.lines import summary
+from gateway.logview.lines import followed, summary
 from gateway.logview.measures import measured
 from gateway.logview.orders import Order, Orders
 from gateway.logview.query import Progress, Query, Scan, scans
@@ -313,6 +313,7 @@ class _Builder:
             measure["actor"] = tree["input"].get("actor")
             measure["alerts"] = tree["decision"]["alerts"]
             measure["steps"] = tree["decision"]["steps"]
+            measure["followed"] = names.text(followed(decision, names))
             self.case.measures.append(measure)
 
     def _own_part(self, decision: Decision) -> Decision:

@@ -46,9 +46,9 @@ def case_html(case: CaseFile) -> Iterator[str]:
     yield from _counts("Refusals, by rule and reason", case.refusals)
     yield "<h2>Measures and who took them</h2>"
     yield from _table(
-        ("record", "time", "what", "", "actor", "findings"),
+        ("record", "time", "what", "", "actor", "what followed"),
         (
-            (m["seq"], m["time"], m["event"], m["what"], m["actor"], _found(m))
+            (m["seq"], m["time"], m["event"], m["what"], m["actor"], m["followed"])
             for m in case.measures
         ),
     )
@@ -120,11 +120,6 @@ def _refused(refusal: dict[str, Any]) -> str:
         f"{shadow}{refusal['rule']}: {refusal['reason']}, limit {refusal['limit']}, "
         f"observed {refusal['observed']}{retry}"
     )
-
-
-def _found(measure: dict[str, Any]) -> str:
-    findings = {name: measure[name] for name in ("alerts", "steps") if measure[name]}
-    return _json(findings) if findings else ""
 
 
 class _Html(str):

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.journal import Record
 from gateway.logview.case import case_file
+from gateway.logview.case_html import case_html
 from gateway.logview.query import Query, search
 from gateway.logview.rendering import Names
 from gateway.logview.sources import source_of
@@ -103,6 +104,14 @@ def test_case_file_and_query_have_what_hits_the_group(tmp_path: Path) -> None:
 
     assert measures(OWNER)[-3:] == [told, lapsed, judged]
     assert measures(OTHER)[-3:] == [told, lapsed, judged]
+    case = case_file(source_of(world.data), OWNER, START_NS)
+    followed = [measure["followed"] for measure in case.measures[-3:]]
+    assert followed == [
+        "told layering: family, severity 1, case 9",
+        "measure notice to none: family in BTCUSDT, decay, case 9",
+        "",
+    ]
+    assert all(text in "".join(case_html(case)) for text in followed)
     found = search(source_of(world.data), Query(owner=OWNER))
     assert [each.record.seq for each in found][-3:] == [told, lapsed, judged]
 
