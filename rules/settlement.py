@@ -5,7 +5,7 @@ reservations are taken and given back, balances follow the fills. Nothing here d
 and everything is a function of the event and the book.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from rules.book import Balance, Book, OpenOrder
 from rules.book_state import (
@@ -48,6 +48,8 @@ from rules.values import (
     REJECTED,
     notional_e8,
 )
+
+_ASKED: Final = (0, CAUSE_CLIENT, CAUSE_REPLACE)  # no cancel in flight, or its client's own
 
 
 class Settlement:
@@ -153,7 +155,10 @@ class Settlement:
     def expect_cancel(self, order_ids: tuple[int, ...], cause: int, *, bulk: bool) -> None:
         """Mark orders as being cancelled and expect the engine's answer."""
         for order_id in order_ids:
-            self.book.orders[order_id].cancel_cause = cause
+            order = self.book.orders[order_id]
+            # What the venue is taking off already is not its client's doing.
+            if cause != CAUSE_CLIENT or order.cancel_cause in _ASKED:
+                order.cancel_cause = cause
             if cause == CAUSE_CLIENT:
                 # Held until the engine has carried it out.
                 self.book.deferred.put_off(order_id, NEVER_NS)

@@ -7,11 +7,13 @@ from rules.events import BulkCancel, Ended, OrderEnded, PostFees
 from rules.fees.acts import CANCELLED, Act
 from rules.fees.counts import Counts
 from rules.pipeline import Pipeline
+from rules.reasons import Reason
 from rules.units import decimal_text
 from rules.values import (
     ACCOUNT_MARKET_MAKER,
     CANCELED,
     CAUSE_CLIENT,
+    CAUSE_DISCONNECT,
     CAUSE_EXPIRY,
     CAUSE_KILL,
     E8,
@@ -24,7 +26,7 @@ from rules.values import (
 )
 from tests.rules.conduct.fee_desk import DAY_STARTS_NS, PLAIN, FeeDesk, shipped
 from tests.rules.desk import fill
-from tests.rules.order_world import OTHER_KEY, OTHER_SYMBOL, OWNER, SYMBOL, e8
+from tests.rules.order_world import OTHER_KEY, OTHER_SYMBOL, OWNER, SYMBOL, cancel, e8
 
 DAY = "2027-01-15"
 TEST_ID = f"test:{DAY}:{OWNER}:BTCUSDT"
@@ -397,3 +399,23 @@ def test_what_was_prevented_was_entered_once(status: int) -> None:
     order = desk.place()
     desk.answer(order.command_id, order.order_id, status, prevented_e8=e8(6))
     assert counts(desk)["ordered_volume"] == "10"
+
+
+@pytest.mark.parametrize("cause", [CAUSE_KILL, CAUSE_DISCONNECT])
+@pytest.mark.parametrize("carried_out", ["venue's", "client's"])
+def test_a_cancel_that_overtakes_the_venues_own(cause: int, carried_out: str) -> None:
+    """A client cancels what the venue is taking off already: it counts if the engine carried his
+    cancel out, and not if it carried out the venue's."""
+    desk = FeeDesk(EVERYTHING)
+    order = desk.rest()
+    desk.send(BulkCancel(SCOPE_OWNER, OWNER, 0, cause, 0))
+    bulk = desk.book.current_seq
+    desk.send(cancel(order_id=order.order_id))
+    command, ended = desk.book.current_seq, (Ended(order.order_id, CANCELED, 0),)
+    if carried_out == "venue's":
+        desk.answer(bulk, ended=ended)
+        desk.refuse(command, Reason.ENGINE_UNKNOWN_ORDER)
+    else:
+        desk.answer(command, order.order_id, CANCELED, ended=ended)
+        desk.answer(bulk)
+    assert counts(desk).get("cancels", "0") == ("0" if carried_out == "venue's" else "1")
