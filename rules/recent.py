@@ -27,7 +27,8 @@ class Recent:
             self._old = {} if overdue else self._new
             self._new = {}
             self._turn_ns = now_ns + self._span_ns
-        self._old.pop(number, None)
+        if self._old:
+            self._old.pop(number, None)
         self._new[number] = value
 
     def get(self, number: int) -> tuple[int, ...] | None:

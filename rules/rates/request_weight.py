@@ -84,9 +84,9 @@ class RequestWeight(Rule):
         if weight:
             _charge(limits, event.ip, weight, now_ns)
         if kind in _COMMANDING and decision.verdict == ACCEPTED and not entry.gate:
-            difference = entry.weight_for(event.size) - weight
-            if difference > 0:
-                self._pending.put(book.current_seq, (event.ip, now_ns, difference), now_ns)
+            failed = entry.weight_failure if entry.flat else entry.weight_for(event.size)
+            if failed > weight:
+                self._pending.put(book.current_seq, (event.ip, now_ns, failed - weight), now_ns)
 
     def admits_after(self, event: Request, weight: int, gate_weight: int, now_ns: int) -> bool:
         """Return whether `check` would admit `event` had so much more weight been charged."""
