@@ -173,7 +173,7 @@ def _explained(
     asked: dict[str, set[Reason | None]] = {}
     for entry in entries:
         asked.setdefault(entry.rule, set()).add(entry.asked)
-    views = [_view(pipeline, entry, len(asked[entry.rule]) > 1) for entry in entries]
+    views = [_view(pipeline, entry, len(asked[entry.rule]) > 1, names) for entry in entries]
     facts = facts_of(pipeline.book, event, record.decision, names)
     again = pipeline.apply(event, now_ns, seq=record.seq)
     return ExplainedDecision(
@@ -188,8 +188,12 @@ def _explained(
     )
 
 
-def _view(pipeline: Pipeline, entry: Explanation, several: bool) -> RuleView:
+def _view(pipeline: Pipeline, entry: Explanation, several: bool, names: Names) -> RuleView:
     """Return what a rule said; `several` says that it looked for more than one reason."""
+    observed = entry.observed
+    if entry.asked == Reason.ADDRESS_NOT_ALLOWED and isinstance(observed, int):
+        # An address is compared by its number, which says nothing to anybody.
+        observed = names.address(observed) or observed
     rule = pipeline.rule(entry.rule)
     clause = getattr(pipeline.rulebook.clauses, entry.rule, None)
     return RuleView(
@@ -199,7 +203,7 @@ def _view(pipeline: Pipeline, entry: Explanation, several: bool) -> RuleView:
         passed=entry.passed,
         reason=entry.reason.name if entry.reason is not None else None,
         limit=entry.limit,
-        observed=entry.observed,
+        observed=observed,
         detail=entry.detail,
         source=rule.source if rule is not None else "",
         asked=entry.asked.name if several and entry.asked is not None else None,

@@ -38,6 +38,8 @@ def test_each_look_is_told_apart(tmp_path: Path) -> None:
         limit = re.escape(decimal_text(view["limit"]))
         row = f"price_filter +│ enforce +│ passed +│ {limit} +│ 60000 +│ {view['asked']}, price "
         assert re.search(row, shown), row
+    address = next(view for view in tree["rules"] if view["asked"] == "ADDRESS_NOT_ALLOWED")
+    assert (address["observed"], address["passed"]) == ("127.0.0.1", True)
     (count,) = (view for view in tree["rules"] if view["rule"] == "max_num_orders")
     assert count["asked"] is None
 
