@@ -54,7 +54,7 @@ manipulation: $(TEST_STAMP) ## show who is found in a flow with scripted manipul
 	$(BIN)/python -m tests.flows $(MANIPULATION_OPTIONS)
 
 wheel: $(TEST_STAMP) ## build a wheel with compiled rules into dist/
-	@PYTHON=$(BIN)/python tools/build_wheel.sh dist
+	ORDERGATE_COMPILE=1 $(PIP) wheel --quiet --no-deps --wheel-dir dist .
 
 compiled: $(TEST_STAMP) ## build the rules compiled and run the tests of the core on them
 	@PYTHON=$(BIN)/python tools/test_compiled.sh build/compiled $(COMPILED_TESTS)
