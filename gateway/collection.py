@@ -25,8 +25,8 @@ class Collector:
     """Takes over from the interpreter when to collect, until it is stopped.
 
     `activity` returns a number that differs when something was decided since; `tend` is called many
-    times a second, `look` seldom. `full` counts full collections. Where a process has several, the last one that is
-    stopped gives back what the first one took.
+    times a second, `look` seldom. `full` counts full collections. Where a process has several, the
+    last one that is stopped gives back what the first one took.
     """
 
     _running = 0

@@ -35,7 +35,6 @@ from rules.values import (
     FLAG_TEST,
     INT63_MAX,
     NS_PER_SECOND,
-    PAIR_SHIFT,
     SCOPE_ACCOUNT_SYMBOL,
     SCOPE_KEY,
     SCOPE_ORDER,
@@ -139,7 +138,7 @@ class AgeCost(Rule):
         if account is None:
             return None
         rate = self._rate_of(account)
-        used_e17 = self._used_e17(self._subject(account, event.key), event.symbol, rate, now_ns)
+        used_e17 = self._used_e17(self._pair(account, event.key, event.symbol), rate, now_ns)
         if type(event) is PLACE:
             cost_e17 = 0 if event.flags & FLAG_TEST else self._place_e17
         else:
@@ -162,7 +161,7 @@ class AgeCost(Rule):
         if account is None:
             return ()
         rate = self._rate_of(account)
-        used_e17 = self._used_e17(self._subject(account, event.key), event.symbol, rate, now_ns)
+        used_e17 = self._used_e17(self._pair(account, event.key, event.symbol), rate, now_ns)
         cost = self._cost(event, self._meant(event, account, book), book, now_ns)
         total_e17 = used_e17 + cost * E17
         return (
@@ -265,7 +264,7 @@ class AgeCost(Rule):
         if own or breach.reason < _FIRST_REASON_OF_A_KNOWN_CALLER:
             return
         rate = self._rate_of(account)
-        used_e17 = self._used_e17(self._subject(account, event.key), event.symbol, rate, now_ns)
+        used_e17 = self._used_e17(self._pair(account, event.key, event.symbol), rate, now_ns)
         room_e17 = max(rate.limit_e17 - used_e17, 0)
         cost_e17 = min(self._fixed(event) * E17, room_e17)
         self._add(account, event.key, event.symbol, cost_e17, now_ns)
@@ -275,17 +274,19 @@ class AgeCost(Rule):
     ) -> None:
         if not cost_e17:
             return
-        pair = self._subject(account, key) << PAIR_SHIFT | symbol
-        counter = self._counters.get(pair)
-        if counter is not None:
-            cost_e17 += max(0, counter[0] - self._rate_of(account).decay_e8 * (now_ns - counter[1]))
+        pair = self._pair(account, key, symbol)
+        used_e17 = self._used_e17(pair, self._rate_of(account), now_ns)
         if len(self._counters) >= self._sweep_at:
             self._sweep(now_ns)
-        self._counters[pair] = (cost_e17, now_ns)
+        self._counters[pair] = (used_e17 + cost_e17, now_ns)
 
-    def _used_e17(self, subject: int, symbol: int, rate: _Rate, now_ns: int) -> int:
+    def _pair(self, account: AccountFacts, key: int, symbol: int) -> int:
+        """Return whose counter it is in a symbol, as one number."""
+        return pair_of(self._subject(account, key), symbol)
+
+    def _used_e17(self, pair: int, rate: _Rate, now_ns: int) -> int:
         """Return a counter as it stands now."""
-        counter = self._counters.get(subject << PAIR_SHIFT | symbol)
+        counter = self._counters.get(pair)
         if counter is None:
             return 0
         used_e17 = counter[0] - rate.decay_e8 * (now_ns - counter[1])
@@ -324,7 +325,7 @@ class AgeCost(Rule):
         if self._per == "key":
             return SCOPE_KEY, key
         scope = SCOPE_ACCOUNT_SYMBOL if self._per == "account" else SCOPE_OWNER_SYMBOL
-        return scope, pair_of(self._subject(account, key), symbol)
+        return scope, self._pair(account, key, symbol)
 
     # --- Looking ------------------------------------------------------------------------------
 
@@ -345,7 +346,7 @@ class AgeCost(Rule):
         rate = self._rate_of(account) if account is not None else self._rate
         found = []
         for one, symbol in pairs:
-            used_e17 = self._used_e17(one, symbol, rate, now_ns)
+            used_e17 = self._used_e17(pair_of(one, symbol), rate, now_ns)
             empty_ns = 0
             if used_e17:
                 empty_ns = min(now_ns - -used_e17 // rate.decay_e8, INT63_MAX)
