@@ -30,7 +30,7 @@ def works_of(record: RecordConfig, run_directory: Path) -> list[Work]:
     """Return what a configuration wants done whenever a segment has been closed.
 
     What would fail then is found out now: raises JournalKeyError, and ValueError when the retention
-    is no duration.
+    is no period.
     """
     works = []
     if record.snapshots:

@@ -109,7 +109,7 @@ class RecordConfig(Section, frozen=True, kw_only=True):
     """Keep them compressed and encrypted, with the key in `ORDERGATE_RECORD_KEY` or the file
     `ORDERGATE_RECORD_KEY_FILE` names."""
     retention: str = ""
-    """Runs older than this are deleted, such as `1825d`, legal holds excepted. Empty: never."""
+    """Runs older than this are deleted, such as `5y`, legal holds excepted. Empty: never."""
 
 
 class InstrumentConfig(Section, frozen=True, kw_only=True):

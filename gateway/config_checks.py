@@ -20,7 +20,7 @@ from gateway.config import (
     RecordConfig,
     TelemetryConfig,
 )
-from gateway.journal.retention import read_retention
+from gateway.journal.retention_period import read_retention
 from gateway.journal.writer import SEGMENT_BYTES_MIN
 from rules.faults import Fault, FieldPath
 from rules.texts import read_decimal, read_duration

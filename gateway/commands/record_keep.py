@@ -41,7 +41,12 @@ def add_to(record: typer.Typer) -> None:
 
 
 def retain(
-    period: Annotated[str, typer.Argument(help="How long records are kept, such as 1825d.")],
+    period: Annotated[
+        str,
+        typer.Argument(
+            help="How long records are kept, such as 5y or 90d; a year is one of the calendar."
+        ),
+    ],
     data: DataOption = Path(DATA_DIRECTORY),
     apply: Annotated[bool, typer.Option("--apply", help="Delete; else only say what.")] = False,
     actor: ActorOption = "",

@@ -29,12 +29,12 @@ from gateway.journal.manifest import (
 from gateway.journal.reader import SegmentReader, read_run, segment_begun
 from gateway.journal.repair import close_abandoned
 from gateway.journal.reserve import find_reserve
+from gateway.journal.retention_period import kept_from_ns
 from gateway.journal.seal import read_signature, signature_path
 from gateway.journal.segment import segment_name, segment_numbers
 from gateway.journal.snapshot_file import START_SNAPSHOT, read_snapshot_file, snapshot_seqs
 from gateway.journal.tombstone import Deletion, Tombstone, read_tombstone, write_tombstone
 from rules.events import Define, DefineAccount, RunBegan
-from rules.units import duration_ns
 from rules.values import DEFINE_OWNER, INT63_MAX
 
 SNAPSHOTS_KEPT: Final = 2
@@ -76,19 +76,11 @@ class RetentionPlan(msgspec.Struct, kw_only=True):
     applied: bool = False
 
 
-def read_retention(text: str) -> int:
-    """Return a period in ns; raises ValueError when it is no duration above 0."""
-    retention_ns = duration_ns(text)
-    if retention_ns <= 0:
-        raise ValueError(f"a retention of {text} would keep nothing; write such as 1825d")
-    return retention_ns
-
-
 def plan_retention(data: Path, retention: str, now_ns: int) -> RetentionPlan:
     """Return what may be deleted; nothing is changed.
 
-    Raises ValueError when `retention` is no duration above 0, and JournalError when the holds
-    can't be read.
+    Raises ValueError when `retention` is no period, and JournalError when the holds can't be
+    read.
     """
     return _Planner(data, retention, now_ns).plan()
 
@@ -147,7 +139,7 @@ class _Planner:
 
     def __init__(self, data: Path, retention: str, now_ns: int) -> None:
         self.data = data
-        self.before_ns = now_ns - read_retention(retention)
+        self.before_ns = kept_from_ns(retention, now_ns)
         self.retention = retention
         self.holds = active_holds(read_holds(data))
 

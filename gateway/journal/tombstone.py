@@ -28,7 +28,7 @@ class Deletion(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     """Who asked for it."""
     retention: str
-    """How long they had to be kept, such as `1825d`."""
+    """How long they had to be kept, such as `5y`."""
     segments: tuple[SealedSegment, ...]
 
 

@@ -25,7 +25,8 @@ from gateway.journal.errors import JournalError, JournalKeyError
 from gateway.journal.locks import UPKEEP_LOCK, locked
 from gateway.journal.manifest import Run, SealedSegment, read_manifest, runs
 from gateway.journal.reserve import find_reserve
-from gateway.journal.retention import apply_retention, read_retention
+from gateway.journal.retention import apply_retention
+from gateway.journal.retention_period import read_retention
 from gateway.journal.seal import SealKey, read_seal_key, sign_run
 from gateway.low_priority import low_priority_command
 
@@ -178,7 +179,7 @@ def keep_up(data: Path, wanted: Upkeep, now_ns: int) -> list[str]:
     """Do everything that is wanted; return what could not be done of it.
 
     Signing comes first, so that what is archived or deleted has its signature. Raises
-    JournalError, OSError, and ValueError when the retention is no duration.
+    JournalError, OSError, and ValueError when the retention is no period.
     """
     problems: list[str] = []
     if wanted.seal_key:
