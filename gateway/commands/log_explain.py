@@ -115,7 +115,7 @@ def _print_rules(rules: list[RuleView]) -> None:
             view_.stage,
             view_.rule,
             view_.mode,
-            "passed" if view_.passed else view_.reason or "refused",
+            view_.reason or view_.verdict,
             measured(view_.limit, view_.rule, view_.reason or view_.asked),
             measured(view_.observed, view_.rule, view_.reason or view_.asked),
             printable(_detail(view_)),
@@ -147,7 +147,7 @@ def _print_lost(lost: list[dict[str, Any]]) -> None:
 def _detail(view: RuleView) -> str:
     """Return what a rule looked at; one with several reasons is told by that it would refuse for."""
     asked = view.asked if view.passed else None
-    return ", ".join(text for text in (asked, view.detail) if text)
+    return ", ".join(text for text in (asked, view.detail) if text and text != view.verdict)
 
 
 def _print_tree(title: str, tree: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from gateway.replay import same_decision
 from gateway.replica import Replica, manifest_rulebook
 from gateway.snapshots import Snapshot, nearest
 from rules.book import Book
-from rules.decisions import Decision, Explanation
+from rules.decisions import Charge, Decision, Defer, Explanation
 from rules.events import BulkCancel, Event, Request
 from rules.pipeline import Pipeline, StateError
 from rules.reasons import Reason
@@ -77,6 +77,8 @@ class RuleView(msgspec.Struct, frozen=True):
     source: str
     asked: str | None = None
     """The reason it would have refused for, where the rule looked for several."""
+    verdict: str = ""
+    """`passed`, `refused`, `deferred` (a cancel that is held) or `charged` (passes at a price)."""
 
 
 class Beginning(msgspec.Struct, frozen=True):
@@ -173,7 +175,10 @@ def _explained(
     asked: dict[str, set[Reason | None]] = {}
     for entry in entries:
         asked.setdefault(entry.rule, set()).add(entry.asked)
-    views = [_view(pipeline, entry, len(asked[entry.rule]) > 1, names) for entry in entries]
+    views = [
+        _view(pipeline, entry, len(asked[entry.rule]) > 1, _verdict(pipeline, entry, record), names)
+        for entry in entries
+    ]
     facts = facts_of(pipeline.book, event, record.decision, names)
     again = pipeline.apply(event, now_ns, seq=record.seq)
     return ExplainedDecision(
@@ -188,7 +193,22 @@ def _explained(
     )
 
 
-def _view(pipeline: Pipeline, entry: Explanation, several: bool, names: Names) -> RuleView:
+def _verdict(pipeline: Pipeline, entry: Explanation, record: Record) -> str:
+    """Return what a rule said of a record in one word."""
+    rule = pipeline.rule(entry.rule)
+    if not entry.passed or rule is None:
+        return "passed" if entry.passed else "refused"
+    match rule.check(record.event, pipeline.book, record.now_ns):
+        case Defer():
+            return "deferred"
+        case Charge():
+            return "charged"
+    return "passed"
+
+
+def _view(
+    pipeline: Pipeline, entry: Explanation, several: bool, verdict: str, names: Names
+) -> RuleView:
     """Return what a rule said; `several` says that it looked for more than one reason."""
     observed = entry.observed
     if entry.asked == Reason.ADDRESS_NOT_ALLOWED and isinstance(observed, int):
@@ -207,6 +227,7 @@ def _view(pipeline: Pipeline, entry: Explanation, several: bool, names: Names) -
         detail=entry.detail,
         source=rule.source if rule is not None else "",
         asked=entry.asked.name if several and entry.asked is not None else None,
+        verdict=verdict,
     )
 
 

@@ -5,14 +5,16 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.__main__ import build
 from gateway.journal import read_run, runs
-from rules.events import Place
+from rules.events import Cancel, Place
 from rules.units import decimal_text
 from tests.gateway.gate_world import Client, config, running
 from tests.gateway.test_conduct_disclosure import flee, venue
+from tests.gateway.test_resting_end_to_end import CHARGE, DEFER, cancel, gate_of, wait
 
 
 def invoke(*arguments: object) -> Result:
@@ -42,6 +44,35 @@ def test_each_look_is_told_apart(tmp_path: Path) -> None:
     assert (address["observed"], address["passed"]) == ("127.0.0.1", True)
     (count,) = (view for view in tree["rules"] if view["rule"] == "max_num_orders")
     assert count["asked"] is None
+
+
+@pytest.mark.parametrize(
+    ("rulebook", "minimum_ms", "verdict"), [(DEFER, 500, "deferred"), (CHARGE, 5_000, "charged")]
+)
+def test_a_cancel_that_is_held_or_charged_is_not_called_passed(
+    tmp_path: Path, rulebook: str, minimum_ms: int, verdict: str
+) -> None:
+    """A millisecond too young it is held, or costs; a millisecond later it passes."""
+
+    async def scenario() -> None:
+        async with gate_of(tmp_path, rulebook) as gate:
+            alice = Client(gate)
+            young, old = await alice.place(), await alice.place(50_001)
+            wait(gate, minimum_ms - 1)
+            await cancel(alice, young)
+            wait(gate, 1)
+            await cancel(alice, old)
+
+    asyncio.run(scenario())
+    data = tmp_path / "data"
+    run = runs(data)[-1]
+    seqs = [record.seq for record in read_run(run.path) if isinstance(record.event, Cancel)]
+    for seq, expected in zip(seqs, (verdict, "passed"), strict=True):
+        tree = json.loads(invoke("log", "explain", seq, "--data", data, "--json").stdout)
+        (view,) = (view for view in tree["rules"] if view["rule"] == "resting_time")
+        assert (view["verdict"], view["passed"]) == (expected, True)
+        shown = invoke("log", "explain", seq, "--data", data).stdout
+        assert re.search(rf"resting_time +│ enforce +│ {expected} +│ ", shown), shown
 
 
 def test_what_conduct_rules_told_is_shown_apart(tmp_path: Path) -> None:
