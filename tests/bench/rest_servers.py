@@ -27,7 +27,7 @@ from tests.bench.assembled_parts import LACKING
 ROOT: Final = Path(__file__).parents[2]
 ACCOUNTS: Final = 64
 PLACE_SHARE: Final = 0.55
-PATIENT: Final = '\n[overload]\norders = "0s"\nqueries = "0s"\nmarket_data = "0s"\n'
+NOTHING_SHED_TEXT: Final = '\n[overload]\norders = "0s"\nqueries = "0s"\nmarket_data = "0s"\n'
 START_SECONDS: Final = 60.0
 FIRST_PROCESSOR: Final = min(os.sched_getaffinity(0))
 """The servers' own; the client has the last."""
@@ -228,7 +228,9 @@ def gate(listen: str, *options: str, build: str = "auto", sheds: bool = False) -
         config = prepare_gate(directory, ACCOUNTS, 0, 0)
         text = config.read_text(encoding="utf-8").replace("demo_market = true\n", "")
         text = text.replace("[record]\n", '[record]\ndurability = "process"\nsnapshots = false\n')
-        text = text.replace("grpc_port = -1", "grpc_port = 0") + ("" if sheds else PATIENT)
+        text = text.replace("grpc_port = -1", "grpc_port = 0") + (
+            "" if sheds else NOTHING_SHED_TEXT
+        )
         config.write_text(text.replace("[listen]\n", f"[listen]\n{listen}\n"), encoding="utf-8")
         command = [sys.executable, "-m", "gateway", "serve", "-c", str(config), *options]
         errors = (directory / "errors").open("w")

@@ -23,7 +23,7 @@ from gateway.config import (
 )
 from gateway.journal.disk import REAL_DISK, Disk
 
-PATIENT: Final = OverloadConfig(orders="0s", queries="0s", market_data="0s")
+NOTHING_SHED: Final = OverloadConfig(orders="0s", queries="0s", market_data="0s")
 """Nothing is shed, however busy the machine is that runs the tests."""
 FUNDS = {"BTC": "1000", "USDT": "100000000"}
 
@@ -38,7 +38,7 @@ def config(data: Path, **changes: Any) -> Config:
     settings: dict[str, Any] = {
         "rulebook": "bench",
         "listen": ListenConfig(rest_port=0, grpc_port=0, admin_port=0),
-        "overload": PATIENT,
+        "overload": NOTHING_SHED,
         "record": RecordConfig(data=data, segment_bytes=1 << 20, durability="process"),
         "instruments": (
             InstrumentConfig(name="BTCUSDT", base="BTC", quote="USDT", previous_close="60000"),

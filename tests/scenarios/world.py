@@ -41,7 +41,7 @@ from rules.values import (
     SIDE_NAMES,
     SPACE_NAMES,
 )
-from tests.gateway.gate_world import PATIENT
+from tests.gateway.gate_world import NOTHING_SHED
 from tests.scenarios.table import Account, Key, Scenario, Step
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -259,7 +259,7 @@ def config_of(scenario: Scenario, channel: str, folder: Path) -> Config:
             grpc_port=0 if channel == "grpc" else -1,
             admin_port=-1,
         ),
-        overload=PATIENT,
+        overload=NOTHING_SHED,
         record=RecordConfig(data=folder / "data", segment_bytes=1 << 20, durability="process"),
         instruments=(
             InstrumentConfig(

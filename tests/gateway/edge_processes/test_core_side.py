@@ -34,7 +34,7 @@ from rules.reasons import Reason
 from rules.values import AUTH_BAD_SIGNATURE, AUTH_OK
 from tests.gateway.edge_processes.edge_world import now_ms, signed
 from tests.gateway.edges.rest_world import run
-from tests.gateway.gate_world import PATIENT, config, name_of, running
+from tests.gateway.gate_world import NOTHING_SHED, config, name_of, running
 
 HOST = "127.0.0.77"
 
@@ -93,7 +93,7 @@ class Edge:
 @asynccontextmanager
 async def edge(
     data: Path,
-    overload: OverloadConfig = PATIENT,
+    overload: OverloadConfig = NOTHING_SHED,
 ) -> AsyncIterator[Edge]:
     """Run a gate and link an edge to it."""
     listen = ListenConfig(rest_port=-1, grpc_port=-1, admin_port=-1)
