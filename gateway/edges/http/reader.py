@@ -207,12 +207,12 @@ class RequestReader:
         if self._body_bytes:
             self._parts, self._body_bytes = [], 0
         headers = self._headers
-        if parser.should_upgrade() and (self._chunked or int(headers.get("content-length", "0"))):
+        # The parser has found it to be digits; of thousands of zeros Python reads no number.
+        length = headers.get("content-length", "").lstrip("0")
+        if parser.should_upgrade() and (self._chunked or length):
             # The parser takes what follows for the other protocol, of which there is none.
             self._stop("an upgrade with a body")
-        if "expect" in headers and (
-            int(headers.get("content-length", "0")) > self._limits.body_bytes
-        ):
+        if "expect" in headers and length and int(length) > self._limits.body_bytes:
             self._too_large()
 
     def _look_at_headers(self) -> None:

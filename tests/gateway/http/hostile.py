@@ -213,6 +213,18 @@ TAKEN: Final = (
     Taken("a body", POST + b"Content-Length: 3\r\n\r\nabc", b"abc"),
     Taken("a request in a body", POST + b"Content-Length: %d\r\n\r\n" % len(NEXT) + NEXT, NEXT),
     Taken("many leading zeros", POST + b"Content-Length: " + b"0" * 30 + b"3\r\n\r\nabc", b"abc"),
+    Taken(
+        "more leading zeros than a number may have digits",
+        POST + b"Expect: 100-continue\r\nContent-Length: " + b"0" * 5_000 + b"3\r\n\r\nabc",
+        b"abc",
+    ),
+    Taken(
+        "an upgrade with no body of many digits",
+        GET
+        + b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: "
+        + b"0" * 5_000
+        + b"\r\n\r\n",
+    ),
     Taken("leading zeros", POST + b"Content-Length: 003\r\n\r\nabc", b"abc"),
     Taken("a blank behind the length", POST + b"Content-Length: 3 \r\n\r\nabc", b"abc"),
     Taken("no body", POST + b"Content-Length: 0\r\n\r\n"),
