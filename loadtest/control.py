@@ -16,6 +16,7 @@ from loadtest.market import (
     TIME_PATH,
     Market,
     read_markets,
+    read_time_ms,
 )
 from loadtest.signing import Key
 from loadtest.units import NS_PER_MS, LoadTestError
@@ -84,7 +85,7 @@ class RestControl(Control):
         """Return the target's clock."""
         answer = await self._get(TIME_PATH)
         try:
-            return int(answer["serverTime"])
+            return read_time_ms(answer)
         except (KeyError, TypeError, ValueError):
             raise LoadTestError(f"{self._url}{TIME_PATH} tells no time") from None
 
@@ -118,7 +119,10 @@ class RestControl(Control):
         headers = {"X-MBX-APIKEY": key_name} if key_name else {}
         url = URL(self._url + path, encoded=True)
         try:
-            async with self._http.request(method, url, headers=headers) as response:
+            # A redirect may lead to a host that nobody has stated to be his own.
+            async with self._http.request(
+                method, url, headers=headers, allow_redirects=False
+            ) as response:
                 return response.status, await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise LoadTestError(f"{self._url}: no answer: {error!r}") from None

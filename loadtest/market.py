@@ -9,6 +9,10 @@ from loadtest.units import LoadTestError
 TIME_PATH: Final = "/api/v3/time"
 EXCHANGE_INFO_PATH: Final = "/api/v3/exchangeInfo"
 BOOK_TICKER_PATH: Final = "/api/v3/ticker/bookTicker"
+_TIME_MS_MAX: Final = 253_402_300_799_999
+"""The end of the year 9999."""
+_NUMBER_MAX: Final = Decimal(10) ** 15
+"""Larger prices, steps and amounts are none that a venue means."""
 _NOTIONAL_MARGIN: Final = Decimal("1.2")
 """Orders are worth so much of the least notional at least, since averages move."""
 
@@ -30,12 +34,30 @@ class Market(NamedTuple):
 
     def price_text(self, price: Decimal, *, up: bool) -> str:
         """Return a price on the tick grid, at least one tick."""
-        return str(max(_on_grid(price, self.tick, up=up), self.tick))
+        return str(max(self._on_grid(price, self.tick, up=up), self.tick))
 
     def quantity_text(self, notional: Decimal, price: Decimal) -> str:
         """Return a quantity on the lot grid, worth `notional` or what the filters ask for."""
         worth = max(notional, self.notional_min * _NOTIONAL_MARGIN)
-        return str(max(_on_grid(worth / price, self.step, up=True), self.quantity_min))
+        return str(max(self._on_grid(worth / price, self.step, up=True), self.quantity_min))
+
+    def _on_grid(self, value: Decimal, step: Decimal, *, up: bool) -> Decimal:
+        """Return the multiple of a step next to a value, without an exponent."""
+        rounding = ROUND_CEILING if up else ROUND_FLOOR
+        try:
+            return ((value / step).to_integral_value(rounding) * step).quantize(step)
+        except InvalidOperation:
+            raise LoadTestError(
+                f"symbol `{self.symbol}`: {value} has too many digits in steps of {step}"
+            ) from None
+
+
+def read_time_ms(answer: Any) -> int:
+    """Return the clock in a decoded answer; raises KeyError, TypeError or ValueError."""
+    time_ms = int(answer["serverTime"])
+    if not 0 <= time_ms <= _TIME_MS_MAX:
+        raise ValueError(f"{time_ms} is no time")
+    return time_ms
 
 
 def read_markets(info: Any, tickers: Any, wanted: Sequence[str]) -> list[Market]:
@@ -46,7 +68,7 @@ def read_markets(info: Any, tickers: Any, wanted: Sequence[str]) -> list[Market]
     """
     try:
         prices = {
-            entry["symbol"]: (Decimal(entry["bidPrice"]), Decimal(entry["askPrice"]))
+            entry["symbol"]: (_number(entry["bidPrice"]), _number(entry["askPrice"]))
             for entry in tickers
         }
         offered = {
@@ -74,18 +96,19 @@ def _market(entry: Any, bid: Decimal, ask: Decimal) -> Market:
     filters = {item["filterType"]: item for item in entry["filters"]}
     notional = Decimal()
     for name in ("NOTIONAL", "MIN_NOTIONAL"):
-        notional = max(notional, Decimal(filters.get(name, {}).get("minNotional", "0")))
-    step = Decimal(filters["LOT_SIZE"]["stepSize"])
-    least = Decimal(filters["LOT_SIZE"]["minQty"])
-    tick = Decimal(filters["PRICE_FILTER"]["tickSize"])
+        notional = max(notional, _number(filters.get(name, {}).get("minNotional", "0")))
+    step = _number(filters["LOT_SIZE"]["stepSize"])
+    least = _number(filters["LOT_SIZE"]["minQty"])
+    tick = _number(filters["PRICE_FILTER"]["tickSize"])
     if tick <= 0 or step <= 0:
         raise ValueError(f"{entry['symbol']} has tick {tick} and step {step}")
     assets = str(entry.get("baseAsset", "")), str(entry.get("quoteAsset", ""))
     return Market(entry["symbol"], tick, step, max(least, step), notional, bid, ask, *assets)
 
 
-def _on_grid(value: Decimal, step: Decimal, *, up: bool) -> Decimal:
-    """Return the multiple of a step next to a value, without an exponent."""
-    rounding = ROUND_CEILING if up else ROUND_FLOOR
-    steps = (value / step).to_integral_value(rounding)
-    return (steps * step).quantize(step)
+def _number(text: Any) -> Decimal:
+    """Return a price, step or amount; raises what Decimal does, and ValueError for none of them."""
+    number = Decimal(text)
+    if not number.is_finite() or not 0 <= number < _NUMBER_MAX:
+        raise ValueError(f"{text} is no price or amount")
+    return number

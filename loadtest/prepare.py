@@ -136,7 +136,9 @@ async def prepare_running(
             if kind != HMAC:
                 asked["public_key"] = told
             try:
-                async with session.post(f"{admin.rstrip('/')}/admin/v1/keys", json=asked) as answer:
+                async with session.post(
+                    f"{admin.rstrip('/')}/admin/v1/keys", json=asked, allow_redirects=False
+                ) as answer:
                     body = await answer.read()
                 if answer.status != 201:
                     raise LoadTestError(f"{admin}: {_said(body, answer.status)}")

@@ -15,6 +15,11 @@ DECISION_HEADER: Final = b"x-ordergate-decision"
 RULE_HEADER: Final = b"x-ordergate-rule"
 NEVER: Final = -1
 """A time that did not come."""
+LABELS_MAX: Final = 1_000
+"""Different answers that are told apart; a target may say something else each time."""
+LABEL_CHARACTERS: Final = 120
+"""Of what a target says so many are kept."""
+_OTHERS: Final = "other answers"
 
 
 class _Refusal(msgspec.Struct):
@@ -51,15 +56,25 @@ class Samples:
 
     def end(self, index: int, now_ns: int, outcome: str, label: str) -> None:
         """Note how a request ended, and when."""
-        pair = (outcome, label)
-        number = self._label_numbers.get(pair)
+        number = self._label_numbers.get((outcome, label))
         if number is None:
-            number = self._label_numbers[pair] = len(self.label_names)
-            self.label_names.append(pair)
+            number = self._label_number(outcome, label)
         self.labels[index] = number
         self.answered_ns[index] = now_ns
         self.counts[outcome] += 1
         self.answered += 1
+
+    def _label_number(self, outcome: str, label: str) -> int:
+        """Return the number of a label that may be a new one, without what a screen would obey."""
+        kept = label[:LABEL_CHARACTERS]
+        pair = (outcome, "".join(each if each.isprintable() else "?" for each in kept))
+        if pair not in self._label_numbers and len(self.label_names) >= LABELS_MAX:
+            pair = (outcome, _OTHERS)
+        number = self._label_numbers.get(pair)
+        if number is None:
+            number = self._label_numbers[pair] = len(self.label_names)
+            self.label_names.append(pair)
+        return number
 
 
 def classify(status: int, body: bytes, rule: str) -> tuple[str, str]:

@@ -169,6 +169,11 @@ class _Connection(Connection):
 
     # --- httptools ----------------------------------------------------------------------------
 
+    def on_message_begin(self) -> None:
+        """An answer begins; where nothing was asked it is nobody's, and the connection ends."""
+        if self._index < 0:
+            self._stays_open = False
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep the headers that are needed."""
         lower = name.lower()

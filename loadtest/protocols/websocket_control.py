@@ -1,5 +1,6 @@
 """Market and clock of a target that speaks the WebSocket API, over a connection of its own."""
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from itertools import count
@@ -9,7 +10,7 @@ import aiohttp
 import msgspec
 
 from loadtest.control import RECV_WINDOW_MS, Control
-from loadtest.market import Market, read_markets
+from loadtest.market import Market, read_markets, read_time_ms
 from loadtest.signing import Key
 from loadtest.units import NS_PER_MS, LoadTestError
 
@@ -32,6 +33,11 @@ def signed_parameters(key: Key, parameters: Mapping[str, str | int]) -> dict[str
     return named | {"signature": key.signature(payload.encode())}
 
 
+async def _refuse_redirect(_session: object, _context: object, _request: object) -> None:
+    """A redirect may lead to a host that nobody has stated to be his own."""
+    raise aiohttp.ClientError("the target redirects to another place")
+
+
 class WebSocketControl(Control):
     """Asks over the WebSocket API."""
 
@@ -41,7 +47,9 @@ class WebSocketControl(Control):
         self._ids = count(1)
 
     async def __aenter__(self) -> Self:
-        self._http = aiohttp.ClientSession()
+        tracing = aiohttp.TraceConfig()
+        tracing.on_request_redirect.append(_refuse_redirect)
+        self._http = aiohttp.ClientSession(trace_configs=[tracing])
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -67,7 +75,7 @@ class WebSocketControl(Control):
         """Return the target's clock in ms, and the stopwatch in the middle of the question."""
         result, at_ns = await self._result("time")
         try:
-            return int(result["serverTime"]), at_ns
+            return read_time_ms(result), at_ns
         except (KeyError, TypeError, ValueError):
             raise LoadTestError(f"{self._url}: `time` tells no time") from None
 
@@ -109,9 +117,10 @@ class WebSocketControl(Control):
                     request = {"id": number, "method": method, "params": parameters}
                     answer, before_ns = _Answer(), time.perf_counter_ns()
                     await socket.send_str(msgspec.json.encode(request).decode())
-                    while answer.id != number:
-                        text = await socket.receive_str()
-                        answer = msgspec.json.decode(text, type=_Answer)
+                    async with asyncio.timeout(_SECONDS):
+                        while answer.id != number:
+                            text = await socket.receive_str()
+                            answer = msgspec.json.decode(text, type=_Answer)
                     answers.append((answer, (before_ns + time.perf_counter_ns()) // 2))
         except (aiohttp.ClientError, TimeoutError, TypeError, msgspec.DecodeError) as error:
             raise LoadTestError(f"{self._url}: no answer: {error!r}") from None
