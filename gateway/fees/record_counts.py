@@ -92,19 +92,24 @@ class RecordCounts:
             replica = Replica.at_start(run)
             tracer = _tracer(replica)
             self._directories.append(replica.directory)
-            if not self._given:
-                self._open_all(replica.rulebook)
+            opened = self._given
             for record in read_run(run.path, replica.seq + 1):
                 replica.take(record)
                 self._last_ns = record.now_ns
                 if isinstance(record.event, CancelFees.applies):
+                    if not opened:
+                        self._open_all(replica.rulebook)
+                        opened = True
                     self._count(record, replica, tracer)
                 for posting in record.decision.postings:
                     self._post(posting, replica)
                 if progress is not None:
                     progress(record.seq)
+            if not opened:
+                self._open_all(replica.rulebook)
 
     def _open_all(self, rulebook: Rulebook) -> None:
+        """Go on by a rulebook's tariffs; called at the first record of its run that counts."""
         clause = rulebook.clauses.cancel_fees
         if clause.mode == "off":
             return
@@ -130,8 +135,9 @@ class RecordCounts:
             known.roll(self._last_ns)
             if known.same_terms(ledger):
                 return
-            ledger.restore(known.state())
-            if ledger.posts == known.posts:
+            stored = known.state()
+            ledger.restore(stored)
+            if ledger.changed_since(stored) and (known.posts or not ledger.posts):
                 self._closed.append((known, self._last_ns))
         self._ledgers[tariff.name] = ledger
 
@@ -232,5 +238,5 @@ def _tracer(replica: Replica) -> CancelFees:
     fees = replica.pipeline.rule(CancelFees.name)
     if fees is not None:
         # Amends and charges that were in flight when the run began.
-        tracer.restore({**fees.state(), "ledgers": []})
+        tracer.restore({**fees.state(), "ledgers": [], "former": []})
     return tracer

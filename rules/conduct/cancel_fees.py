@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Final, NamedTuple
 
 from rules.book import Book, OpenOrder
-from rules.decisions import ACCEPTED, Decision, Posting, stored
+from rules.decisions import ACCEPTED, Decision, Posting
 from rules.deferred_cancels import NEVER_NS
 from rules.events import (
     Amend,
@@ -29,8 +29,10 @@ from rules.events import (
     OrderTrade,
     PostFees,
     Replace,
+    RunBegan,
     TradeBust,
 )
+from rules.fee_postings import entry_of, posting_of
 from rules.fees.acts import (
     ANNULLED,
     CANCELLED,
@@ -39,11 +41,12 @@ from rules.fees.acts import (
     MODIFIED,
     TRADED,
     Act,
+    check_counting,
     distance_e8,
 )
 from rules.fees.counts import CHARGE_COLUMNS
-from rules.fees.ledger import Entry, FeeLedger, MeterLine
-from rules.fees.tariff import Tariff
+from rules.fees.former import FormerLedgers
+from rules.fees.ledger import FeeLedger, MeterLine
 from rules.resting_clauses import charge_tariffs
 from rules.rule import LIMIT, Rule
 from rules.rulebook import Rulebook
@@ -103,6 +106,7 @@ class CancelFees(Rule):
         EngineSession,
         PostFees,
         Replace,
+        RunBegan,
     )
     source: ClassVar[str] = "Directive 2014/65/EU (MiFID II) Art. 48(9); each tariff names its own"
     discloses: ClassVar[bool] = True
@@ -112,7 +116,7 @@ class CancelFees(Rule):
         for name in (*clause.tariffs, *clause.market_maker_tariffs):
             if name not in rulebook.tariffs:
                 raise ValueError(f"there is no tariff `{name}`; write a table [tariffs.{name}]")
-            _check_counting(rulebook.tariffs[name])
+            check_counting(rulebook.tariffs[name])
         twice = [name for name in clause.market_maker_tariffs if name in clause.tariffs]
         if twice:
             raise ValueError(f"tariff `{twice[0]}` is for market makers and for others")
@@ -134,7 +138,8 @@ class CancelFees(Rule):
             zip(charging, self._ledgers_of(rulebook, charging, CHARGE_COLUMNS), strict=True)
         )
         self.ledgers = (*self._ledgers, *makers, *self._charging.values())
-        """One for each tariff."""
+        """One for each tariff in force."""
+        self._former = FormerLedgers()
         self._by_distance = any(
             column in ledger.columns
             for ledger in self.ledgers
@@ -193,6 +198,7 @@ class CancelFees(Rule):
 
     def _roll(self, now_ns: int) -> None:
         """Begin the day of a moment in every ledger."""
+        self._former.roll(now_ns, {ledger.tariff.name: ledger for ledger in self.ledgers})
         for ledger in self.ledgers:
             ledger.roll(now_ns)
         self._rolls_ns = min((ledger.ends_ns for ledger in self.ledgers), default=NEVER_NS)
@@ -340,7 +346,7 @@ class CancelFees(Rule):
         """Return how many owners' fees are to be looked at by `now_ns`."""
         if not self._posts:
             return 0
-        return sum(ledger.backlog(now_ns) for ledger in self.ledgers)
+        return sum(ledger.backlog(now_ns) for ledger in (*self._former, *self.ledgers))
 
     def postings(self, book: Book, now_ns: int) -> tuple[tuple[Posting, ...], bool]:
         """Return the next slice of postings, and whether there is more to be looked at."""
@@ -349,11 +355,11 @@ class CancelFees(Rule):
         names = _names(book)
         numbers = {name: number for number, name in names.items()}
         backlog = self.backlog(now_ns)
-        for ledger in self.ledgers:
+        for ledger in (*self._former, *self.ledgers):
             owners = ledger.queued(SLICE_OWNERS)
             if owners:
                 found = [
-                    _posting(entry, numbers)
+                    posting_of(entry, numbers)
                     for owner in owners
                     for entry in ledger.entries(owner, names, now_ns)
                 ]
@@ -365,16 +371,18 @@ class CancelFees(Rule):
         if not self._posts:
             return
         names = _names(book)
+        waiting = next((one for one in (*self._former, *self.ledgers) if one.queued(1)), None)
         ledgers = {ledger.tariff.name: ledger for ledger in self.ledgers}
+        if waiting is not None:
+            # A former tariff has the same name as the one that took its place.
+            ledgers[waiting.tariff.name] = waiting
         for posting in decision.postings:
             ledger = ledgers.get(posting.tariff)
             if ledger is not None:
-                ledger.take(_entry(posting, names))
-        for ledger in self.ledgers:
-            owners = ledger.queued(SLICE_OWNERS)
-            if owners:
-                ledger.done(owners)
-                return
+                ledger.take(entry_of(posting, names))
+        if waiting is not None:
+            waiting.done(waiting.queued(SLICE_OWNERS))
+            self._former.let_go()
 
     # --- Looking ------------------------------------------------------------------------------
 
@@ -387,6 +395,7 @@ class CancelFees(Rule):
         """Return counts and postings of every tariff, and what is in flight."""
         return {
             "ledgers": [[ledger.tariff.name, ledger.state()] for ledger in self.ledgers],
+            "former": self._former.state(),
             "amends": dict(self._amends),
             "charged": [
                 [command_id, [list(one) for one in charges]]
@@ -395,12 +404,20 @@ class CancelFees(Rule):
         }
 
     def restore(self, state: Any) -> None:
-        """Put back what `state` returned; tariffs that are no longer in use are passed over."""
-        stored_ledgers = dict(state["ledgers"])
+        """Put back what `state` returned; by tariffs that were changed what had ended is posted."""
         self._rolls_ns = 0
-        for ledger in self.ledgers:
-            if ledger.tariff.name in stored_ledgers:
-                ledger.restore(stored_ledgers[ledger.tariff.name])
+        self._former = FormerLedgers()
+        ledgers = {ledger.tariff.name: ledger for ledger in self.ledgers}
+        for name, kept in state.get("former", ()):
+            if self._posts:
+                self._former.keep(name, kept, self._days)
+        for name, kept in state["ledgers"]:
+            ledger = ledgers.get(name)
+            changed = ledger is None or ledger.changed_since(kept)
+            if changed and self._posts and kept.get("posts", True) and "terms" in kept:
+                self._former.keep(name, kept, self._days)
+            elif ledger is not None:
+                ledger.restore(kept)
         self._amends = dict(state["amends"])
         self._charged = {
             command_id: [_Pending(*one) for one in charges]
@@ -408,40 +425,5 @@ class CancelFees(Rule):
         }
 
 
-def _check_counting(tariff: Tariff) -> None:
-    """Raise ValueError when a tariff does not say how to count what it needs."""
-    counting = tariff.file.counting
-    if "weighted_orders" in tariff.columns and not counting.weights:
-        raise ValueError(f"tariff `{tariff.name}` has no counting.weights for weighted_orders")
-    if "exempt_orders" in tariff.columns and not counting.exempt_within:
-        raise ValueError(f"tariff `{tariff.name}` has no counting.exempt_within for exempt_orders")
-
-
 def _names(book: Book) -> dict[int, str]:
     return {number: facts.name for number, facts in book.symbols.items()}
-
-
-def _posting(entry: Entry, numbers: dict[str, int]) -> Posting:
-    return Posting(
-        entry.identity,
-        entry.tariff,
-        entry.owner,
-        numbers.get(entry.symbol, 0),
-        entry.period,
-        stored(entry.amount_e8),
-        entry.currency,
-        entry.reverses,
-    )
-
-
-def _entry(posting: Posting, names: dict[int, str]) -> Entry:
-    return Entry(
-        posting.identity,
-        posting.tariff,
-        posting.owner,
-        names.get(posting.symbol, ""),
-        posting.period,
-        int(posting.amount_e8),
-        posting.currency,
-        posting.reverses,
-    )

@@ -199,3 +199,12 @@ def distance_e8(price_e8: int, reference_e8: int) -> int:
     if not reference_e8:
         return UNKNOWN
     return -(-abs(price_e8 - reference_e8) * E8 // reference_e8)
+
+
+def check_counting(tariff: Tariff) -> None:
+    """Raise ValueError when a tariff does not say how to count what it needs."""
+    counting = tariff.file.counting
+    if "weighted_orders" in tariff.columns and not counting.weights:
+        raise ValueError(f"tariff `{tariff.name}` has no counting.weights for weighted_orders")
+    if "exempt_orders" in tariff.columns and not counting.exempt_within:
+        raise ValueError(f"tariff `{tariff.name}` has no counting.exempt_within for exempt_orders")

@@ -317,6 +317,25 @@ class FeeLedger:
         """Return the amounts that stand, by period and symbol."""
         return {key: amount_e8 for key, (_, amount_e8) in self._posted.get(owner, {}).items()}
 
+    # --- Changing the tariff --------------------------------------------------------------------
+
+    @property
+    def running(self) -> bool:
+        """Whether anything was counted in the running period."""
+        return bool(self._active)
+
+    def end_running(self) -> None:
+        """Let the running period go: another tariff's ledger goes on with it, or none does."""
+        first = self._bounds(self._today)[0]
+        for rows in self._rows.values():
+            for key in [key for key in rows if key[0] >= first]:
+                del rows[key]
+        self._active, self._present = {}, {}
+
+    def changed_since(self, state: Any) -> bool:
+        """Tell whether a ledger's state was counted by other terms than this one's."""
+        return bool(state.get("terms", _terms(self.tariff)) != _terms(self.tariff))
+
     # --- Storing ------------------------------------------------------------------------------
 
     def state(self) -> Any:
@@ -346,8 +365,8 @@ class FeeLedger:
     def restore(self, state: Any) -> None:
         """Put back what `state` returned.
 
-        Where the tariff has been changed since, what had ended is closed as it was posted, and the
-        running period goes on by the new one. What was only counted is not charged afterwards.
+        Where the tariff has been changed since, only the running period goes on, by the new one.
+        What was only counted is not charged afterwards.
         """
         self._today, self.late = state["today"], state["late"]
         self._starts_ns = self._ends_ns = 0
@@ -357,7 +376,7 @@ class FeeLedger:
         if self.posts and not state.get("posts", True):
             return
         columns = state.get("columns", self.columns)
-        changed = state.get("terms", _terms(self.tariff)) != _terms(self.tariff)
+        changed = self.changed_since(state)
         for owner, day, symbol, amounts in state["rows"]:
             if changed and day < state["running"]:
                 continue

@@ -5,14 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from gateway.app import Gate
+from gateway.clock import ManualClock
 from gateway.fees.record_counts import RecordCounts
 from gateway.journal import runs
 from gateway.replay import replay
+from rules.values import NS_PER_DAY
 from tests.gateway.gate_world import running
 from tests.gateway.test_conduct_end_to_end import next_day
 from tests.gateway.test_fees_from_record import settings, trade_a_day
 
 CHARGING = "[rules.cancel_fees]"
+DEARER = ('fee = "1" }, { above = "4", fee = "2"', 'fee = "10" }, { above = "4", fee = "20"')
 
 
 def play(tmp_path: Path, first: tuple[str, str], second: tuple[str, str], ends: bool) -> Path:
@@ -54,13 +58,46 @@ def lines_of(data: Path) -> list[tuple[str, str, str, str]]:
 def test_a_tariff_that_becomes_dearer(tmp_path: Path) -> None:
     """The day that had ended stays as it was posted: 7 messages to 1 trade, 8.00. The day that ran
     goes on and ends by the new terms: 14 messages to 2 trades, (8 - 4) x 10 + (14 - 8) x 20."""
-    dearer = ('fee = "1" }, { above = "4", fee = "2"', 'fee = "10" }, { above = "4", fee = "20"')
-    data = play(tmp_path, ("", ""), dearer, ends=True)
+    data = play(tmp_path, ("", ""), DEARER, ends=True)
     assert lines_of(data) == [
         ("7", "8.00", "8.00", "posted"),
         ("14", "160.00", "160.00", "posted"),
     ]
     for run in runs(data):
+        assert replay(run).difference is None
+
+
+def test_what_was_not_posted_before_a_change(tmp_path: Path) -> None:
+    """A day ends before anything is posted, the next one while no gate runs: both are charged by
+    the old tariff, 8.00 each; the third is by the new one, (4 - 2) x 10 + (7 - 4) x 20."""
+
+    async def story() -> None:
+        chosen = settings(tmp_path)
+        async with running(chosen) as gate:
+            await trade_a_day(gate)
+            next_day(gate)
+            await trade_a_day(gate)
+        file = tmp_path / "charging.toml"
+        file.write_text(file.read_text().replace(*DEARER))
+        clock = ManualClock()
+        clock.advance(2 * NS_PER_DAY - clock.now_ns() % NS_PER_DAY)
+        gate = Gate(chosen, clock)
+        await gate.start()
+        try:
+            await trade_a_day(gate)
+            gate.fee_poster.post()
+            next_day(gate)
+            gate.fee_poster.post()
+        finally:
+            await gate.stop()
+
+    asyncio.run(story())
+    assert lines_of(tmp_path / "data") == [
+        ("7", "8.00", "8.00", "posted"),
+        ("7", "8.00", "8.00", "posted"),
+        ("7", "80.00", "80.00", "posted"),
+    ]
+    for run in runs(tmp_path / "data"):
         assert replay(run).difference is None
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from rules.events import RunBegan
 from rules.values import NS_PER_DAY
 from tests.rules.conduct.conduct_world import through_msgpack
 from tests.rules.conduct.fee_desk import DAY_STARTS_NS, PLAIN, FeeDesk
@@ -15,10 +16,21 @@ DAY, NEXT_DAY = "2027-01-15", "2027-01-16"
 
 def restarted(desk: FeeDesk, tariff: dict[str, Any] | None = None, **clause: Any) -> FeeDesk:
     """Return a desk that goes on from another's state by its own rulebook."""
+    return begun(stopped(desk, tariff, **clause))
+
+
+def stopped(desk: FeeDesk, tariff: dict[str, Any] | None = None, **clause: Any) -> FeeDesk:
+    """Return a desk with another's state whose run has not begun yet."""
     other = FeeDesk(tariff, **clause)
     other.now_ns = desk.now_ns
     other.pipeline.restore(through_msgpack(desk.pipeline.state()))
     return other
+
+
+def begun(desk: FeeDesk) -> FeeDesk:
+    """Return the desk after its run has begun."""
+    desk.send(RunBegan("before", 1_000))
+    return desk
 
 
 def identity(day: str, number: int = 1) -> str:
@@ -108,6 +120,102 @@ def test_a_changed_tariff_leaves_what_has_ended() -> None:
     other.next_day(9)
     other.cancelled()
     assert len(other.ledger.state()["rows"]) == 1
+
+
+DEARER = {**PLAIN, "allowance": {**PLAIN["allowance"], "fee": "5"}}
+
+
+def test_what_is_due_at_a_change_is_posted_by_the_old_tariff() -> None:
+    """The day had ended and waited to be posted, at 1 each, when the gate stopped; the next begins
+    with 5 each. Both are charged, each by its own, and each once over two more restarts."""
+    desk = FeeDesk()
+    for _ in range(3):
+        desk.cancelled()
+    desk.next_day()
+    for _ in range(4):
+        desk.cancelled()
+    other = restarted(stopped(restarted(desk, DEARER), DEARER), DEARER)
+    other.cancelled()
+    assert other.rule.backlog(other.now_ns) == 1
+    assert other.post() == [(identity(DAY), "1")]
+    other = restarted(other, DEARER)
+    other.next_day()
+    assert other.post() == [(identity(NEXT_DAY), "15")]
+    assert other.rule.state()["former"] == []
+    assert restarted(other, DEARER).post() == []
+
+
+@pytest.mark.parametrize(("before_ns", "amount"), [(1, "10"), (0, "2"), (-1, "2")])
+def test_a_period_that_ended_while_no_gate_ran(before_ns: int, amount: str) -> None:
+    """Four cancels are charged by the terms in force as their day ended: by the new ones, if a run
+    with these began a nanosecond before, by the old ones from the end of the day on."""
+    desk = FeeDesk()
+    for _ in range(4):
+        desk.cancelled()
+    other = stopped(desk, DEARER)
+    other.now_ns = DAY_STARTS_NS + NS_PER_DAY - before_ns
+    begun(other)
+    other.next_day(2)
+    assert other.post() == [(identity(DAY), amount)]
+    assert other.rule.state()["former"] == []
+
+
+def test_a_month_that_ended_while_no_gate_ran() -> None:
+    """Stopped on the 31st, begun on the 1st with a tariff by day: the month is charged by the old
+    one; what is done that day by the new one."""
+    monthly = {**PLAIN, "period": "month"}
+    desk = FeeDesk(monthly)
+    desk.next_day(16)
+    for _ in range(3):
+        desk.cancelled()
+    other = stopped(desk, DEARER)
+    other.next_day()
+    begun(other)
+    for _ in range(3):
+        other.cancelled()
+    other.next_day()
+    assert other.post() == [(identity("2027-01"), "1"), (identity("2027-02-01"), "5")]
+
+
+def test_a_tariff_that_is_taken_out() -> None:
+    """What had ended is posted by it; the day that runs ends without a charge."""
+    desk = FeeDesk()
+    for _ in range(2):
+        for _ in range(3):
+            desk.cancelled()
+        desk.next_day()
+    desk.now_ns -= 1
+    other = restarted(desk, tariffs=[])
+    assert other.post() == [(identity(DAY), "1")]
+    other.next_day(2)
+    assert other.post() == []
+
+
+def test_tariffs_changed_twice_while_fees_wait() -> None:
+    """A day waits through two changes, since nothing could be posted; the day after is charged by
+    the third tariff, as it ends by it."""
+    desk = FeeDesk()
+    for _ in range(3):
+        desk.cancelled()
+    desk.next_day()
+    for _ in range(3):
+        desk.cancelled()
+    third = {**PLAIN, "allowance": {**PLAIN["allowance"], "fee": "7"}}
+    other = restarted(restarted(desk, DEARER), third)
+    assert other.post() == [(identity(DAY), "1")]
+    other.next_day()
+    assert other.post() == [(identity(NEXT_DAY), "7")]
+
+
+def test_in_shadow_nothing_of_a_former_tariff_is_posted() -> None:
+    """Whoever only counts charges nothing, by no tariff; nor afterwards."""
+    desk = FeeDesk()
+    for _ in range(3):
+        desk.cancelled()
+    desk.next_day()
+    shadow = restarted(restarted(desk, DEARER), DEARER, mode="shadow")
+    assert (shadow.rule.backlog(shadow.now_ns), shadow.post()) == (0, [])
+    assert restarted(shadow, DEARER).post() == []
 
 
 def test_other_words_change_no_tariff() -> None:
