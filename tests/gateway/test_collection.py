@@ -1,19 +1,31 @@
 """Full collections of garbage keep off the path of orders, which makes no garbage for them."""
 
 import gc
+import re
 import weakref
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest
+from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from gateway.collection import Collector
 from tests.gateway.edges.rest_world import run
 from tests.gateway.gate_world import Client, config, running
 from tests.gateway.http.http_world import client
+from tests.gateway.test_resting_grpc import GrpcClient, channel_of
 
 PING = b"GET /api/v3/ping HTTP/1.1\r\nHost: gate\r\n\r\n"
 REQUESTS = 300
+OF_GRPCIO = {
+    "_HandlerCallDetails",
+    "_Metadatum",
+    "__pyx_scope__find_method_handler",
+    "cython_function_or_method",
+    "tuple",
+}
 
 
 class Decisions:
@@ -150,3 +162,34 @@ def test_requests_and_connections_leave_no_garbage(tmp_path: Path) -> None:
             assert found < REQUESTS // 2
 
     run(scenario())
+
+
+def test_calls_over_grpc_leave_only_what_grpcio_makes(tmp_path: Path) -> None:
+    """Its search for a call's method refers to itself, a health check's as an order's."""
+
+    async def scenario() -> Counter[str]:
+        async with running(config(tmp_path)) as gate, channel_of(gate) as channel:
+            alice, health = GrpcClient(gate, channel), HealthStub(channel)
+            order_id = await alice.place()
+            await health.Check(HealthCheckRequest())
+            gc.collect()
+            gc.disable()
+            gc.set_debug(gc.DEBUG_SAVEALL)
+            try:
+                for _ in range(REQUESTS):
+                    await alice.status(order_id)
+                    await health.Check(HealthCheckRequest())
+                gc.collect()
+                return Counter(type(one).__name__ for one in gc.garbage)
+            finally:
+                gc.set_debug(0)
+                gc.garbage.clear()
+                gc.enable()
+
+    left = run(scenario())
+    often = {
+        re.sub(r"_struct_[0-9]+__", "__", name)
+        for name, number in left.items()
+        if number >= REQUESTS // 2
+    }
+    assert often <= OF_GRPCIO, left
