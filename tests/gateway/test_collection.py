@@ -1,5 +1,6 @@
 """Full collections of garbage keep off the path of orders, which makes no garbage for them."""
 
+import asyncio
 import gc
 import re
 import weakref
@@ -186,7 +187,7 @@ def test_calls_over_grpc_leave_only_what_grpcio_makes(tmp_path: Path) -> None:
                 gc.garbage.clear()
                 gc.enable()
 
-    left = run(scenario())
+    left = asyncio.run(scenario())
     often = {
         re.sub(r"_struct_[0-9]+__", "__", name)
         for name, number in left.items()
