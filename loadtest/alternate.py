@@ -91,8 +91,13 @@ def _run(side: Side, output: Path, seed: int) -> Run:
         # A terminal's Ctrl-C would reach it a second time, which ends a run at once.
         start_new_session=True,
     )
-    with _told_to_stop(process):
-        code = process.wait()
+    try:
+        with _told_to_stop(process):
+            code = process.wait()
+    except BaseException:
+        # The beginning of a run is nothing to compare.
+        output.unlink(missing_ok=True)
+        raise
     if code not in _FINE:
         raise LoadTestError(f"the run against {side.url} ended with exit code {code}")
     return load(output).runs[0]

@@ -16,13 +16,13 @@ from loadtest.assertions import parse_assertion
 from loadtest.compare import alternated, compare, read_side, unlike
 from loadtest.course import measure
 from loadtest.keys import write_keys
-from loadtest.loops import run_in_loop
+from loadtest.loops import run_in_loop, signal_of
 from loadtest.machines import merged
 from loadtest.page import page
 from loadtest.plan import loopback_sources
 from loadtest.prepare import prepare_gate, prepare_running
 from loadtest.profile import DEFAULT_PROFILE
-from loadtest.results import Results, save
+from loadtest.results import Results, check_writable, save
 from loadtest.results import load as load_results
 from loadtest.signing import HMAC
 from loadtest.target import parse_target
@@ -84,16 +84,26 @@ def run_command(
 ) -> None:
     """Send orders and cancels at times fixed beforehand, and measure from these times on.
 
-    Exit code 1: a run is not valid because the tester was late, an assertion fails, the audit
-    finds a fault, or not even the first step was kept up with. See docs/loadtest.md.
+    Exit code 1: a run is not valid because the tester was late, or was broken off, an assertion
+    fails, the audit finds a fault, or not even the first step was kept up with. What was measured
+    when it is interrupted is told, too. See docs/loadtest.md.
     """
     asked = Asked(**locals())
     try:
-        _finish(measure(asked.plan(), asked.course(), quiet=json), output, as_json=json)
+        if output is not None:
+            check_writable(output)
+        results, signum = measure(asked.plan(), asked.course(), quiet=json)
+        _finish(results, output, as_json=json)
+        if signum:
+            left = keep_orders or results.left_open
+            done = f"open orders were {'left' if left else 'cancelled'}"
+            interrupted(signum, f"{done}, what was measured until then is reported")
+        _judge(results)
     except LoadTestError as error:
         fail(str(error))
     except (KeyboardInterrupt, asyncio.CancelledError) as stop:
-        interrupted(stop, "open orders were left" if keep_orders else "open orders were cancelled")
+        done = f"open orders were {'left' if keep_orders else 'cancelled'}"
+        interrupted(signal_of(stop), f"{done}, nothing is reported")
 
 
 @load.command("prepare")
@@ -176,8 +186,11 @@ def merge_command(
     fault.
     """
     try:
+        if output is not None:
+            check_writable(output)
         results = merged(files, tuple(map(parse_assertion, assertions or ())))
         _finish(results, output, as_json=json)
+        _judge(results)
     except LoadTestError as error:
         fail(str(error))
 
@@ -217,7 +230,8 @@ def compare_command(
     except (LoadTestError, OSError, ValueError) as error:
         fail(str(error))
     except KeyboardInterrupt as stop:
-        interrupted(stop, f"what was made so far is in {output}" if output else "nothing is kept")
+        kept = f"what was made so far is in {output}" if output else "nothing is kept"
+        interrupted(signal_of(stop), f"{kept}, nothing is reported")
 
 
 def _compare(a: Path, b: Path, seed: int, *, as_json: bool) -> None:
@@ -243,12 +257,18 @@ def _kept_or_not(directory: Path | None) -> Iterator[Path]:
 
 
 def _finish(results: Results, output: Path | None, *, as_json: bool) -> None:
-    """Save and show results; exit code 1 unless they are good."""
-    if output is not None:
-        save(results, output)
-    if as_json:
-        print_json(results)
-    else:
-        print_results(results)
+    """Save and show results, shown also when they can't be saved."""
+    try:
+        if output is not None:
+            save(results, output)
+    finally:
+        if as_json:
+            print_json(results)
+        else:
+            print_results(results)
+
+
+def _judge(results: Results) -> None:
+    """End with exit code 1 unless results are good."""
     if not results.good:
         raise typer.Exit(EXIT_DIFFERENCE)

@@ -27,6 +27,8 @@ from loadtest.units import LoadTestError
 
 METRICS: Final = ("mean", "p50", "p90", "p99", "p99.9", "throughput")
 RESAMPLES: Final = 10_000
+_ASKED: Final = ("rate", "duration_ns", "warmup_ns")
+"""What was asked for of each run."""
 RUNS_MIN: Final = 5
 """Runs of each side that an interval needs."""
 _OUTSIDE: Final = 0.025
@@ -66,6 +68,8 @@ def read_side(path: Path) -> tuple[list[Results], list[Run]]:
     if not files:
         raise LoadTestError(f"{path}: has no result files (*.json)")
     for each, results in zip(paths, files, strict=True):
+        if results.broken_off:
+            raise LoadTestError(f"{each}: is not whole: {results.broken_off}")
         if results.steps:
             raise LoadTestError(f"{each}: is of rising steps; runs at one rate can be compared")
         for run in results.runs:
@@ -77,12 +81,12 @@ def read_side(path: Path) -> tuple[list[Results], list[Run]]:
 def unlike(a: Sequence[Results], b: Sequence[Results]) -> list[str]:
     """Return in what besides the target and the seed the loads of two sides differ."""
     first = msgspec.to_builtins(a[0].load)
-    first["rate"] = a[0].runs[0].rate
+    first |= {name: getattr(a[0].runs[0], name) for name in _ASKED}
     found = set()
     for results in (*a, *b):
         other = msgspec.to_builtins(results.load)
         for run in results.runs:
-            other["rate"] = run.rate
+            other |= {name: getattr(run, name) for name in _ASKED}
             found |= {name for name, value in other.items() if value != first[name]}
         if results.machine.processor != a[0].machine.processor:
             found.add("machine")

@@ -1,5 +1,7 @@
 """The runs of one command: made, checked, audited."""
 
+import asyncio
+import signal
 from collections.abc import Sequence
 from fractions import Fraction
 from importlib import metadata
@@ -9,13 +11,13 @@ from typing import NamedTuple
 from loadtest.assertions import Assertion
 from loadtest.audit import audit
 from loadtest.display import Display
-from loadtest.loops import loop_name, run_in_loop
+from loadtest.loops import loop_name, run_in_loop, signal_of
 from loadtest.machine import machine
 from loadtest.plan import Plan
-from loadtest.results import FORMAT, Load, Results, Run
+from loadtest.results import FORMAT, Audit, Load, Results, Run
 from loadtest.session import Session
-from loadtest.steps import Knee, Steps, climb, repeat
-from loadtest.units import LoadTestError
+from loadtest.steps import Knee, Made, Steps, climb, repeat
+from loadtest.units import LoadTestError, duration_text
 
 
 class Course(NamedTuple):
@@ -29,8 +31,28 @@ class Course(NamedTuple):
     keep_orders: bool
 
 
-def measure(plan: Plan, course: Course, *, quiet: bool) -> Results:
-    """Make the runs, evaluate the assertions and audit; raises LoadTestError."""
+class Measured(NamedTuple):
+    """What a command made of its course."""
+
+    results: Results
+    signum: int
+    """The signal that ended it early, 0 for none."""
+
+
+class _End(NamedTuple):
+    """How the runs came to their end."""
+
+    broken_off: str = ""
+    left_open: str = ""
+    signum: int = 0
+
+
+def measure(plan: Plan, course: Course, *, quiet: bool) -> Measured:
+    """Make the runs, evaluate the assertions and audit.
+
+    What was measured is returned also when something ends the course early. Raises LoadTestError
+    when nothing was, and KeyboardInterrupt or asyncio.CancelledError where a signal was why.
+    """
     if course.steps.most:
         if course.repeats > 1:
             raise LoadTestError("--repeat and --steps exclude each other")
@@ -43,9 +65,10 @@ def measure(plan: Plan, course: Course, *, quiet: bool) -> Results:
     if plan.start_at_utc_ns and (course.steps.most or course.repeats > 1):
         raise LoadTestError("--start-at is when one run begins, so no --repeat and no --steps")
     facts, version = machine(loop_name()), metadata.version("ordergate")
-    session, runs, knee = run_in_loop(_runs(plan, course, quiet=quiet))
-    audited = audit(session.decision_ids, course.data, session.first_server_ms)
-    return Results(
+    session, made, end = run_in_loop(_runs(plan, course, quiet=quiet))
+    runs, knee = made.runs, made.knee
+    audited, end = _audited(session, course, end)
+    results = Results(
         format=FORMAT,
         version=version,
         server_time_ms=session.first_server_ms,
@@ -72,26 +95,86 @@ def measure(plan: Plan, course: Course, *, quiet: bool) -> Results:
         knee=knee.rate,
         knee_text=knee.text,
         assertions=tuple(checked(course.assertions, runs, knee, steps=bool(course.steps.most))),
+        broken_off=end.broken_off,
+        left_open=end.left_open,
         audit=audited,
     )
+    return Measured(results, end.signum)
 
 
-async def _runs(plan: Plan, course: Course, *, quiet: bool) -> tuple[Session, list[Run], Knee]:
+async def _runs(plan: Plan, course: Course, *, quiet: bool) -> tuple[Session, Made, _End]:
+    made = Made()
     with Display(shown=not quiet) as display:
         async with Session(plan, display.progress) as session:
             try:
                 if course.steps.most:
-                    runs, knee = await climb(session, course.rate, course.steps, display)
+                    await climb(session, course.rate, course.steps, display, made)
                 else:
-                    runs, knee = await repeat(session, course.rate, course.repeats, display), Knee()
-            except BaseException:
+                    await repeat(session, course.rate, course.repeats, display, made)
+            except (LoadTestError, asyncio.CancelledError) as error:
                 # Whatever ends a run early, its orders must not stay behind.
-                if not course.keep_orders:
-                    await session.abandon()
-                raise
-            if not course.keep_orders:
-                await session.cancel_all()
-    return session, runs, knee
+                left_open = "" if course.keep_orders else await session.abandon()
+                if not made.runs:
+                    raise
+                return session, made, _ended_by(error)._replace(left_open=left_open)
+            if session.stopped_by:
+                left_open = "" if course.keep_orders else await session.abandon()
+                end = _interrupted(session.stopped_by, plan, made)
+                return session, made, end._replace(left_open=left_open)
+            end = _End() if course.keep_orders else await _cancel_all(session)
+    return session, made, end
+
+
+async def _cancel_all(session: Session) -> _End:
+    """Cancel what is left open; where that fails the runs hold all the same."""
+    try:
+        await session.cancel_all()
+    except LoadTestError as error:
+        return _End(left_open=str(error))
+    except asyncio.CancelledError as stop:
+        _go_on()
+        return _End(left_open="interrupted meanwhile", signum=signal_of(stop))
+    return _End()
+
+
+def _ended_by(error: BaseException) -> _End:
+    """Return what ended the course between two runs."""
+    if isinstance(error, LoadTestError):
+        return _End(str(error))
+    _go_on()
+    return _End("interrupted before the next run", signum=signal_of(error))
+
+
+def _go_on() -> None:
+    """Have this task end as it will although it was cancelled."""
+    task = asyncio.current_task()
+    assert task is not None
+    task.uncancel()
+
+
+def _interrupted(signum: int, plan: Plan, made: Made) -> _End:
+    """Return the end of a course in which a signal broke off a run; raises it for want of one."""
+    if not made.runs:
+        raise KeyboardInterrupt if signum == signal.SIGINT else asyncio.CancelledError
+    measured, whole = duration_text(made.runs[-1].duration_ns), duration_text(plan.duration_ns)
+    return _End(f"interrupted; the last run was measured for {measured} of {whole}", signum=signum)
+
+
+def _audited(session: Session, course: Course, end: _End) -> tuple[Audit, _End]:
+    """Return what the audit found, and the end; who interrupts a course waits for no audit."""
+    ids = session.decision_ids
+    try:
+        if not end.signum:
+            return audit(ids, course.data, session.first_server_ms), end
+    except KeyboardInterrupt as stop:
+        end = end._replace(broken_off="interrupted during the audit", signum=signal_of(stop))
+    named = sum(map(bool, ids))
+    return Audit(
+        answers=named,
+        without_id=len(ids) - named,
+        not_audited=("anything: it was interrupted",),
+        faults=(),
+    ), end
 
 
 def checked(

@@ -18,6 +18,12 @@ class Start(NamedTuple):
     start_ns: int
 
 
+class Stop(NamedTuple):
+    """Break off, as of this moment of the stopwatch, and tell what was measured until then."""
+
+    at_ns: int
+
+
 class Refused(NamedTuple):
     """It can't be done, and why."""
 

@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
+_TERMINATED: Final = "SIGTERM"
 _T = TypeVar("_T")
 
 
@@ -29,8 +30,16 @@ async def _stoppable(main: Coroutine[Any, Any, _T]) -> _T:
     assert task is not None
     # Not every system has signals, and only the main thread may wait for them.
     with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, task.cancel, _TERMINATED)
     return await main
+
+
+def signal_of(stop: BaseException) -> int:
+    """Return which signal ended what `run_in_loop` ran, by what it raised within or raises."""
+    if isinstance(stop, asyncio.CancelledError) and _TERMINATED in stop.args:
+        return signal.SIGTERM
+    return signal.SIGINT
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

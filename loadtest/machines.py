@@ -56,6 +56,9 @@ def merged(paths: Sequence[Path], assertions: Sequence[Assertion] = ()) -> Resul
         machine=first.machine,
         runs=tuple(runs),
         assertions=tuple(checked(conditions, runs, Knee(), steps=False)),
+        left_open="; ".join(
+            f"{name}: {each.left_open}" for name, each in files.items() if each.left_open
+        ),
         audit=_audits(files),
         parts=tuple(_part(name, results) for name, results in files.items()),
     )
@@ -82,6 +85,8 @@ def _check_each(files: dict[str, Results]) -> None:
             raise LoadTestError(f"{name}: is merged already; name the files it was made of")
         if shared and not results.load.instance:
             raise LoadTestError(f"{name}: is of a whole schedule, other files of an --instance")
+        if results.broken_off:
+            raise LoadTestError(f"{name}: is not whole: {results.broken_off}")
         if results.steps:
             raise LoadTestError(f"{name}: is of rising steps, which each machine ends by itself")
         if not results.runs or not all(run.begun_utc_ns for run in results.runs):

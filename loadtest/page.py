@@ -70,6 +70,10 @@ def _verdict(results: Results) -> str:
         f"assertion {text} {'holds' if holds else 'fails'} (observed {observed})"
         for text, holds, observed in results.assertions
     ]
+    if results.broken_off:
+        lines.append(f"broken off: {results.broken_off}")
+    if results.left_open:
+        lines.append(f"open orders could not be cancelled: {results.left_open}")
     if results.knee_text:
         lines.append(results.knee_text)
     if results.audit is not None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Self
 
-from loadtest.frames import LENGTH, Ready, Refused, Start, frame, unframed
+from loadtest.frames import LENGTH, Ready, Refused, Start, Stop, frame, unframed
 from loadtest.merge import merged_run
 from loadtest.share import Counts, Outcome, Sender, Share
 from loadtest.units import NS_PER_SECOND, LoadTestError
@@ -47,6 +47,11 @@ class Alone:
         """Send everything and measure."""
         assert self._sender is not None
         return await self._sender.send(start_ns, progress)
+
+    def break_off(self, at_ns: int) -> None:
+        """End what is sent, as of a moment of the stopwatch; `send` returns a second later."""
+        assert self._sender is not None
+        self._sender.break_off(at_ns)
 
 
 class Processes:
@@ -83,13 +88,18 @@ class Processes:
         faults = [end for end in ends if isinstance(end, str)]
         if not done:
             raise LoadTestError("; ".join(faults))
+        runs = []
         for worker, end in zip(self._workers, ends, strict=True):
-            if isinstance(end, Outcome):
+            if isinstance(end, Outcome) and end.run is not None:
+                runs.append(end.run)
                 faults += [f"{worker.name}: {fault}" for fault in end.run.faults]
-        return Outcome(
-            merged_run([end.run for end in done], tuple(faults)),
-            [name for end in done for name in end.decision_ids],
-        )
+        names = [name for end in done for name in end.decision_ids]
+        return Outcome(merged_run(runs, tuple(faults)) if runs else None, names)
+
+    def break_off(self, at_ns: int) -> None:
+        """End what is sent, as of a moment of the stopwatch; `send` returns a second later."""
+        for worker in self._workers:
+            worker.break_off(at_ns)
 
 
 class _Worker:
@@ -144,6 +154,12 @@ class _Worker:
             patience = SILENCE_SECONDS
             if said.answered == said.total:
                 patience = _MEASURE_SECONDS + _MEASURE_SECONDS_EACH * count
+
+    def break_off(self, at_ns: int) -> None:
+        """Tell the process to end what it sends, as of a moment of the stopwatch."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write(frame(Stop(at_ns)))
 
     async def close(self) -> None:
         """End the process, whatever it does."""

@@ -179,22 +179,40 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     assertions: tuple[tuple[str, bool, str], ...] = ()
     """Text, whether it holds, and the observed value."""
     audit: Audit | None = None
+    broken_off: str = ""
+    """Why not all runs were made to their end; the last one may be the beginning of one."""
+    left_open: str = ""
+    """Why open orders could not be cancelled after the runs."""
     parts: tuple[Part, ...] = ()
     """Of merged results: what each machine brought; `machine` is the first one's then."""
 
     @property
     def good(self) -> bool:
-        """Whether runs are valid, assertions hold and the audit found no fault."""
+        """Whether runs are whole and valid, assertions hold and the audit found no fault."""
         runs = self.runs
         if self.steps and self.knee is not None:
             # Beyond the knee the tester may be late: that step ends the search.
             runs = tuple(run for run in runs if run.rate <= self.knee)
         return (
-            not any(run.faults for run in runs)
+            not self.broken_off
+            and not self.left_open
+            and not any(run.faults for run in runs)
             and not (self.steps and self.knee is None)
             and all(holds for _, holds, _ in self.assertions)
             and not (self.audit is not None and self.audit.faults)
         )
+
+
+def check_writable(path: Path) -> None:
+    """Raise LoadTestError where no result file can be written, while nothing was measured yet."""
+    is_new = not path.exists()
+    try:
+        with path.open("ab"):
+            pass
+        if is_new:
+            path.unlink()
+    except OSError as error:
+        raise LoadTestError(f"{path}: {error.strerror}") from None
 
 
 def save(results: Results, path: Path) -> None:

@@ -1,6 +1,7 @@
 """What a run leaves behind: a few numbers for each request, and nothing computed from them yet."""
 
 from array import array
+from collections import Counter
 from typing import Final
 
 import msgspec
@@ -63,6 +64,19 @@ class Samples:
         self.answered_ns[index] = now_ns
         self.counts[outcome] += 1
         self.answered += 1
+
+    def first(self, count: int) -> "Samples":
+        """Return the first so many requests, all of which have ended."""
+        part = Samples(self.intended_ns[:count])
+        part.possible_ns = self.possible_ns[:count]
+        part.sent_ns = self.sent_ns[:count]
+        part.answered_ns = self.answered_ns[:count]
+        part.labels = self.labels[:count]
+        part.label_names = self.label_names
+        part.decision_ids = self.decision_ids[:count]
+        part.answered = count
+        part.counts |= Counter(self.label_names[number][0] for number in part.labels)
+        return part
 
     def _label_number(self, outcome: str, label: str) -> int:
         """Return the number of a label that may be a new one, without what a screen would obey."""

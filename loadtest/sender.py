@@ -1,8 +1,8 @@
 """`python -m loadtest.sender`: one of a run's sender processes; started by `processes`.
 
 It reads a share from its standard input, renders it, connects, says that it is ready, is told
-when to start, and says how far it is and at last what it found. When its standard input ends,
-whoever started it has gone, and it ends too.
+when to start, and says how far it is and at last what it found. It may be told to stop before.
+When its standard input ends, whoever started it has gone, and it ends too.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import signal
 import sys
 from typing import Any, BinaryIO, Final
 
-from loadtest.frames import LENGTH, Ready, Refused, Start, frame, unframed
+from loadtest.frames import LENGTH, Ready, Refused, Start, Stop, frame, unframed
 from loadtest.loops import run_in_loop
 from loadtest.share import Counts, Outcome, Sender, Share
 from loadtest.units import LoadTestError
@@ -59,19 +59,30 @@ async def _serve(share: Share, source: BinaryIO, answers: _Answers) -> None:
     try:
         await sender.connect()
         answers.say(Ready())
-        (length,) = LENGTH.unpack(await reader.readexactly(LENGTH.size))
-        start: Start = unframed(await reader.readexactly(length))
+        start: Start = await _told(reader)
         sending = asyncio.create_task(sender.send(start.start_ns, answers.progress))
-        orphaned = asyncio.create_task(reader.read())
-        await asyncio.wait((sending, orphaned), return_when=asyncio.FIRST_COMPLETED)
-        orphaned.cancel()
-        if not sending.done():
-            sending.cancel()
+        while not sending.done():
+            telling = asyncio.create_task(_told(reader))
+            await asyncio.wait((sending, telling), return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                telling.cancel()
+            elif telling.exception() is not None:
+                sending.cancel()
+                break
+            else:
+                stop: Stop = telling.result()
+                sender.break_off(stop.at_ns)
         with contextlib.suppress(asyncio.CancelledError):
             outcome: Outcome = await sending
             answers.say(outcome)
     finally:
         await sender.close()
+
+
+async def _told(reader: asyncio.StreamReader) -> Any:
+    """Return what this process is told next."""
+    (length,) = LENGTH.unpack(await reader.readexactly(LENGTH.size))
+    return unframed(await reader.readexactly(length))
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
 """From what was asked for to measured runs: read the market, render, send, measure."""
 
 import asyncio
-import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import Final, Self
 import msgspec
 
 from loadtest.clock import utc_minus_stopwatch_ns
+from loadtest.loops import signal_of
 from loadtest.plan import Plan
 from loadtest.processes import Alone, Processes
 from loadtest.protocols import protocol_of
@@ -48,6 +48,8 @@ class Session:
         self._trading: tuple[Key, ...] = ()
         """The keys that may have orders."""
         self.symbols: tuple[str, ...] = ()
+        self.stopped_by = 0
+        """The signal that broke off the last run, 0 for none."""
         self.decision_ids: list[str] = []
         """Of every answer of every run, warm-ups included; empty for answers without one."""
 
@@ -58,8 +60,11 @@ class Session:
     async def __aexit__(self, *_: object) -> None:
         await self._control.__aexit__()
 
-    async def run(self, rate: Fraction, number: int) -> Run:
-        """Make one run; `number` varies the seed from run to run. Raises LoadTestError."""
+    async def run(self, rate: Fraction, number: int) -> Run | None:
+        """Make one run; `number` varies the seed from run to run. Raises LoadTestError.
+
+        A run that a signal breaks off is measured until then, and None when it had just begun.
+        """
         plan = self._plan
         length_ns = plan.warmup_ns + plan.duration_ns
         seed = plan.seed + number
@@ -100,7 +105,7 @@ class Session:
         self._trading = max(self._trading, share.keys[:most], key=len)
         run, names = await self._send(share, start_ns)
         self.decision_ids += names
-        if not run.offered:
+        if run is not None and not run.offered:
             run = msgspec.structs.replace(
                 run, faults=(*run.faults, "nothing was due after the warm-up")
             )
@@ -143,20 +148,32 @@ class Session:
                 if plan.start_at_utc_ns:
                     raise LoadTestError("--start-at passed while requests were being rendered")
                 start_ns += late_ns + self._until_aligned_ns(share.epoch_ns + late_ns)
-            return await senders.send(start_ns, self._progress)
+            sending = asyncio.create_task(senders.send(start_ns, self._progress))
+            try:
+                return await asyncio.shield(sending)
+            except asyncio.CancelledError as stop:
+                self.stopped_by = signal_of(stop)
+                senders.break_off(time.perf_counter_ns())
+                outcome = await sending
+                task = asyncio.current_task()
+                assert task is not None
+                task.uncancel()
+                return outcome
 
     async def cancel_all(self) -> None:
         """Cancel what the runs have left open; a venue without open orders may refuse that."""
         await self._control.cancel_all(self._trading, self.symbols)
 
-    async def abandon(self) -> None:
+    async def abandon(self) -> str:
         """Cancel after a run was broken off, and again what was on its way to the target then.
 
-        A target that does not answer is let be.
+        A target that does not answer is let be: returns why, empty when all is cancelled.
         """
-        if not self._trading:
-            return
-        with contextlib.suppress(LoadTestError):
-            await self.cancel_all()
-            await asyncio.sleep(_ON_ITS_WAY_SECONDS)
-            await self.cancel_all()
+        if self._trading:
+            try:
+                await self.cancel_all()
+                await asyncio.sleep(_ON_ITS_WAY_SECONDS)
+                await self.cancel_all()
+            except LoadTestError as error:
+                return str(error)
+        return ""

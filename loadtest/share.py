@@ -157,7 +157,8 @@ class Share(NamedTuple):
 class Outcome(NamedTuple):
     """What sending a share brought."""
 
-    run: Run
+    run: Run | None
+    """None when it was broken off before its warm-up was over."""
     decision_ids: list[str]
     """Of every answer, warm-up included; empty for answers without one."""
 
@@ -188,15 +189,22 @@ class Sender:
                 samples, self._rendered, start_ns, lambda seen, due: progress(_counts(seen, due))
             )
             cpu_ns, wall_ns = time.process_time_ns() - cpu_ns, time.perf_counter_ns() - wall_ns
+            samples = samples.first(self._senders.due_at_the_end())
             progress(_counts(samples, len(samples)))
         finally:
             watching.cancel()
             gc.unfreeze()
+        names = [name for name in samples.decision_ids if name is not None]
+        duration_ns = share.duration_ns
+        if self._senders.broken_ns is not None:
+            duration_ns = min(duration_ns, self._senders.broken_ns - share.warmup_ns)
+        if duration_ns <= 0:
+            return Outcome(None, names)
         run = measured(
             samples,
             rate=share.rate,
             warmup_ns=share.warmup_ns,
-            duration_ns=share.duration_ns,
+            duration_ns=duration_ns,
             cpu_ns=cpu_ns,
             wall_ns=wall_ns,
             reconnects=self._senders.reconnects,
@@ -209,8 +217,11 @@ class Sender:
             pauses=distribution(watch.until(max(samples.answered_ns, default=0) - share.warmup_ns)),
         )
         faults = own_faults(run, share.late_bound, spare_ns)
-        names = [name for name in samples.decision_ids if name is not None]
         return Outcome(msgspec.structs.replace(run, faults=faults), names)
+
+    def break_off(self, at_ns: int) -> None:
+        """End what is sent, as of a moment of the stopwatch; `send` returns a second later."""
+        self._senders.break_off(at_ns)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -32,32 +32,47 @@ class Knee(NamedTuple):
     text: str = ""
 
 
-async def repeat(session: Session, rate: Fraction, count: int, display: Display) -> list[Run]:
-    """Make the same run several times, each with a seed of its own."""
-    runs = []
+class Made:
+    """What was made so far; it holds also when what comes next can't be made."""
+
+    def __init__(self) -> None:
+        self.runs: list[Run] = []
+        self.knee = Knee()
+
+
+async def repeat(
+    session: Session, rate: Fraction, count: int, display: Display, made: Made
+) -> None:
+    """Make the same run several times, each with a seed of its own, until one is broken off."""
     for number in range(count):
         display.title = f"run {number + 1} of {count}"
-        runs.append(await session.run(rate, number))
-    return runs
+        run = await session.run(rate, number)
+        if run is not None:
+            made.runs.append(run)
+        if session.stopped_by:
+            return
 
 
 async def climb(
-    session: Session, rate: Fraction, steps: Steps, display: Display
-) -> tuple[list[Run], Knee]:
-    """Make runs of rising rate until one is not kept up with, or is not valid."""
-    runs: list[Run] = []
+    session: Session, rate: Fraction, steps: Steps, display: Display, made: Made
+) -> None:
+    """Make runs of rising rate until one is not kept up with, not valid or broken off."""
     kept: float | None = None
     for number in range(steps.most):
         display.title = f"step {number + 1}: {float(rate):,.0f}/s"
+        made.knee = Knee(kept, f"{_kept_text(kept)}; the step to {float(rate):,.1f}/s is not whole")
         run = await session.run(rate, number)
-        runs.append(run)
-        if run.faults:
-            return runs, Knee(kept, f"{_kept_text(kept)}; at {run.rate:,.1f}/s {run.faults[0]}")
-        if fault := falls_behind(run, steps.p99_max_ns):
-            return runs, Knee(kept, f"{_kept_text(kept)}; at {run.rate:,.1f}/s {fault}")
+        if run is not None:
+            made.runs.append(run)
+        if run is None or session.stopped_by:
+            return
+        fault = run.faults[0] if run.faults else falls_behind(run, steps.p99_max_ns)
+        if fault:
+            made.knee = Knee(kept, f"{_kept_text(kept)}; at {run.rate:,.1f}/s {fault}")
+            return
         kept = run.rate
         rate *= steps.factor
-    return runs, Knee(kept, f"{_kept_text(kept)}; no step was too much, take more of them")
+    made.knee = Knee(kept, f"{_kept_text(kept)}; no step was too much, take more of them")
 
 
 def falls_behind(run: Run, p99_max_ns: int) -> str:

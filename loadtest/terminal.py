@@ -21,8 +21,7 @@ from loadtest.units import duration_text
 
 EXIT_DIFFERENCE: Final = 1
 EXIT_BAD_INPUT: Final = 2
-EXIT_INTERRUPTED: Final = 130
-EXIT_TERMINATED: Final = 143
+_EXIT_SIGNALLED: Final = 128
 
 _TABLE_WIDTH: Final = 112
 """What the figures need; a narrower terminal breaks lines rather than numbers."""
@@ -37,11 +36,10 @@ def fail(message: str) -> NoReturn:
     raise typer.Exit(EXIT_BAD_INPUT)
 
 
-def interrupted(stop: BaseException, done: str) -> NoReturn:
-    """Say what was done when a signal ended a run, and end with the signal's exit code."""
-    errors.print(f"ordergate: interrupted; {done}, nothing is reported", markup=False)
-    by_hand = isinstance(stop, KeyboardInterrupt)
-    raise typer.Exit(EXIT_INTERRUPTED if by_hand else EXIT_TERMINATED)
+def interrupted(signum: int, done: str) -> NoReturn:
+    """Say what was done when a signal ended a command, and end with the signal's exit code."""
+    errors.print(f"ordergate: interrupted; {done}", markup=False, soft_wrap=True)
+    raise typer.Exit(_EXIT_SIGNALLED + signum)
 
 
 def say_aside(text: str) -> None:
@@ -71,6 +69,10 @@ def print_results(results: Results) -> None:
         _print_part(part)
     for run in results.runs:
         _print_run(run)
+    if results.broken_off:
+        say(f"BROKEN OFF: {results.broken_off}")
+    if results.left_open:
+        say(f"LEFT OPEN: open orders could not be cancelled: {results.left_open}")
     if results.steps:
         say(results.knee_text)
     for text, holds, observed in results.assertions:

@@ -10,11 +10,12 @@ import ssl
 import time
 from abc import ABC, abstractmethod
 from array import array
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple, cast
 
-from loadtest.samples import ERROR, Samples
+from loadtest.samples import ERROR, NEVER, Samples
 from loadtest.target import GRPC_SCHEMES, Target
 from loadtest.units import NS_PER_MS, NS_PER_SECOND, LoadTestError
 
@@ -24,6 +25,8 @@ _LEAVE_SECONDS: Final = 1.0
 _SWEEP_SECONDS: Final = 0.05
 _LEAD_NS: Final = 50 * NS_PER_MS
 """Between the last preparation and the start of the run."""
+_LAST_ANSWERS_NS: Final = NS_PER_SECOND
+"""How long answers are waited for when a run is broken off."""
 _SPIN_NS: Final = 2 * NS_PER_MS
 """Event loops wake to the millisecond; the rest is waited for by looking at the stopwatch."""
 _TURN_MAX: Final = 32
@@ -204,6 +207,9 @@ class Senders(ABC):
         self._closing = False
         self._start_ns = 0
         self._rendered = Rendered([])
+        self._dispatching: asyncio.Task[None] | None = None
+        self.broken_ns: int | None = None
+        """When the run was broken off, since its start; None when it was not."""
         self.samples = Samples(array("q"))
         self.reconnects = 0
 
@@ -253,11 +259,33 @@ class Senders(ABC):
         self.samples, self._rendered = samples, rendered
         self._start_ns = max(start_ns, time.perf_counter_ns() + _LEAD_NS)
         sweeper = asyncio.create_task(self._sweep(progress))
+        self._dispatching = asyncio.create_task(self._dispatch())
         try:
-            await self._dispatch()
+            await asyncio.wait((self._dispatching,))
+            if not self._dispatching.cancelled():
+                self._dispatching.result()
             await sweeper
         finally:
+            self._dispatching.cancel()
             sweeper.cancel()
+
+    def break_off(self, at_ns: int) -> None:
+        """Send nothing more of the run under way, which ends at a moment of the stopwatch.
+
+        What was sent has a second for its answer. Then whatever was due by that moment and has
+        none ends as an error, and the run is over.
+        """
+        assert self._dispatching is not None
+        self._dispatching.cancel()
+        self.broken_ns = max(at_ns - self._start_ns, 0)
+        for lane in self._lanes:
+            lane.waiting.clear()
+
+    def due_at_the_end(self) -> int:
+        """Return how many requests were due when the run was broken off, else all of them."""
+        if self.broken_ns is None:
+            return len(self.samples)
+        return bisect_left(self.samples.intended_ns, self.broken_ns)
 
     # --- Sending ------------------------------------------------------------------------------
 
@@ -379,6 +407,10 @@ class Senders(ABC):
         while samples.answered < len(samples):
             await asyncio.sleep(_SWEEP_SECONDS)
             now_ns = self.now_ns()
+            if self.broken_ns is not None:
+                if self._all_ended(self.broken_ns, now_ns):
+                    return
+                continue
             latest_ns = now_ns - self.ways.timeout_ns
             for lane in self._lanes:
                 while lane.waiting and samples.intended_ns[lane.waiting[0]] < latest_ns:
@@ -391,3 +423,16 @@ class Senders(ABC):
                 while due < len(samples) and samples.intended_ns[due] <= now_ns:
                     due += 1
                 progress(samples, due)
+
+    def _all_ended(self, broken_ns: int, now_ns: int) -> bool:
+        """Tell whether a run that was broken off is over; what has no answer by then is ended."""
+        samples, due = self.samples, self.due_at_the_end()
+        over = now_ns >= broken_ns + _LAST_ANSWERS_NS
+        if not over and samples.answered < due:
+            return False
+        left = [index for index in range(due) if samples.answered_ns[index] == NEVER]
+        if left and not over:
+            return False
+        for index in left:
+            samples.end(index, now_ns, ERROR, "no answer before the run was broken off")
+        return True

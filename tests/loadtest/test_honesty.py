@@ -138,36 +138,6 @@ def test_a_sender_that_dies_makes_the_run_invalid(venue: Venue, keys: Path) -> N
     assert set(venue.cancelled_all) == {"key0", "key1", "key2"}
 
 
-@pytest.mark.parametrize(
-    ("processes", "signum", "code"),
-    [(1, signal.SIGINT, 130), (SENDERS, signal.SIGINT, 130), (SENDERS, signal.SIGTERM, 143)],
-)
-def test_interrupting_a_run_cancels_its_orders(
-    venue: Venue, keys: Path, processes: int, signum: signal.Signals, code: int
-) -> None:
-    """However many processes send, all end, and no order stays open."""
-    run = started(venue, keys, "--duration", "60s", "--processes", str(processes))
-    assert venue.reached.wait(90)
-    mine = children(run.pid)
-    assert len(mine) == (processes if processes > 1 else 0)
-    run.send_signal(signum)
-    said, errors = run.communicate(timeout=100)
-    assert (run.returncode, said) == (code, "")
-    assert "open orders were cancelled" in errors
-    assert set(venue.cancelled_all) == {"key0", "key1", "key2"}
-    assert not any(Path(f"/proc/{pid}").exists() for pid in mine)
-
-
-def test_orders_are_left_when_that_is_asked_for(venue: Venue, keys: Path) -> None:
-    """Nothing is cancelled then, not even after an interruption."""
-    run = started(venue, keys, "--duration", "60s", "--keep-orders")
-    assert venue.reached.wait(90)
-    run.send_signal(signal.SIGINT)
-    _, errors = run.communicate(timeout=100)
-    assert "open orders were left" in errors
-    assert not venue.cancelled_all
-
-
 def test_several_processes_send_everything_once(venue: Venue, keys: Path, tmp_path: Path) -> None:
     """Every request comes once, from the addresses given; cancels name orders of their key."""
     output = tmp_path / "run.json"
