@@ -69,5 +69,5 @@ def check(choice: str) -> None:
 
 
 def chosen() -> str:
-    """Return what the environment asks for."""
-    return os.environ.get(SWITCH, "auto")
+    """Return what the environment asks for; an empty variable asks for nothing."""
+    return os.environ.get(SWITCH) or "auto"

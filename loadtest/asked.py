@@ -1,5 +1,6 @@
 """What `load run` is asked for: its options as they were given, read and checked."""
 
+from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,10 +92,19 @@ class Asked(NamedTuple):
     def _sources(self) -> tuple[str, ...]:
         return read_sources(self.keys) if self.sources is None else loopback_sources(self.sources)
 
+    def _rate(self) -> Fraction:
+        if self.flow is None:
+            if not self.rate:
+                raise LoadTestError("--rate is missing: requests per second")
+            return parse_rate(self.rate)
+        if self.rate:
+            raise LoadTestError("--rate does not go with --arrivals flow: the recording sets it")
+        return Fraction(1)
+
     def course(self) -> Course:
         """Return which runs are made, and what is asked of them; raises LoadTestError."""
         return Course(
-            rate=parse_rate(self.rate),
+            rate=self._rate(),
             repeats=self.repeats,
             steps=Steps(
                 self.step_count,

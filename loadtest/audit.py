@@ -4,9 +4,6 @@ Under overload the gate records refusals of one address beyond ten a second as c
 carry the id of the last one that was recorded alone, and the counts say which one that was, so they
 are found, too.
 
-Refusals of one address beyond ten a second, under overload, the gate records as counts. Their
-answers carry the id of the last refusal that was recorded alone; the counts name that record.
-
 The record is read by the `ordergate` command line alone. Against a foreign gateway, or without
 the record's directory, the audit says what it could not look at.
 """

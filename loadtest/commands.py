@@ -49,8 +49,8 @@ load = typer.Typer(
 @load.command("run")
 def run_command(
     target: options.Target,
-    rate: options.Rate,
     keys: options.KeysFile,
+    rate: options.Rate = "",
     grpc: options.Grpc = "",
     batch: options.Batch = 1,
     control: options.ControlUrl = "",
@@ -61,7 +61,7 @@ def run_command(
     arrivals: options.ArrivalKind = "",
     to_rate: options.ToRate = "",
     flow: options.FlowFile = None,
-    speed: options.Speed = "1",
+    speed: options.Speed = "",
     connections: options.Connections = 64,
     sources: options.Sources = None,
     processes: options.Processes = 1,
@@ -118,6 +118,7 @@ def prepare_command(
     sources: options.PreparedSources = 0,
     grpc_port: options.PreparedGrpcPort = -1,
     kind: options.KeyKind = HMAC,
+    i_own_this_venue: options.OwnVenue = False,
 ) -> None:
     """Make accounts and keys to run with.
 
@@ -137,12 +138,14 @@ def prepare_command(
         else:
             if not account:
                 raise LoadTestError("--admin needs --account: whose funds the keys trade with")
-            owned(parse_target(admin), stated=False)
+            owned(parse_target(admin), stated=i_own_this_venue)
             preparing = prepare_running(admin, token_file, tuple(account), accounts, kind)
             keys = run_in_loop(preparing)
             output.mkdir(parents=True, exist_ok=True)
             write_keys(output / "keys.json", keys, addresses)
-        say(f"then:  ordergate load run --keys {output / 'keys.json'} --target URL --rate 100")
+        target = f"http://127.0.0.1:{rest_port}" if rest_port and not admin else "URL"
+        keys_path = output / "keys.json"
+        say(f"then:  ordergate load run --keys {keys_path} --target {target} --rate 100")
     except OSError as error:
         fail(f"{output}: {error.strerror}")
     except LoadTestError as error:

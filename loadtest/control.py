@@ -19,6 +19,7 @@ from loadtest.market import (
     read_time_ms,
 )
 from loadtest.signing import Key
+from loadtest.unanswered import reason
 from loadtest.units import NS_PER_MS, LoadTestError
 
 OPEN_ORDERS_PATH: Final = "/api/v3/openOrders"
@@ -125,7 +126,7 @@ class RestControl(Control):
             ) as response:
                 return response.status, await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise LoadTestError(f"{self._url}: no answer: {error!r}") from None
+            raise LoadTestError(f"{self._url}: {reason(error)}") from None
 
 
 def signed_query(key: Key, parameters: dict[str, str]) -> str:

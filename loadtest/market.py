@@ -13,6 +13,9 @@ _TIME_MS_MAX: Final = 253_402_300_799_999
 """The end of the year 9999."""
 _NUMBER_MAX: Final = Decimal(10) ** 15
 """Larger prices, steps and amounts are none that a venue means."""
+_UNREADABLE: Final = (
+    "the target's market can't be read as Binance's exchangeInfo and ticker/bookTicker"
+)
 _NOTIONAL_MARGIN: Final = Decimal("1.2")
 """Orders are worth so much of the least notional at least, since averages move."""
 
@@ -76,8 +79,12 @@ def read_markets(info: Any, tickers: Any, wanted: Sequence[str]) -> list[Market]
             for entry in info["symbols"]
             if entry["status"] == "TRADING"
         }
-    except (KeyError, TypeError, ValueError, InvalidOperation) as error:
-        raise LoadTestError(f"the target's market can't be read: {error!r}") from None
+    except KeyError as error:
+        raise LoadTestError(f"{_UNREADABLE}: it lacks `{error.args[0]}`") from None
+    except InvalidOperation:
+        raise LoadTestError(f"{_UNREADABLE}: it has a number that is none") from None
+    except (TypeError, ValueError) as error:
+        raise LoadTestError(f"{_UNREADABLE}: {error}") from None
     priced = {name: market for name, market in offered.items() if market.bid and market.ask}
     for symbol in wanted:
         if symbol not in priced:

@@ -25,7 +25,10 @@ ControlUrl: TypeAlias = Annotated[
         help="Base URL of the REST API that tells market and clock, where the target does not.",
     ),
 ]
-Rate: TypeAlias = Annotated[str, typer.Option(help="Requests per second, on average.")]
+Rate: TypeAlias = Annotated[
+    str,
+    typer.Option(help="Requests per second, on average. Needed, but for --arrivals flow."),
+]
 Duration: TypeAlias = Annotated[str, typer.Option(help="How long is measured, such as 10s.")]
 Warmup: TypeAlias = Annotated[
     str, typer.Option(help="Sent before that, at the same rate, and not measured.")
@@ -49,7 +52,7 @@ ToRate: TypeAlias = Annotated[str, typer.Option(help="Rate at the end of a ramp.
 FlowFile: TypeAlias = Annotated[
     Path | None, typer.Option(help="Recorded flow (CSV) to take the arrival times from.")
 ]
-Speed: TypeAlias = Annotated[str, typer.Option(help="Times the recorded speed.")]
+Speed: TypeAlias = Annotated[str, typer.Option(help="Times the recorded speed, 1 by default.")]
 Connections: TypeAlias = Annotated[
     int,
     typer.Option(
@@ -94,7 +97,7 @@ Data: TypeAlias = Annotated[
     Path | None, typer.Option(help="The gate's data directory: its record is audited afterwards.")
 ]
 Spin: TypeAlias = Annotated[
-    bool, typer.Option(help="Wait for the last 2 ms before a request without sleeping.")
+    bool, typer.Option(help="Wait for the last 2 ms before a request without sleeping, or not.")
 ]
 KeepOrders: TypeAlias = Annotated[
     bool, typer.Option("--keep-orders", help="Leave the orders open that a run did not cancel.")

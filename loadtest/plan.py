@@ -1,5 +1,6 @@
 """What is asked for: a target, when requests are sent to it, and from where."""
 
+from bisect import bisect_left
 from fractions import Fraction
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -23,6 +24,14 @@ _SOURCES_EACH: Final = 250
 """Loopback addresses that differ in their last number alone."""
 
 
+class Lasting(NamedTuple):
+    """How long a run is."""
+
+    warmup_ns: int
+    duration_ns: int
+    """After the warm-up."""
+
+
 class Arrivals(NamedTuple):
     """When requests are sent, apart from the rate."""
 
@@ -36,19 +45,47 @@ class Arrivals(NamedTuple):
     flow_times_ns: tuple[int, ...] = ()
     speed: Fraction = Fraction(1)
 
-    def times(self, rate: Fraction, length_ns: int, seed: int, batch: int = 1) -> schedule.Schedule:
-        """Return the arrivals of a run of some length; raises LoadTestError.
+    def times(
+        self, rate: Fraction, lasting: "Lasting", seed: int, batch: int = 1
+    ) -> schedule.Schedule:
+        """Return the arrivals of a run; raises LoadTestError.
 
         `batch` requests at a time arrive together; the rate is that of requests.
         """
         if batch > 1 and self.kind == "flow":
             raise LoadTestError("a recorded flow's requests come one by one, so no --batch")
-        messages = self._messages(rate / batch, self.to_rate / batch, length_ns, seed)
+        messages = self._messages(rate / batch, self.to_rate / batch, lasting, seed)
         return schedule.in_batches(messages, batch)
 
+    def mean_rate(self, rate: Fraction, times: schedule.Schedule, lasting: "Lasting") -> Fraction:
+        """Return how many requests a second are asked for on average after the warm-up."""
+        if self.kind == "ramp":
+            return (rate + self.to_rate) / 2
+        if self.kind == "flow":
+            measured = len(times) - bisect_left(times, lasting.warmup_ns)
+            return Fraction(measured * NS_PER_SECOND, lasting.duration_ns)
+        return rate
+
+    def lasting(self, warmup_ns: int, duration_ns: int) -> "Lasting":
+        """Return how long a run lasts: as asked for, or until a recorded flow ends.
+
+        Raises LoadTestError for a flow that ends within the warm-up.
+        """
+        if self.kind != "flow":
+            return Lasting(warmup_ns, duration_ns)
+        end_ns = schedule.recorded_end_ns(self.flow_times_ns, self.speed)
+        if end_ns <= warmup_ns:
+            raise LoadTestError(
+                f"the recorded flow lasts for {duration_text(end_ns)} at speed "
+                f"{float(self.speed):g}, no longer than the warm-up of {duration_text(warmup_ns)}; "
+                "lower --speed or --warmup"
+            )
+        return Lasting(warmup_ns, min(duration_ns, end_ns - warmup_ns))
+
     def _messages(
-        self, rate: Fraction, to_rate: Fraction, length_ns: int, seed: int
+        self, rate: Fraction, to_rate: Fraction, lasting: "Lasting", seed: int
     ) -> schedule.Schedule:
+        length_ns = lasting.warmup_ns + lasting.duration_ns
         if self.kind == "constant":
             return schedule.constant(rate, length_ns)
         if self.kind == "poisson":
@@ -56,7 +93,7 @@ class Arrivals(NamedTuple):
         if self.kind == "burst":
             return schedule.burst(rate, length_ns, self.period_ns, self.width_ns)
         if self.kind == "ramp":
-            return schedule.ramp(rate, to_rate, length_ns)
+            return schedule.ramp(rate, to_rate, lasting.duration_ns, lasting.warmup_ns)
         return schedule.recorded(self.flow_times_ns, self.speed, length_ns)
 
     def text(self) -> str:
@@ -121,6 +158,8 @@ def arrivals_of(
         raise LoadTestError("--to-rate goes with --arrivals ramp, and is needed there")
     if (chosen == "flow") != (flow is not None):
         raise LoadTestError("--flow goes with --arrivals flow, and is needed there")
+    if speed and chosen != "flow":
+        raise LoadTestError("--speed goes with --arrivals flow")
     return Arrivals(
         kind=chosen,
         to_rate=parse_rate(to_rate) if to_rate else Fraction(0),
@@ -128,5 +167,5 @@ def arrivals_of(
         width_ns=parse_duration_ns(profile.burst_width),
         align=profile.align_to_period and chosen == "burst",
         flow_times_ns=tuple(schedule.flow_times_ns(flow)) if flow is not None else (),
-        speed=parse_number("speed", speed),
+        speed=parse_number("speed", speed or "1"),
     )

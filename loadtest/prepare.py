@@ -15,6 +15,7 @@ import msgspec
 
 from loadtest.keys import write_keys
 from loadtest.signing import HMAC, Key, make_key_material
+from loadtest.unanswered import reason
 from loadtest.units import LoadTestError
 
 ACCOUNTS_MAX: Final = 100_000
@@ -143,8 +144,10 @@ async def prepare_running(
                 if answer.status != 201:
                     raise LoadTestError(f"{admin}: {_said(body, answer.status)}")
                 created = msgspec.json.decode(body, type=_Created)
-            except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError) as error:
-                raise LoadTestError(f"{admin}: no key was made: {error!r}") from None
+            except msgspec.DecodeError as error:
+                raise LoadTestError(f"{admin}: its answer can't be read: {error}") from None
+            except (aiohttp.ClientError, TimeoutError) as error:
+                raise LoadTestError(f"{admin}: no key was made: {reason(error)}") from None
             # A shared secret is made by the gate.
             keys.append(_key(created.key.name, kind, created.secret or material, account))
     return tuple(keys)

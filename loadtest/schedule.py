@@ -10,7 +10,7 @@ import io
 import random
 import zlib
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from math import isqrt
 from pathlib import Path
@@ -77,13 +77,20 @@ def burst(rate: Fraction, duration_ns: int, period_ns: int, width_ns: int) -> Sc
     )
 
 
-def ramp(from_rate: Fraction, to_rate: Fraction, duration_ns: int) -> Schedule:
-    """Return arrivals whose rate goes evenly from one to the other over the duration.
+def ramp(from_rate: Fraction, to_rate: Fraction, duration_ns: int, warmup_ns: int = 0) -> Schedule:
+    """Return arrivals whose rate goes evenly from one to the other after a warm-up at the first.
 
     The n-th arrival (from 0) is where the sum of the rate over time reaches n; it is computed in
     integers, so it is exact to the nanosecond.
     """
-    _check_count((from_rate + to_rate) / 2 * duration_ns / NS_PER_SECOND)
+    warm_up = constant(from_rate, warmup_ns)
+    mean_rate = (from_rate + to_rate) / 2
+    _check_count(len(warm_up) + mean_rate * duration_ns / NS_PER_SECOND)
+    rising = _rising(from_rate, to_rate, duration_ns)
+    return warm_up + array("q", (warmup_ns + at_ns for at_ns in rising))
+
+
+def _rising(from_rate: Fraction, to_rate: Fraction, duration_ns: int) -> Schedule:
     if from_rate == to_rate:
         return constant(from_rate, duration_ns)
     # n = a t + b t², a per ns, b per ns²; over one denominator a = A/D and b = B/D, so that only
@@ -128,6 +135,16 @@ def recorded(times_ns: Iterable[int], speed: Fraction, duration_ns: int = 0) -> 
     if not times:
         raise LoadTestError("the recorded flow has no arrivals")
     return times
+
+
+def recorded_end_ns(times_ns: Sequence[int], speed: Fraction) -> int:
+    """Return how long recorded times last, `speed` times as fast: to just after the last one.
+
+    Raises LoadTestError when there are none.
+    """
+    if not times_ns:
+        raise LoadTestError("the recorded flow has no arrivals")
+    return (max(times_ns) - times_ns[0]) * speed.denominator // speed.numerator + 1
 
 
 def in_batches(times: Schedule, size: int) -> Schedule:

@@ -17,7 +17,7 @@ from loadtest.protocols import protocol_of
 from loadtest.results import Run
 from loadtest.share import START_LEAD_NS, Counts, Outcome, Share
 from loadtest.signing import Key
-from loadtest.units import NS_PER_MS, NS_PER_SECOND, LoadTestError, duration_text
+from loadtest.units import NS_PER_MS, LoadTestError, duration_text
 
 _SAMPLE: Final = 100
 """Requests that are rendered to see how long that takes."""
@@ -66,11 +66,10 @@ class Session:
         A run that a signal breaks off is measured until then, and None when it had just begun.
         """
         plan = self._plan
-        length_ns = plan.warmup_ns + plan.duration_ns
+        lasting = plan.arrivals.lasting(plan.warmup_ns, plan.duration_ns)
         seed = plan.seed + number
-        times = plan.arrivals.times(rate, length_ns, seed, self._protocol.batch)
-        if plan.arrivals.kind == "flow":
-            rate = Fraction(len(times) * NS_PER_SECOND, length_ns)
+        times = plan.arrivals.times(rate, lasting, seed, self._protocol.batch)
+        rate = plan.arrivals.mean_rate(rate, times, lasting)
         markets = await self._control.markets(plan.symbols)
         self.symbols = tuple(market.symbol for market in markets)
         server_minus_stopwatch_ns = await self._control.server_minus_stopwatch_ns()
@@ -91,8 +90,8 @@ class Session:
             connections=self._protocol.connections,
             sources=plan.sources,
             timeout_ns=plan.timeout_ns,
-            warmup_ns=plan.warmup_ns,
-            duration_ns=plan.duration_ns,
+            warmup_ns=lasting.warmup_ns,
+            duration_ns=lasting.duration_ns,
             late_bound=plan.late_bound,
             spin=plan.spin,
         ).of_instance(plan.instance)

@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn
 import msgspec
 import typer
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from loadtest.compare import RUNS_MIN, Comparison
@@ -23,8 +24,8 @@ EXIT_DIFFERENCE: Final = 1
 EXIT_BAD_INPUT: Final = 2
 _EXIT_SIGNALLED: Final = 128
 
-_TABLE_WIDTH: Final = 112
-"""What the figures need; a narrower terminal breaks lines rather than numbers."""
+_WIDTH_MAX: Final = 300
+"""Tables take what their figures need; a narrower terminal breaks lines rather than numbers."""
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
@@ -166,7 +167,7 @@ def print_comparisons(
     """Print what differs between two sides, how sure that is, and what drifted meanwhile."""
     made = f"{runs_a} pairs of runs made in turn" if paired else f"A: {runs_a} runs, B: {runs_b}"
     table = Table(title=made, title_justify="left")
-    table.add_column("figure")
+    table.add_column("figure", no_wrap=True)
     drift = ("early", "late", "drift A", "drift B") if paired else ()
     for heading in ("A", "B", "change", "95 % interval", *drift, ""):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -175,7 +176,7 @@ def print_comparisons(
         interval = f"needs {RUNS_MIN} runs of each"
         if each.change_low is not None and each.change_high is not None:
             interval = f"{each.change_low:+.1%} to {each.change_high:+.1%}"
-        verdict = {True: "differs", False: "not shown", None: ""}[each.differs]
+        verdict = {True: "differs", False: "may be chance", None: ""}[each.differs]
         drifted = (each.change_early, each.change_late, each.drift_a, each.drift_b)
         shares = map(_share_text, drifted if paired else ())
         change = _share_text(each.change)
@@ -197,7 +198,8 @@ def _share_text(share: float | None) -> str:
 
 
 def _print_wide(table: Table) -> None:
-    Console(highlight=False, width=max(console.width, _TABLE_WIDTH)).print(table)
+    needed = Measurement.get(console, console.options.update(max_width=_WIDTH_MAX), table).maximum
+    Console(highlight=False, width=max(console.width, needed)).print(table)
 
 
 def _rate_text(rate: float) -> str:

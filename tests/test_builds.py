@@ -13,7 +13,7 @@ import pytest
 
 import rules
 import rules.pipeline  # by which `is_compiled` tells
-from gateway.builds import SWITCH, BuildError, check, is_compiled
+from gateway.builds import SWITCH, BuildError, check, chosen, is_compiled
 from rules.decisions import Breach, Decision
 from rules.endpoints import Endpoint
 from rules.events import AnyEvent, Place
@@ -126,3 +126,9 @@ def test_an_unknown_choice() -> None:
     """A switch that says something else is named with what it may say."""
     with pytest.raises(BuildError, match="`perhaps`; give one of auto, always, never"):
         check("perhaps")
+
+
+def test_an_empty_choice_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty variable is as good as none, as scripts set it."""
+    monkeypatch.setenv(SWITCH, "")
+    assert chosen() == "auto"

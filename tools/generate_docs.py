@@ -288,10 +288,13 @@ def parameter_row(parameter: Any) -> str:
         name = f"`{parameter.name.upper()}`"
     else:
         value = "" if parameter.is_flag else f" {parameter.name.upper()}"
-        name = ", ".join(f"`{option}{value}`" for option in parameter.opts)
+        names = [*parameter.opts, *parameter.secondary_opts]
+        name = ", ".join(f"`{option}{value}`" for option in names)
     default = parameter.default
     if parameter.required:
         shown = "required"
+    elif parameter.param_type_name == "option" and parameter.secondary_opts:
+        shown = f"`{(parameter.opts if default else parameter.secondary_opts)[0]}`"
     elif isinstance(default, bool) or default in (None, "", (), []) or callable(default):
         shown = ""
     else:

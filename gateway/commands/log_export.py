@@ -83,7 +83,7 @@ def export_command(
     ],
     mask: MaskOption,
     mask_key: MaskKeyOption = "",
-    force: Annotated[bool, typer.Option(help="Replace files that are there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
     actor: ActorOption = "",
     as_json: JsonOption = False,
 ) -> None:

@@ -12,6 +12,7 @@ import msgspec
 from loadtest.control import RECV_WINDOW_MS, Control
 from loadtest.market import Market, read_markets, read_time_ms
 from loadtest.signing import Key
+from loadtest.unanswered import reason
 from loadtest.units import NS_PER_MS, LoadTestError
 
 _SECONDS: Final = 10.0
@@ -122,6 +123,10 @@ class WebSocketControl(Control):
                             text = await socket.receive_str()
                             answer = msgspec.json.decode(text, type=_Answer)
                     answers.append((answer, (before_ns + time.perf_counter_ns()) // 2))
-        except (aiohttp.ClientError, TimeoutError, TypeError, msgspec.DecodeError) as error:
-            raise LoadTestError(f"{self._url}: no answer: {error!r}") from None
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise LoadTestError(f"{self._url}: {reason(error)}") from None
+        except TypeError:
+            raise LoadTestError(f"{self._url}: the WebSocket ended before an answer") from None
+        except msgspec.DecodeError as error:
+            raise LoadTestError(f"{self._url}: its answer can't be read: {error}") from None
         return answers

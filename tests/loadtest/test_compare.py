@@ -19,6 +19,7 @@ from loadtest.compare import RUNS_MIN, alternated, change_interval, compare, stu
 from loadtest.recorder import ALL, distribution
 from loadtest.results import Run
 from loadtest.results import load as load_results
+from loadtest.terminal import print_comparisons
 from loadtest.units import NS_PER_MS, NS_PER_SECOND
 from tests.loadtest.test_figures import run_of
 from tests.loadtest.venue import Venue
@@ -170,6 +171,22 @@ def test_pairs_that_are_not_valid_are_made_again_and_end(keys: Path, tmp_path: P
     assert "2 of 2 pairs were not valid" in done.stderr.replace("\n", " ")
     assert len(list((directory / "not-valid").iterdir())) == 4
     assert not list((directory / "a").iterdir())
+
+
+def test_a_comparison_is_shown_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    """However far the figures spread, none is cut, nor a figure's name."""
+    a = runs_at((1, 4, 5, 8, 9), (1, 9_000, 2, 30_000, 3))
+    b = runs_at((2, 3, 6, 7, 10), (9_000, 1, 8_000, 2, 7_000))
+    comparisons = compare(a, b)
+    print_comparisons(comparisons, 5, 5, ["connections"], paired=True)
+    shown = capsys.readouterr().out
+    assert "…" not in shown
+    for each in comparisons:
+        assert f"│ {each.metric:<10} │" in shown
+        assert each.change_low is not None
+        assert f"{each.change_low:+.1%} to" in shown
+    assert "may be chance" in shown
+    assert "NOT ALIKE: the loads differ in connections" in shown
 
 
 @pytest.mark.parametrize(

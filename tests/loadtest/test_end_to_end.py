@@ -161,7 +161,9 @@ def test_a_foreign_gateway_is_not_audited() -> None:
 def test_a_prepared_gate_is_a_good_configuration(tmp_path: Path) -> None:
     """`prepare` writes what `check` takes, once."""
     arguments = ("load", "prepare", str(tmp_path / "gate"), "--accounts", "3", "--sources", "251")
-    assert ordergate(*arguments).returncode == 0
+    made = ordergate(*arguments)
+    assert made.returncode == 0
+    assert "--target http://127.0.0.1:8080 --rate 100" in made.stdout
     sources = read_sources(tmp_path / "gate" / "keys.json")
     assert len(set(sources)) == 251
     assert (sources[0], sources[249], sources[250]) == ("127.0.0.1", "127.0.0.250", "127.0.1.1")
@@ -184,6 +186,17 @@ def test_a_prepared_gate_is_a_good_configuration(tmp_path: Path) -> None:
         (("--timeout", "61s"), "timeout `61s` is out of range"),
         (("--arrivals", "ramp"), "--to-rate"),
         (("--arrivals", "flow"), "--flow"),
+        (
+            (
+                "--arrivals",
+                "flow",
+                "--flow",
+                str(ROOT / "tests/data/independentreserve_2022-04-03.csv.gz"),
+            ),
+            "--rate does not go with",
+        ),
+        (("--rate", ""), "--rate is missing"),
+        (("--speed", "2"), "--speed goes with --arrivals flow"),
         (("--profile", "none"), "there is no profile `none`"),
         (("--assert", "p99"), "`p99` is not a condition"),
         (("--late-bound", "errors<1%"), "upper bound"),

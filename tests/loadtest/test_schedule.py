@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest import schedule
-from loadtest.plan import arrivals_of
+from loadtest.plan import Lasting, arrivals_of
 from loadtest.profile import load_profile
 from loadtest.units import NS_PER_SECOND, LoadTestError, parse_duration_ns
 
@@ -149,23 +149,57 @@ def test_bounds() -> None:
 def test_arrivals_are_what_was_asked_for() -> None:
     """The command line wins over the profile; what does not go together is refused."""
     profile = load_profile("reset-burst")
-    own = arrivals_of(profile, "", "", None, "1")
+    second = Lasting(0, NS_PER_SECOND)
+    own = arrivals_of(profile, "", "", None, "")
     assert (own.kind, own.align, own.period_ns) == ("burst", True, 10 * NS_PER_SECOND)
     assert own.text() == "burst of 500 ms every 10.0 s, aligned to the target's clock"
-    assert own.times(Fraction(1), NS_PER_SECOND, 1)[-1] < NS_PER_SECOND // 2
-    assert not arrivals_of(profile, "poisson", "", None, "1").align
-    assert arrivals_of(load_profile("mixed"), "", "", None, "1").text() == "poisson"
-    ramp = arrivals_of(profile, "ramp", "20", None, "1")
+    assert own.times(Fraction(1), second, 1)[-1] < NS_PER_SECOND // 2
+    assert not arrivals_of(profile, "poisson", "", None, "").align
+    assert arrivals_of(load_profile("mixed"), "", "", None, "").text() == "poisson"
+    ramp = arrivals_of(profile, "ramp", "20", None, "")
     assert ramp.text() == "ramp to 20/s"
-    assert len(ramp.times(Fraction(10), NS_PER_SECOND, 1)) == 15
+    assert len(ramp.times(Fraction(10), second, 1)) == 15
     flow = arrivals_of(profile, "flow", "", FLOW, "2.5")
     assert flow.text() == "recorded flow, speed 2.5"
-    assert flow.times(Fraction(1), NS_PER_SECOND, 1)[0] == 0
+    assert flow.times(Fraction(1), second, 1)[0] == 0
     for kind, to_rate, path in (("ramp", "", None), ("burst", "5", None), ("burst", "", FLOW)):
         with pytest.raises(LoadTestError, match="goes with"):
-            arrivals_of(profile, kind, to_rate, path, "1")
+            arrivals_of(profile, kind, to_rate, path, "")
+    with pytest.raises(LoadTestError, match="--speed goes with"):
+        arrivals_of(profile, "", "", None, "2")
     with pytest.raises(LoadTestError, match="`never` is not one of"):
-        arrivals_of(profile, "never", "", None, "1")
+        arrivals_of(profile, "never", "", None, "")
+
+
+def test_a_ramp_begins_after_its_warm_up() -> None:
+    """What is warmed up with is the first rate; the rise and its mean are those asked for."""
+    ramp = arrivals_of(load_profile("mixed"), "ramp", "300", None, "")
+    lasting = ramp.lasting(NS_PER_SECOND, 4 * NS_PER_SECOND)
+    times = ramp.times(Fraction(100), lasting, 1)
+    warm_up = [at_ns for at_ns in times if at_ns < NS_PER_SECOND]
+    assert warm_up == list(schedule.constant(Fraction(100), NS_PER_SECOND))
+    rise = [at_ns - NS_PER_SECOND for at_ns in times[len(warm_up) :]]
+    assert rise == list(schedule.ramp(Fraction(100), Fraction(300), 4 * NS_PER_SECOND))
+    assert ramp.mean_rate(Fraction(100), times, lasting) == 200 == len(rise) // 4
+
+
+def test_a_recorded_flow_that_ends_early_ends_its_run(tmp_path: Path) -> None:
+    """No figure is a share of seconds in which nothing was recorded."""
+    path = tmp_path / "flow.csv"
+    path.write_text("ts_ns,event\n" + "".join(f"{n * 10**8},new\n" for n in range(31)))
+    flow = arrivals_of(load_profile("mixed"), "flow", "", path, "3")
+    assert flow.lasting(0, NS_PER_SECOND) == Lasting(0, NS_PER_SECOND)
+    assert flow.lasting(0, NS_PER_SECOND + 2) == Lasting(0, NS_PER_SECOND + 1)
+    lasting = flow.lasting(NS_PER_SECOND // 2, 10 * NS_PER_SECOND)
+    assert lasting == Lasting(NS_PER_SECOND // 2, NS_PER_SECOND // 2 + 1)
+    times = flow.times(Fraction(1), lasting, 1)
+    assert len(times) == 31
+    assert flow.mean_rate(Fraction(1), times, lasting) == pytest.approx(32)
+    assert flow.lasting(NS_PER_SECOND, NS_PER_SECOND).duration_ns == 1
+    with pytest.raises(LoadTestError, match=r"lasts for 1\.00 s at speed 3, no longer than"):
+        flow.lasting(NS_PER_SECOND + 1, NS_PER_SECOND)
+    with pytest.raises(LoadTestError, match="no arrivals"):
+        schedule.recorded_end_ns((), Fraction(1))
 
 
 @pytest.mark.parametrize(
