@@ -144,14 +144,10 @@ class Gate:
         self._closers.append(self.telemetry.close)
         self.decisions = RecentDecisions(self.journal)
         self.ladder_acts = LadderActs(self.core.book, self.core.submit)
-        self.core.listeners = (
-            self.views.on_record,
-            self.telemetry.on_record,
-            self.decisions.on_record,
-            self.ladder_acts.on_record,
-        )
+        for onlooker in (self.views, self.telemetry, self.decisions, self.ladder_acts):
+            onlooker.listen_to(self.core.listeners)
         if isinstance(self.engine, RemoteEngine):
-            self.core.listeners += (self.engine.on_record,)
+            self.core.listeners.add(self.engine.on_record)
         # Before the engine is there, so that the kills it begins with find what was not cancelled.
         settle_what_was_lost(self.core, self.engine, before)
         self.engine.start(self.core.submit, self.views.market)
@@ -340,7 +336,7 @@ class Gate:
             *(self.decisions.find, clock, meter, turns, trusts),
         )
         edges = make_edge_processes(listen, core, ground)
-        core.listeners += (edges.on_record,)
+        edges.listen_to(core.listeners)
         return edges
 
     def _find_decision(self, decision_id: str) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from gateway.clock import Clock
 from gateway.directory import Directory
@@ -18,6 +18,7 @@ from gateway.engine.commands import command_for
 from gateway.engine.port import Command, EnginePort
 from gateway.journal.commit import Commit
 from gateway.journal.errors import JournalError
+from gateway.listeners import Listeners
 from gateway.outbox import Outbox
 from gateway.outcome import Outcome, Reply
 from gateway.record import STALL_NS, Held, Record, Recorder, Reserve, Unrecorded, described
@@ -45,9 +46,6 @@ from rules.pipeline import Pipeline
 from rules.reasons import Reason
 from rules.rulebook import Rulebook
 from rules.values import NS_PER_SECOND
-
-Listener: TypeAlias = Callable[[int, int, Event, Decision], None]
-"""Called with (seq, now_ns, event, decision) of every event after its record."""
 
 _RISK: Final = frozenset((Place, Replace, Amend))
 """Requests that can add risk: refused while the record is lost."""
@@ -89,7 +87,7 @@ class Core:
         self.pipeline = Pipeline(rulebook)
         self.book: Book = self.pipeline.book
         self.directory = directory or Directory(self.submit)
-        self.listeners: tuple[Listener, ...] = ()
+        self.listeners = Listeners()
         self.listener_faults = 0
         self.seq = 0
         self.stopped = ""
@@ -334,7 +332,11 @@ class Core:
         stages = self.stages
         if stages is not None:
             stages.let_out(seq, event)
-        for listener in self.listeners:
+        listeners = self.listeners
+        told = listeners.by_kind[type(event)]
+        if decision.steps:
+            told += listeners.of_steps
+        for listener in told:
             try:
                 listener(seq, now_ns, event, decision)
             except Exception:  # whoever looks on must not be able to stop the gate

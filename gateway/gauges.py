@@ -104,7 +104,10 @@ def gate_gauges(
 def publish_turns(telemetry: Telemetry, turns: Turns) -> None:
     """Publish how many requests wait in each lane, for how long, and how many were shed."""
     telemetry.counter(
-        "shed", "Requests refused because they had waited for too long.", turns.shed, ("class",)
+        "shed",
+        "Requests refused because they had waited for too long.",
+        lambda: turns.shed,
+        ("class",),
     )
     telemetry.shares(
         "waiting_requests",

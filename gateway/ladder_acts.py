@@ -5,8 +5,9 @@ an operator's act like any other, submitted here and recorded as `SetState`.
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
+from gateway.listeners import Listeners
 from rules.book import Book
 from rules.conduct_facts import STEP_KILL, Standing
 from rules.decisions import Decision
@@ -25,12 +26,13 @@ class LadderActs:
         self._book = book
         self._submit = submit
 
+    def listen_to(self, listeners: Listeners) -> None:
+        """Have it told of what it follows."""
+        listeners.add(self.on_link, LinkOwners)
+        listeners.add_for_steps(self.on_record)
+
     def on_record(self, seq: int, now_ns: int, event: Event, decision: Decision) -> None:
-        """Follow the steps of a recorded decision; a link to a stopped group stops the owner."""
-        if isinstance(event, LinkOwners) and event.group:
-            standing = self._kills().get(-event.group)
-            if standing is not None:
-                self._stop(-event.group, standing.case)
+        """Follow the steps of a recorded decision."""
         for step in decision.steps:
             if step.symbol:
                 continue
@@ -38,6 +40,13 @@ class LadderActs:
                 self._stop(step.interest, step.case)
             elif step.before == STEP_KILL:
                 self._release(step.interest, step.case)
+
+    def on_link(self, seq: int, now_ns: int, event: Any, decision: Decision) -> None:
+        """Stop an owner who was linked to a stopped group."""
+        if event.group:
+            standing = self._kills().get(-event.group)
+            if standing is not None:
+                self._stop(-event.group, standing.case)
 
     def catch_up(self) -> None:
         """Stop and release whom that was due for when the gate went down before it could."""

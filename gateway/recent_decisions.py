@@ -8,6 +8,7 @@ from typing import Final, Protocol, cast
 from gateway.journal import JournalError, Record, read_run
 from gateway.journal.frame import decode_payload
 from gateway.journal.reader import SegmentReader
+from gateway.listeners import Listeners
 from rules.decisions import Decision
 from rules.events import AnyEvent, Event
 
@@ -45,6 +46,10 @@ class RecentDecisions:
         self._marks: list[int] = []
         """Sequence numbers of the records whose places are known."""
         self._places: list[tuple[Path, int]] = []
+
+    def listen_to(self, listeners: Listeners) -> None:
+        """Have every decision told."""
+        listeners.add(self.on_record)
 
     def on_record(self, seq: int, now_ns: int, event: Event, decision: Decision) -> None:
         """Keep one decision; the oldest kept one goes."""

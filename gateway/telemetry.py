@@ -1,7 +1,7 @@
 """Metrics: plain counters that OpenTelemetry reads when somebody collects them.
 
-Nothing here runs on the decide step. `Telemetry.on_record` is called after an event was recorded
-and adds to dictionaries; edges measure their own answers. Prometheus scrapes `exposition`, and
+Nothing here runs on the decide step. Telemetry is told of events after they were recorded and adds
+to counts; edges measure their own answers. Prometheus scrapes `exposition`, and
 OTLP export is on when an endpoint is configured and its exporter is installed.
 """
 
@@ -17,8 +17,9 @@ from opentelemetry.sdk.resources import Resource
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from gateway.latencies import Histograms, Latencies, ShowingPeriodicReader, ShowingPrometheusReader
+from gateway.listeners import Listener, Listeners
 from gateway.stages import Stages
-from rules.decisions import REFUSED, VERDICT_NAMES, Decision
+from rules.decisions import NOTED, REFUSED, VERDICT_NAMES, Decision
 from rules.endpoints import Endpoint
 from rules.events import CommandResult, Event, RefusedAggregate, Request
 from rules.reasons import Reason
@@ -45,18 +46,20 @@ class Telemetry:
     """
 
     def __init__(self, otlp_endpoint: str = "", stages: Stages | None = None) -> None:
-        self.decisions: Counter[str] = Counter()
-        """Decisions by verdict."""
+        self._asked: dict[tuple[int, int], int] = {}
+        """Requests by endpoint and verdict."""
+        self._noted = 0
+        """Decisions on what was no request."""
+        self._accepted = 0
+        """Commands that the engine accepted."""
         self.refusals: Counter[tuple[str, str]] = Counter()
         """Breaches of refused requests by rule and reason: the one told to the client."""
         self.shadows: Counter[tuple[str, str]] = Counter()
         """Breaches of rules in shadow, by rule and reason."""
-        self.requests: Counter[int] = Counter()
-        """Requests by endpoint."""
         self.answers: Counter[tuple[int, int]] = Counter()
         """Answers by endpoint and HTTP status."""
-        self.engine_results: Counter[str] = Counter()
-        """Results of commands: accepted, unknown, or the reason of the refusal."""
+        self._refused: Counter[str] = Counter()
+        """Commands that the engine did not accept: unknown, or the reason of the refusal."""
         self.latencies = Latencies()
         """Times to the answer by endpoint."""
         self._registry = CollectorRegistry()
@@ -94,13 +97,17 @@ class Telemetry:
         )
 
     def counter(
-        self, name: str, description: str, counts: Mapping[Any, int], labels: tuple[str, ...]
+        self,
+        name: str,
+        description: str,
+        counts: Callable[[], Mapping[Any, int]],
+        labels: tuple[str, ...],
     ) -> None:
-        """Publish counts by the values of `labels` as `ordergate_<name>_total`."""
+        """Publish what `counts` returns by the values of `labels` as `ordergate_<name>_total`."""
 
         def observe(_: CallbackOptions) -> Iterable[Observation]:
             # A copy in one step: a push reader collects in a thread of its own.
-            for key, count in list(counts.items()):
+            for key, count in list(counts().items()):
                 values = key if isinstance(key, tuple) else (key,)
                 yield Observation(
                     count,
@@ -116,21 +123,64 @@ class Telemetry:
 
     # --- What is counted ----------------------------------------------------------------------
 
+    def listen_to(self, listeners: Listeners) -> None:
+        """Have everything told that is counted."""
+        for kind in tuple(listeners.by_kind):
+            listeners.add(self._listener(kind), kind)
+
     def on_record(self, seq: int, now_ns: int, event: Event, decision: Decision) -> None:
         """Count one event that was decided and recorded."""
-        verdict = decision.verdict
-        self.decisions[VERDICT_NAMES[verdict]] += 1
-        if isinstance(event, Request):
-            self.requests[event.endpoint] += 1
-            if verdict == REFUSED and decision.breaches:
-                breach = decision.breaches[0]
-                self.refusals[breach.rule, breach.reason.name] += 1
-            for shadow in decision.shadows:
-                self.shadows[shadow.rule, shadow.reason.name] += 1
-        elif isinstance(event, CommandResult):
-            self.engine_results[_result_name(event)] += 1
-        elif isinstance(event, RefusedAggregate):
-            self.refusals["", event.reason.name] += event.count
+        self._listener(type(event))(seq, now_ns, event, decision)
+
+    def _listener(self, kind: type[Event]) -> Listener:
+        """Return what counts events of one type."""
+        if issubclass(kind, Request):
+            return self._request
+        if kind is CommandResult:
+            return self._result
+        return self._aggregate if kind is RefusedAggregate else self._other
+
+    def _request(self, seq: int, now_ns: int, event: Any, decision: Decision) -> None:
+        asked, key = self._asked, (event.endpoint, decision.verdict)
+        asked[key] = asked.get(key, 0) + 1
+        if decision.verdict == REFUSED and decision.breaches:
+            breach = decision.breaches[0]
+            self.refusals[breach.rule, breach.reason.name] += 1
+        for shadow in decision.shadows:
+            self.shadows[shadow.rule, shadow.reason.name] += 1
+
+    def _result(self, seq: int, now_ns: int, event: Any, decision: Decision) -> None:
+        self._noted += 1
+        if event.accepted and not event.unknown:
+            self._accepted += 1
+        else:
+            self._refused[_refusal_name(event)] += 1
+
+    def _aggregate(self, seq: int, now_ns: int, event: Any, decision: Decision) -> None:
+        self._noted += 1
+        self.refusals["", event.reason.name] += event.count
+
+    def _other(self, seq: int, now_ns: int, event: Event, decision: Decision) -> None:
+        self._noted += 1
+
+    def decisions(self) -> dict[str, int]:
+        """Return the number of decisions by verdict."""
+        found = Counter({VERDICT_NAMES[NOTED]: self._noted} if self._noted else {})
+        for (_, verdict), count in list(self._asked.items()):
+            found[VERDICT_NAMES[verdict]] += count
+        return found
+
+    def requests(self) -> dict[int, int]:
+        """Return the number of requests by endpoint."""
+        found: Counter[int] = Counter()
+        for (endpoint, _), count in list(self._asked.items()):
+            found[endpoint] += count
+        return found
+
+    def engine_results(self) -> dict[str, int]:
+        """Return the number of results of commands: accepted, unknown, or why they were refused."""
+        found = {"ACCEPTED": self._accepted} if self._accepted else {}
+        return found | dict(self._refused)
 
     def answered(self, endpoint: int, status: int, latency_ns: int) -> None:
         """Count one answered request."""
@@ -160,15 +210,15 @@ class Telemetry:
 
     def _instruments(self) -> None:
         self.counter("decisions", "Decisions by verdict.", self.decisions, ("verdict",))
-        self.counter("refusals", "Refused requests.", self.refusals, ("rule", "reason"))
+        self.counter("refusals", "Refused requests.", lambda: self.refusals, ("rule", "reason"))
         self.counter(
             "shadow_refusals",
             "Requests that rules in shadow would have refused.",
-            self.shadows,
+            lambda: self.shadows,
             ("rule", "reason"),
         )
         self.counter("requests", "Requests by endpoint.", self.requests, ("endpoint",))
-        self.counter("answers", "HTTP answers.", self.answers, ("endpoint", "status"))
+        self.counter("answers", "HTTP answers.", lambda: self.answers, ("endpoint", "status"))
         self.counter("engine_results", "Results of commands.", self.engine_results, ("result",))
 
 
@@ -181,11 +231,9 @@ def _label(label: str, value: object) -> str:
     return str(value)
 
 
-def _result_name(result: CommandResult) -> str:
+def _refusal_name(result: CommandResult) -> str:
     if result.unknown:
         return "UNKNOWN"
-    if result.accepted:
-        return "ACCEPTED"
     return Reason(result.reason).name if result.reason is not None else "REFUSED"
 
 

@@ -1,10 +1,13 @@
 """Views: answers to queries, from engine reports and the unrecorded market-data subscription.
 
 Views are bounded and are never read by a rule. They show what the record already holds: the core
-calls `Views.on_record` for each event after it was recorded.
+tells `Views.listeners` of events after they were recorded.
 """
 
+from typing import Any
+
 from gateway.engine.port import EnginePort
+from gateway.listeners import Listener, Listeners
 from gateway.views.balances import BalancesView
 from gateway.views.kline import Kline
 from gateway.views.klines import KlinesView
@@ -37,13 +40,24 @@ class Views:
         self.balances = BalancesView(core)
         self.klines = KlinesView(core, seed_history)
         self.market = MarketView(core, engine, self.klines)
+        self.listeners: dict[type[Event], Listener] = {
+            **self.orders.listeners,
+            DefineSymbol: self._define,
+        }
+        """Whom to tell of each type of event; views have nothing to do for the others."""
+
+    def listen_to(self, listeners: Listeners) -> None:
+        """Have the views told of what they show."""
+        listeners.add_each(self.listeners)
 
     def on_record(self, seq: int, now_ns: int, event: Event, decision: Decision) -> None:
         """Take up one event that was decided and recorded."""
-        if isinstance(event, DefineSymbol):
-            self.klines.define(event, now_ns)
-        else:
-            self.orders.on_record(seq, now_ns, event, decision)
+        listener = self.listeners.get(type(event))
+        if listener is not None:
+            listener(seq, now_ns, event, decision)
+
+    def _define(self, seq: int, now_ns: int, event: Any, decision: Decision) -> None:
+        self.klines.define(event, now_ns)
 
 
 def _nothing_before(core: ViewedCore) -> tuple[OrdersView, TradesView]:

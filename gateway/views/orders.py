@@ -68,7 +68,7 @@ _NO_COMMAND: Final = _Command(CAUSE_ENGINE)
 
 
 class OrdersView:
-    """Orders by account, kept current from the record."""
+    """Orders by account, kept current from the record by a listener for each type of event."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class OrdersView:
         self._closed_by_account: dict[int, deque[OrderView]] = {}
         self._commands: dict[int, _Command] = {}
         """Commands without an answer, by the sequence number of their event."""
-        self._take: dict[type[Event], Callable[[int, int, Any, Decision], None]] = {
+        self.listeners: dict[type[Event], Callable[[int, int, Any, Decision], None]] = {
             Place: self._place,
             Replace: self._place,
             Amend: self._amend,
@@ -183,9 +183,9 @@ class OrdersView:
 
     def on_record(self, seq: int, now_ns: int, event: Event, decision: Decision) -> None:
         """Take up one recorded event; those that say nothing of orders are passed over."""
-        take = self._take.get(type(event))
-        if take is not None:
-            take(seq, now_ns, event, decision)
+        listener = self.listeners.get(type(event))
+        if listener is not None:
+            listener(seq, now_ns, event, decision)
 
     def _place(self, seq: int, now_ns: int, event: Place | Replace, decision: Decision) -> None:
         if decision.verdict != ACCEPTED or event.flags & FLAG_TEST:

@@ -79,7 +79,7 @@ class World:
             rulebook, self.clock, NoRecord(), self.engine, far_ns, self.directory, 10**12
         )
         self.views = Views(self.core, self.engine, seed_history=False)
-        self.core.listeners = (self.views.on_record,)
+        self.core.listeners.add_each(self.views.listeners)
         self.engine.start(self.core.submit, self.views.market)
         for name in ("BTC", "USDT"):
             self.directory.number(DEFINE_ASSET, name)

@@ -370,7 +370,8 @@ def test_a_listener_that_raises_harms_nobody(caplog: pytest.LogCaptureFixture) -
     def broken(*_: object) -> None:
         raise RuntimeError("a view is broken")
 
-    world.core.listeners = (broken, lambda seq, *_: seen.append(seq))
+    world.core.listeners.add(broken)
+    world.core.listeners.add(lambda seq, *_: seen.append(seq))
     outcome = world.place()
     assert outcome.result is not None
     assert seen == [outcome.seq, outcome.seq + 1]

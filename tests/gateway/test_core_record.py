@@ -24,7 +24,7 @@ def test_nothing_leaves_before_its_sync() -> None:
     """No command reaches the engine, nobody is answered or shown anything, until it is safe."""
     world = RecordWorld()
     shown: list[int] = []
-    world.core.listeners = (lambda seq, *_: shown.append(seq),)
+    world.core.listeners.add(lambda seq, *_: shown.append(seq))
     world.send(world.place_event())
     seq = world.send(world.query_event())
     assert (world.engine.commands, world.answers, shown) == ([], [], [])
@@ -58,7 +58,7 @@ def test_exactly_what_is_safe_leaves_in_order(safe: int) -> None:
     for number in range(5):
         world.send(world.query_event() if number % 2 else world.place_event(PRICE - 1000 - number))
     seen: list[int] = []
-    world.core.listeners = (lambda seq, *_: seen.append(seq),)
+    world.core.listeners.add(lambda seq, *_: seen.append(seq))
     if safe:
         world.commit.step(first + safe - 1)
     assert seen == list(range(first, first + safe))

@@ -26,7 +26,10 @@ class Venue:
     def send(self, event: Event) -> None:
         """Decide an event and let the ladder's hand follow."""
         decision = self.market.send(event)
-        self.acts.on_record(self.market.book.current_seq, self.market.now_ns, event, decision)
+        told = (self.market.book.current_seq, self.market.now_ns, event, decision)
+        if isinstance(event, LinkOwners):
+            self.acts.on_link(*told)
+        self.acts.on_record(*told)
 
     def accuse(self, interest: int) -> int:
         """Let a grave alert be told; return its case."""

@@ -102,7 +102,7 @@ class World:
         self.decisions: dict[int, tuple[Event, Decision]] = {}
         self.results: dict[int, CommandResult] = {}
         core = gate.core
-        core.listeners = (*core.listeners, self._recorded)
+        core.listeners.add(self._recorded)
         self._administration = Administration(core, gate.decision_ids, gate.journal)
         self._cases = CaseAdministration(core, gate.decision_ids)
         self._told: list[str] = []

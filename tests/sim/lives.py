@@ -160,7 +160,7 @@ def _start(world: World) -> None:
     recording.secure(core)
     world.referee.compare(core.book)
     if isinstance(engine, WatchedLink):
-        core.listeners += (engine.on_record,)
+        core.listeners.add(engine.on_record)
     settle_what_was_lost(core, engine, before)
     engine.start(core.submit, Nobody())
     if before.replica is None:

@@ -18,8 +18,9 @@ from gateway.clock import Rate
 from gateway.edges.processes.core_desk import EdgeDesk, definition_of
 from gateway.edges.processes.core_side import EdgeLink
 from gateway.edges.processes.messages import ClockRate, Defined, Setup, Stop
+from gateway.listeners import Listeners
 from rules.decisions import Decision
-from rules.events import Event
+from rules.events import Define, DefineKey, DefineSymbol, Event
 
 WORKER: Final = "gateway.edges.processes.worker"
 START_SECONDS: Final = 60.0
@@ -98,6 +99,10 @@ class EdgeProcesses:
     def connections(self) -> int:
         """Number of open connections, as told at most a second ago."""
         return sum(edge.link.connections for edge in self._edges if edge.link is not None)
+
+    def listen_to(self, listeners: Listeners) -> None:
+        """Have what edges need to know told."""
+        listeners.add(self.on_record, Define, DefineKey, DefineSymbol)
 
     def on_record(self, seq: int, now_ns: int, event: Event, decision: Decision) -> None:
         """Tell edges what was defined, in order with the outcomes."""
