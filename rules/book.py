@@ -12,7 +12,7 @@ from rules.conduct_facts import ConductFacts
 from rules.deferred_cancels import DeferredCancels
 from rules.events import CommandResult
 from rules.instruments import Filters
-from rules.open_orders import OpenOrder
+from rules.open_orders import AccountOrders, Balance, OpenOrder
 from rules.trades import Trades
 from rules.values import (
     ACCOUNT_MARKET_MAKER,
@@ -132,21 +132,6 @@ class KeyFacts:
         self.enabled = enabled
 
 
-class Balance:
-    """One account's holding of one asset; free is `total_e8 - reserved_e8`."""
-
-    __slots__ = ("reserved_e8", "total_e8")
-
-    def __init__(self, total_e8: int = 0, reserved_e8: int = 0) -> None:
-        self.total_e8 = total_e8
-        self.reserved_e8 = reserved_e8
-
-    @property
-    def free_e8(self) -> int:
-        """What a new order may reserve."""
-        return self.total_e8 - self.reserved_e8
-
-
 NO_ORDERS: Final[dict[int, OpenOrder]] = {}
 NOBODY: Final = -1
 """No key: those are numbers from 1 on, and 0 is a request without one."""
@@ -176,7 +161,6 @@ class Book:
         "next_order_id",
         "orders",
         "orders_by_account",
-        "orders_by_account_symbol",
         "owner_classes",
         "state_notes",
         "states",
@@ -193,9 +177,10 @@ class Book:
         self.orders: dict[int, OpenOrder] = {}
         self.ended: dict[int, OpenOrder] = {}
         """Orders the event being settled took out of `orders`; emptied before the next one."""
-        self.orders_by_account: dict[int, dict[int, OpenOrder]] = {}
-        self.orders_by_account_symbol: dict[tuple[int, int], dict[int, OpenOrder]] = {}
+        self.orders_by_account: dict[int, AccountOrders] = {}
+        """Of the accounts that have any open."""
         self.client_ids: dict[tuple[int, str], OpenOrder] = {}
+        """Open orders by account and client order id; of two with one id, the later."""
         self.balances: dict[tuple[int, int], Balance] = {}
         self.states: dict[tuple[int, int], int] = {}
         """Stop states that are not ACTIVE, by (scope, subject)."""
@@ -227,17 +212,36 @@ class Book:
 
     def add_order(self, order: OpenOrder) -> None:
         """Take an order up among the open ones; its client order id is entered apart."""
-        order_id, account = order.order_id, order.account
+        order_id = order.order_id
         self.orders[order_id] = order
-        by_account = self.orders_by_account.get(account)
-        if by_account is None:
-            by_account = self.orders_by_account[account] = {}
-        by_account[order_id] = order
-        where = (account, order.symbol)
-        by_symbol = self.orders_by_account_symbol.get(where)
-        if by_symbol is None:
-            by_symbol = self.orders_by_account_symbol[where] = {}
-        by_symbol[order_id] = order
+        others = self.orders_by_account.get(order.account)
+        if others is None:
+            others = self.orders_by_account[order.account] = AccountOrders()
+        order.others = others
+        others.by_id[order_id] = order
+        of_symbol = others.by_symbol.get(order.symbol)
+        if of_symbol is None:
+            of_symbol = others.by_symbol[order.symbol] = {}
+        of_symbol[order_id] = order
+
+    def end_order(self, order: OpenOrder) -> None:
+        """Move an order from the open ones to those that the present event has ended."""
+        order_id = order.order_id
+        del self.orders[order_id]
+        self.ended[order_id] = order
+        named = (order.account, order.client_order_id)
+        if self.client_ids.get(named) is order:
+            del self.client_ids[named]
+        others = order.others
+        if others is not None:
+            del others.by_id[order_id]
+            of_symbol = others.by_symbol[order.symbol]
+            del of_symbol[order_id]
+            if not of_symbol:
+                del others.by_symbol[order.symbol]
+                if not others.by_id:
+                    del self.orders_by_account[order.account]
+            order.others = None
 
     def answers(self, result: CommandResult) -> int:
         """Look at the answer being applied, which this book is settled with; return `WITH_*`."""
@@ -308,9 +312,10 @@ class Book:
 
     def open_orders(self, account: int, symbol: int = 0) -> dict[int, OpenOrder]:
         """Return the account's orders in flight, live or unknown, oldest first."""
-        if symbol:
-            return self.orders_by_account_symbol.get((account, symbol), NO_ORDERS)
-        return self.orders_by_account.get(account, NO_ORDERS)
+        others = self.orders_by_account.get(account)
+        if others is None:
+            return NO_ORDERS
+        return others.by_symbol.get(symbol, NO_ORDERS) if symbol else others.by_id
 
     def owner_class(self, account: int) -> int:
         """Return the class of an account's owner; a market maker's is its own account's."""
@@ -348,10 +353,6 @@ class Book:
         """Return how long a live order has been executable, halts left out."""
         halted_ns = self.symbols[order.symbol].unmatchable_ns(now_ns) - order.halted_at_live_ns
         return now_ns - order.live_ns - halted_ns
-
-    def count_new(self, account: int, symbol: int) -> int:
-        """Return how many orders the account has on `symbol`, in flight and unknown ones too."""
-        return len(self.open_orders(account, symbol))
 
 
 __all__ = [

@@ -1,6 +1,21 @@
-"""One open order, as the book keeps it."""
+"""Open orders, as the book keeps them."""
 
 from rules.values import FOK, IOC, LIMIT, LIMIT_MAKER, PENDING_NEW
+
+
+class Balance:
+    """One account's holding of one asset; free is `total_e8 - reserved_e8`."""
+
+    __slots__ = ("reserved_e8", "total_e8")
+
+    def __init__(self, total_e8: int = 0, reserved_e8: int = 0) -> None:
+        self.total_e8 = total_e8
+        self.reserved_e8 = reserved_e8
+
+    @property
+    def free_e8(self) -> int:
+        """What a new order may reserve."""
+        return self.total_e8 - self.reserved_e8
 
 
 class OpenOrder:
@@ -16,10 +31,12 @@ class OpenOrder:
         "filled_e8",
         "flags",
         "halted_at_live_ns",
+        "held",
         "key",
         "live_ns",
         "order_id",
         "order_type",
+        "others",
         "owner",
         "price_e8",
         "price_limit_e8",
@@ -93,6 +110,10 @@ class OpenOrder:
         """Cause of a cancel in flight, 0 when none is."""
         self.unknown = False
         """The engine did not answer in time; reconciled later."""
+        self.held: Balance | None = None
+        """The balance `reserved_e8` is taken from, once anything was."""
+        self.others: AccountOrders | None = None
+        """The account's open orders, itself among them, while it is in the book."""
 
     @property
     def remaining_e8(self) -> int:
@@ -103,3 +124,18 @@ class OpenOrder:
     def live(self) -> bool:
         """Whether the engine has confirmed it."""
         return self.status != PENDING_NEW and not self.unknown
+
+
+class AccountOrders:
+    """The open orders of one account, oldest first.
+
+    They are kept together, and each leads to the others: of a hundred thousand accounts nearly all
+    are in no cache of the processor, so what counts is in how many places one has to look.
+    """
+
+    __slots__ = ("by_id", "by_symbol")
+
+    def __init__(self) -> None:
+        self.by_id: dict[int, OpenOrder] = {}
+        self.by_symbol: dict[int, dict[int, OpenOrder]] = {}
+        """By symbol, then by id; none is empty."""

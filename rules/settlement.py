@@ -386,7 +386,9 @@ class Settlement:
 
     def _hold(self, order: OpenOrder, amount_e8: int) -> None:
         """Make an order's reservation `amount_e8`."""
-        balance = self._balance(order.account, order.reserved_asset)
+        balance = order.held
+        if balance is None:
+            balance = order.held = self._balance(order.account, order.reserved_asset)
         balance.reserved_e8 += amount_e8 - order.reserved_e8
         order.reserved_e8 = amount_e8
 
@@ -427,23 +429,10 @@ class Settlement:
         order.unknown = False
         if order.reserved_e8:
             self._hold(order, 0)
-        order_id, account = order.order_id, order.account
+        order_id = order.order_id
         for command_id in self._holds.ended(order_id):
             self.overtaken[command_id] = order
         if order.live_ns == 0 and order.command_id in self.pending:
             self.overtaken[order.command_id] = order
-        del book.orders[order_id]
+        book.end_order(order)
         book.deferred.drop(order_id)
-        book.ended[order_id] = order
-        named = (account, order.client_order_id)
-        if book.client_ids.get(named) is order:
-            del book.client_ids[named]
-        by_account = book.orders_by_account[account]
-        del by_account[order_id]
-        if not by_account:
-            del book.orders_by_account[account]
-        where = (account, order.symbol)
-        by_symbol = book.orders_by_account_symbol[where]
-        del by_symbol[order_id]
-        if not by_symbol:
-            del book.orders_by_account_symbol[where]

@@ -129,11 +129,8 @@ class World:
         order.status = NEW
         for key, value in state.items():
             setattr(order, key, value)
-        self.book.orders[order_id] = order
-        account, symbol = order.account, order.symbol
-        self.book.orders_by_account.setdefault(account, {})[order_id] = order
-        self.book.orders_by_account_symbol.setdefault((account, symbol), {})[order_id] = order
-        self.book.client_ids[account, order.client_order_id] = order
+        self.book.add_order(order)
+        self.book.client_ids[order.account, order.client_order_id] = order
         return order
 
 

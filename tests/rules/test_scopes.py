@@ -40,10 +40,8 @@ def rest(desk: Desk, random: Random) -> OpenOrder:
 def end(desk: Desk, order: OpenOrder) -> None:
     """Take an order out of the book, if it is still there."""
     book = desk.book
-    if book.orders.pop(order.order_id, None) is None:
-        return
-    del book.orders_by_account[order.account][order.order_id]
-    del book.orders_by_account_symbol[order.account, order.symbol][order.order_id]
+    if order.order_id in book.orders:
+        book.end_order(order)
 
 
 @pytest.mark.parametrize(

@@ -110,8 +110,9 @@ def test_the_end_of_an_order_releases_its_rest(side: int) -> None:
     assert (order.status, order.cancel_cause) == (EXPIRED, CAUSE_ENGINE)
     book = desk.book
     assert book.ended == {order.order_id: order}
-    indexes = (book.orders, book.client_ids, book.orders_by_account, book.orders_by_account_symbol)
-    assert not any(indexes)
+    assert not book.orders
+    assert not book.orders_by_account
+    assert not book.client_ids
     desk.send(ended)
     assert desk.reserved_e8(side) == 0
 

@@ -155,13 +155,11 @@ class AdminCore:
             *(order_id, order_id, account, owner, key, 0, 1, BUY, LIMIT, GTC, E8, E8, 0, 0),
             *("", 0, 0, 0),
         )
-        self.book.orders[order_id] = order
-        self.book.orders_by_account.setdefault(account, {})[order_id] = order
+        self.book.add_order(order)
 
     def end_order(self, order_id: int) -> None:
         """Take an order out of the book."""
-        order = self.book.orders.pop(order_id)
-        del self.book.orders_by_account[order.account][order_id]
+        self.book.end_order(self.book.orders[order_id])
 
 
 class Reached(NamedTuple):

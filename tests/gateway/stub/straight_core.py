@@ -144,8 +144,7 @@ class StraightCore:
             event.algo,
             self.clock_ns,
         )
-        book.orders[order_id] = order
-        book.orders_by_account_symbol.setdefault((account, event.symbol), {})[order_id] = order
+        book.add_order(order)
         self.engine.send(
             PlaceCommand(
                 command_id,
@@ -178,6 +177,6 @@ class StraightCore:
         order.live_ns = self.clock_ns
 
     def _drop(self, order_id: int) -> None:
-        order = self.book.orders.pop(order_id, None)
+        order = self.book.orders.get(order_id)
         if order is not None:
-            del self.book.orders_by_account_symbol[order.account, order.symbol][order_id]
+            self.book.end_order(order)

@@ -86,10 +86,8 @@ def add_order(book: Book) -> Callable[..., OpenOrder]:
         if live_ns:
             order.status = NEW
             order.halted_at_live_ns = book.symbols[symbol].unmatchable_ns(live_ns)
-        book.orders[order_id] = order
+        book.add_order(order)
         book.client_ids[account, order.client_order_id] = order
-        book.orders_by_account.setdefault(account, {})[order_id] = order
-        book.orders_by_account_symbol.setdefault((account, symbol), {})[order_id] = order
         return order
 
     return add
