@@ -3,8 +3,8 @@
 from gateway.directory import Directory
 from gateway.telemetry import Telemetry
 from gateway.turnover import API_TURNOVER, API_TURNOVER_LABELS, API_TURNOVER_TEXT, api_turnovers
-from rules.events import Define, DefineSymbol, Event
-from rules.values import BUY, DEFINE_GROUP, DEFINE_OWNER, SYMBOL_TRADING
+from rules.events import DefineSymbol, Event
+from rules.values import BUY, SYMBOL_TRADING
 from tests.rules.conduct.conduct_world import SYMBOL, Market
 
 RULES = {"concentration": {"mode": "shadow"}}
@@ -18,9 +18,6 @@ class Desk:
         self.directory = Directory(self._define)
         self._market = market
         self.directory.on_event(DefineSymbol(SYMBOL, "ABC", 1, 2, SYMBOL_TRADING, 0))
-        for number, name in enumerate(("alice", "bob", "carol"), 1):
-            self.directory.on_event(Define(DEFINE_OWNER, number, name))
-        self.directory.on_event(Define(DEFINE_GROUP, 1, "alice"))
 
     def now_ns(self) -> int:
         """Return the market's time."""
@@ -31,7 +28,7 @@ class Desk:
 
 
 def test_shares_by_symbol_and_owner() -> None:
-    """By hand, through the gate; linked owners as their group, whose name may be an owner's."""
+    """By hand, through the gate, and linked owners together as their group."""
     market = Market(RULES)
     market.link(2, 3)
     market.take(1, BUY, 1_000, 3)
@@ -39,9 +36,9 @@ def test_shares_by_symbol_and_owner() -> None:
     market.take(2, BUY, 1_000, 1)
     market.outside_trade(1_000, 3, BUY, 3, 0)
     assert dict(api_turnovers(Desk(market))) == {
-        ("ABC", "", ""): 0.5,
-        ("ABC", "alice", ""): 0.75,
-        ("ABC", "", "alice"): 0.25,
+        ("ABC", ""): 0.5,
+        ("ABC", "1"): 0.75,
+        ("ABC", "-1"): 0.25,
     }
 
 
@@ -51,13 +48,13 @@ def test_a_hundredth_at_its_boundary() -> None:
     desk = Desk(market)
     market.outside_trade(1, 1, BUY, 1, 0)
     market.outside_trade(1, 99, BUY, 2, 0)
-    assert {owner for (_, owner, _), _ in api_turnovers(desk)} == {"", "alice", "bob"}
+    assert {owner for (_, owner), _ in api_turnovers(desk)} == {"", "1", "2"}
     market.outside_trade(1, 1, BUY, 2, 0)
-    assert {owner for (_, owner, _), _ in api_turnovers(desk)} == {"", "bob"}
+    assert {owner for (_, owner), _ in api_turnovers(desk)} == {"", "2"}
 
 
 def test_it_is_published() -> None:
-    """As a gauge with all its labels, read when it is scraped."""
+    """As a gauge with both labels, read when it is scraped."""
     market = Market(RULES)
     desk = Desk(market)
     telemetry = Telemetry()
@@ -71,7 +68,7 @@ def test_it_is_published() -> None:
         text = telemetry.exposition().decode()
     finally:
         telemetry.close()
-    assert 'ordergate_api_turnover{group="",owner="alice",symbol="ABC"} 0.5' in text.splitlines()
+    assert 'ordergate_api_turnover{owner="1",symbol="ABC"} 0.5' in text.splitlines()
 
 
 def test_without_the_rule_nothing_is_shown() -> None:
