@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from loadtest.assertions import time_metric_ns
+from loadtest.files import load
 from loadtest.recorder import ALL
-from loadtest.results import Run, load
+from loadtest.results import Run
 from loadtest.units import LoadTestError, duration_text
 
 _SET_HERE: Final = (

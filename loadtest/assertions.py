@@ -39,6 +39,8 @@ class Assertion(NamedTuple):
             count = run.latency[_SHARES[self.metric]].count
             share = 100 * count / run.offered if run.offered else 0.0
             return self._holds(share), f"{share:.3f} %"
+        if not run.latency[ACCEPTED].count and not run.latency[REFUSED].count:
+            return False, "no answer"
         return self.check_times(run.latency[ALL])
 
     def check_times(self, latency: Latency) -> tuple[bool, str]:

@@ -15,6 +15,8 @@ from loadtest.asked import Asked, owned
 from loadtest.assertions import parse_assertion
 from loadtest.compare import alternated, compare, read_side, unlike
 from loadtest.course import measure
+from loadtest.files import check_writable, save
+from loadtest.files import load as load_results
 from loadtest.keys import write_keys
 from loadtest.loops import run_in_loop, signal_of
 from loadtest.machines import merged
@@ -22,8 +24,7 @@ from loadtest.page import page
 from loadtest.plan import loopback_sources
 from loadtest.prepare import prepare_gate, prepare_running
 from loadtest.profile import DEFAULT_PROFILE
-from loadtest.results import Results, check_writable, save
-from loadtest.results import load as load_results
+from loadtest.results import Results
 from loadtest.signing import HMAC
 from loadtest.target import parse_target
 from loadtest.terminal import (

@@ -21,8 +21,9 @@ from typing import Final
 import msgspec
 
 from loadtest.assertions import time_metric_ns
+from loadtest.files import load
 from loadtest.recorder import ALL
-from loadtest.results import Results, Run, load
+from loadtest.results import Results, Run
 from loadtest.units import LoadTestError
 
 METRICS: Final = ("mean", "p50", "p90", "p99", "p99.9", "throughput")

@@ -9,9 +9,10 @@ import msgspec
 
 from loadtest.assertions import Assertion, parse_assertion
 from loadtest.course import checked
+from loadtest.files import load
 from loadtest.merge import measured_from_ns, merged_run
 from loadtest.recorder import percentile_ns
-from loadtest.results import FORMAT, Audit, Part, Results, Run, load
+from loadtest.results import FORMAT, Audit, Part, Results, Run
 from loadtest.share import parse_instance
 from loadtest.steps import Knee
 from loadtest.units import LoadTestError

@@ -4,13 +4,11 @@ Durations are nanoseconds, rates requests per second. Histograms are HDR histogr
 1 ns to 1 hour) in their standard encoding, base64, so that other tools can read and merge them.
 """
 
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from loadtest.profile import Profile
-from loadtest.units import LoadTestError
 
 FORMAT: Final = "ordergate-load/1"
 
@@ -201,37 +199,3 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
             and all(holds for _, holds, _ in self.assertions)
             and not (self.audit is not None and self.audit.faults)
         )
-
-
-def check_writable(path: Path) -> None:
-    """Raise LoadTestError where no result file can be written, while nothing was measured yet."""
-    is_new = not path.exists()
-    try:
-        with path.open("ab"):
-            pass
-        if is_new:
-            path.unlink()
-    except OSError as error:
-        raise LoadTestError(f"{path}: {error.strerror}") from None
-
-
-def save(results: Results, path: Path) -> None:
-    """Write a result file; raises LoadTestError."""
-    text = msgspec.json.format(msgspec.json.encode(results), indent=1)
-    try:
-        path.write_bytes(text + b"\n")
-    except OSError as error:
-        raise LoadTestError(f"{path}: {error.strerror}") from None
-
-
-def load(path: Path) -> Results:
-    """Return a result file; raises LoadTestError."""
-    try:
-        results = msgspec.json.decode(path.read_bytes(), type=Results)
-    except OSError as error:
-        raise LoadTestError(f"{path}: {error.strerror}") from None
-    except msgspec.DecodeError as error:
-        raise LoadTestError(f"{path}: is no result file: {error}") from None
-    if results.format != FORMAT:
-        raise LoadTestError(f"{path}: has format `{results.format}`; {FORMAT} can be read")
-    return results

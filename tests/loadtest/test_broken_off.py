@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from loadtest import results
+from loadtest import files
 from loadtest.compare import read_side, unlike
 from loadtest.machines import merged
 from loadtest.recorder import ALL
@@ -60,7 +60,7 @@ def test_an_interrupted_run_is_measured_until_then(
     assert "BROKEN OFF: interrupted; the last run was measured for " in said
     assert set(venue.cancelled_all) == {"key0", "key1", "key2"}
     assert not any(Path(f"/proc/{pid}").exists() for pid in mine)
-    found = results.load(output)
+    found = files.load(output)
     (measured,) = found.runs
     assert not found.good
     assert "it was interrupted" in "".join(found.audit.not_audited if found.audit else ())
@@ -90,7 +90,7 @@ def test_what_has_no_answer_when_a_run_is_broken_off_is_an_error(
     assert run.returncode == 130
     assert "open orders were left" in errors
     assert not venue.cancelled_all
-    (measured,) = results.load(output).runs
+    (measured,) = files.load(output).runs
     broken = measured.outcomes["error no answer before the run was broken off"]
     assert broken >= 45
     assert measured.offered == measured.outcomes["accepted 200"] + broken
@@ -126,7 +126,7 @@ def test_a_target_that_dies_takes_no_figures_with_it(keys: Path, tmp_path: Path)
     said, errors = run.communicate(timeout=100)
     assert run.returncode == 1, errors
     assert "LEFT OPEN: open orders could not be cancelled: " in said
-    found = results.load(output)
+    found = files.load(output)
     assert found.left_open
     assert not found.good
     (measured,) = found.runs
@@ -149,7 +149,7 @@ def test_a_target_that_dies_between_runs_leaves_those_that_were_made(
     said, errors = run.communicate(timeout=100)
     assert run.returncode == 1, errors
     assert "BROKEN OFF: " in said
-    assert 2 <= len(results.load(output).runs) < 10
+    assert 2 <= len(files.load(output).runs) < 10
 
 
 def test_a_step_that_can_not_be_made_ends_the_search(
@@ -164,7 +164,7 @@ def test_a_step_that_can_not_be_made_ends_the_search(
     said, errors = run.communicate(timeout=100)
     assert run.returncode == 1, errors
     assert "the step to 8,000,000.0/s is not whole" in said
-    found = results.load(output)
+    found = files.load(output)
     assert (found.knee, len(found.runs)) == (2.0, 1)
     assert "requests are more than" in found.broken_off
 
@@ -180,9 +180,9 @@ def test_a_file_that_can_not_be_written_is_told_before_the_run(
     assert not venue.orders
     old = tmp_path / "old.json"
     old.touch()
-    results.check_writable(old)
+    files.check_writable(old)
     assert old.exists()
-    results.check_writable(tmp_path / "new.json")
+    files.check_writable(tmp_path / "new.json")
     assert not (tmp_path / "new.json").exists()
 
 
@@ -190,12 +190,12 @@ def test_the_beginning_of_a_run_is_not_compared_or_merged(tmp_path: Path) -> Non
     """Its figures are of another length; which length was asked for is compared, too."""
     run = run_of(begun_utc_ns=1)
     one, two = tmp_path / "1.json", tmp_path / "2.json"
-    results.save(results_of(run), one)
-    results.save(results_of(run, broken_off="interrupted"), two)
+    files.save(results_of(run), one)
+    files.save(results_of(run, broken_off="interrupted"), two)
     with pytest.raises(LoadTestError, match="not whole: interrupted"):
         read_side(two)
     with pytest.raises(LoadTestError, match="not whole: interrupted"):
         merged([one, two])
-    files, _ = read_side(one)
+    side, _ = read_side(one)
     longer = results_of(msgspec.structs.replace(run, duration_ns=2 * NS_PER_SECOND))
-    assert unlike(files, [longer]) == ["duration_ns"]
+    assert unlike(side, [longer]) == ["duration_ns"]

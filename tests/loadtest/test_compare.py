@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 
 from loadtest.commands import load
 from loadtest.compare import RUNS_MIN, alternated, change_interval, compare, student_quantile
+from loadtest.files import load as load_results
 from loadtest.recorder import ALL, distribution
 from loadtest.results import Run
-from loadtest.results import load as load_results
 from loadtest.terminal import print_comparisons
 from loadtest.units import NS_PER_MS, NS_PER_SECOND
 from tests.loadtest.test_figures import run_of

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from loadtest import results
+from loadtest import files
 from loadtest.audit import audit, look_up
 from loadtest.commands import load
 from loadtest.keys import read_sources
 from loadtest.recorder import ALL
+from loadtest.results import FORMAT
 from loadtest.samples import ACCEPTED, ERROR
 from tests.loadtest.gates import ROOT, demo
 
@@ -51,8 +52,8 @@ def test_a_run_is_measured_audited_and_reported(gate: dict[str, Any], tmp_path: 
         *("--data", gate["data"], "--output", str(output), "--json"),
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    measured = results.load(output)
-    assert json.loads(done.stdout)["format"] == results.FORMAT
+    measured = files.load(output)
+    assert json.loads(done.stdout)["format"] == FORMAT
     (run,) = measured.runs
     assert 120 < run.offered < 280
     assert run.latency[ALL].count == run.offered
@@ -93,7 +94,7 @@ def test_steps_end_at_the_knee(gate: dict[str, Any], tmp_path: Path) -> None:
     )
     assert done.returncode == 1, done.stderr
     assert "kept up with no step" in done.stdout
-    assert len(results.load(output).runs) == 1
+    assert len(files.load(output).runs) == 1
 
 
 def test_keys_are_made_on_a_running_gate(gate: dict[str, Any], tmp_path: Path) -> None:

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from loadtest.assertions import parse_assertion, parse_bound
 from loadtest.charts import Axis, Line, chart, ticks
 from loadtest.compare import read_side, unlike
+from loadtest.files import load, save
 from loadtest.machine import machine
 from loadtest.page import page
 from loadtest.profile import load_profile
 from loadtest.recorder import ALL, decoded, distribution, measured, percentile_ns
-from loadtest.results import FORMAT, Audit, Load, Results, Run, load, save
+from loadtest.results import FORMAT, Audit, Load, Results, Run
 from loadtest.samples import ACCEPTED, ERROR, REFUSED, Samples
 from loadtest.steps import falls_behind
 from loadtest.units import NS_PER_MS, NS_PER_SECOND, LoadTestError

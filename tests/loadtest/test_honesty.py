@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from loadtest import results
+from loadtest import files
 from loadtest.assertions import parse_bound
 from loadtest.recorder import ALL, decoded, distribution
 from loadtest.share import START_LEAD_NS, own_faults
@@ -77,7 +77,7 @@ def test_all_who_came_during_a_stall_show_it(keys: Path, tmp_path: Path, connect
         )
         said, _ = run.communicate(timeout=100)
         assert run.returncode == 0, said
-    (measured,) = results.load(output).runs
+    (measured,) = files.load(output).runs
     latency = measured.latency[ALL]
     slow = sum(
         each.count_added_in_this_iter_step
@@ -147,7 +147,7 @@ def test_several_processes_send_everything_once(venue: Venue, keys: Path, tmp_pa
     )
     _, errors = run.communicate(timeout=100)
     assert run.returncode == 0, errors
-    measured = results.load(output)
+    measured = files.load(output)
     assert measured.load.processes == measured.runs[0].processes == 3
     assert measured.runs[0].offered == len(venue.orders) == 200
     assert measured.runs[0].latency[ALL].count == 200

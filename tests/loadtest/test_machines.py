@@ -17,11 +17,12 @@ from typer.testing import CliRunner
 
 from loadtest.assertions import parse_assertion
 from loadtest.commands import load
+from loadtest.files import load as load_results
+from loadtest.files import save
 from loadtest.machines import merged
 from loadtest.page import page
 from loadtest.recorder import ALL
-from loadtest.results import Audit, Results, Run, save
-from loadtest.results import load as load_results
+from loadtest.results import Audit, Results, Run
 from loadtest.units import NS_PER_SECOND, LoadTestError
 from tests.loadtest.test_figures import results_of, run_of
 from tests.loadtest.venue import Venue

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from loadtest import results
+from loadtest import files
 from loadtest.assertions import parse_bound
 from loadtest.audit import audit
 from loadtest.commands import load
@@ -17,6 +17,7 @@ from loadtest.loops import run_in_loop
 from loadtest.plan import Arrivals, Plan
 from loadtest.profile import load_profile
 from loadtest.recorder import ALL
+from loadtest.results import Results, Run
 from loadtest.samples import ACCEPTED, ERROR
 from loadtest.session import Session
 from loadtest.target import parse_target
@@ -33,11 +34,11 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         yield ready
 
 
-def run(output: Path, *arguments: str) -> results.Results:
+def run(output: Path, *arguments: str) -> Results:
     """Make a run that must be good, and return what it measured."""
     done = CliRunner().invoke(load, ["run", *arguments, *SHORT, "--output", str(output), "--json"])
     assert done.exit_code == 0, done.output
-    return results.load(output)
+    return files.load(output)
 
 
 @pytest.mark.timeout(300)
@@ -76,11 +77,12 @@ def test_every_answer_over_grpc_is_in_the_record(gate: dict[str, Any]) -> None:
     assert audited.answers == len(ids)
 
 
-async def _made(plan: Plan) -> tuple[results.Run, list[str]]:
+async def _made(plan: Plan) -> tuple[Run, list[str]]:
     """Make a run; returns the ids of its answers, too."""
     async with Session(plan, lambda _: None) as session:
         made = await session.run(Fraction(210), 0)
         await session.cancel_all()
+    assert made is not None
     return made, session.decision_ids
 
 

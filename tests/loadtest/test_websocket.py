@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from typer.testing import CliRunner
 
-from loadtest import results
+from loadtest import files
 from loadtest.commands import load
 from loadtest.control import RECV_WINDOW_MS
 from loadtest.profile import Profile
@@ -86,7 +86,7 @@ def test_a_whole_run_over_websocket(tmp_path: Path) -> None:
             ],
         )
     assert done.exit_code == 0, done.output
-    measured = results.load(output)
+    measured = files.load(output)
     (run,) = measured.runs
     assert measured.load.protocol == "WebSocket"
     assert run.latency[ERROR].count == 0
