@@ -11,7 +11,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from gateway.logview.rendering import printable
+from gateway.logview.rendering import counted, printable
+
+__all__ = ["cell", "console", "counted", "errors", "fail", "print_json"]
 
 EXIT_DIFFERENCE: Final = 1
 EXIT_BAD_INPUT: Final = 2
@@ -26,11 +28,6 @@ errors = Console(stderr=True, highlight=False)
 def cell(text: str) -> Text:
     """Return text that others chose as a table's cell: no markup, nothing that steers a terminal."""
     return Text(printable(text))
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, in the plural but for 1: `1 segment`, `2 segments`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def fail(*messages: str) -> NoReturn:

@@ -24,7 +24,7 @@ from gateway.commands.log_options import (
 from gateway.commands.log_recording import ActorOption
 from gateway.journal import JournalCorruptError, JournalError
 from gateway.journal.manifest import DATA_DIRECTORY, MANIFEST_NAME
-from gateway.logview.lines import line_head, record_line, who
+from gateway.logview.lines import WHO_WIDTH_LEAST, line_head, record_line, who
 from gateway.logview.query import Found, Query, search
 from gateway.logview.rendering import EVENT_NAMES, Names, record_tree
 from gateway.logview.sources import Source
@@ -32,9 +32,8 @@ from gateway.logview.tailing import Follower
 from rules.decisions import VERDICT_NAMES
 
 _POLL_SECONDS: Final = 0.2
-_WHO_LEAST: Final = 14
-_WHO_MOST: Final = 32
-"""Bounds of the width that the longest name of an account makes the column of who it was."""
+_WHO_WIDTH_MOST: Final = 32
+"""Characters that the longest name of an account makes the column of who it was at first."""
 
 
 def add_to(log: typer.Typer) -> None:
@@ -154,7 +153,7 @@ class _Printer:
 def _who_width(names: Names) -> int:
     """Return how wide the column is that names accounts; it grows where more is named."""
     longest = max(map(len, names.directory.accounts), default=0)
-    return min(max(longest, _WHO_LEAST), _WHO_MOST)
+    return min(max(longest, WHO_WIDTH_LEAST), _WHO_WIDTH_MOST)
 
 
 class _Counter:

@@ -14,6 +14,7 @@ from rules.events import CommandResult, Fill, MarketTrade, TradeBust
 from rules.values import (
     DEFINE_ADDRESS,
     DEFINE_ASSET,
+    DEFINE_GROUP,
     DEFINE_OWNER,
 )
 
@@ -77,7 +78,8 @@ class CaseNames(MaskedNames):
             return name if name == self._owner else self._other("owner", name)
         if kind == DEFINE_ADDRESS:
             return name if name in self._addresses else self._other("address", name)
-        return name
+        # A group of linked owners may be called after another of them.
+        return self.text(name) if kind == DEFINE_GROUP else name
 
     def text(self, text: str) -> str:
         """Return a free text with the names of other parties replaced."""

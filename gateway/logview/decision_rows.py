@@ -6,25 +6,23 @@ from typing import Any, Final
 from gateway.decision_id import DecisionIds
 from gateway.journal import Record
 from gateway.logview.masking import MaskedNames
-from gateway.logview.rendering import EVENT_NAMES
+from gateway.logview.rendering import (
+    ENDPOINT_NAMES,
+    EVENT_NAMES,
+    ORDER_FLAGS,
+    bit_names,
+    code_name,
+)
 from gateway.logview.subjects import NOBODY, Subject
 from gateway.logview.tables import DECISIONS, Row
 from rules import values
 from rules.decisions import VERDICT_NAMES
-from rules.endpoints import Endpoint
-from rules.events import AnyEvent, BalanceAdjusted, CommandResult, Event, OrderTrade
-
-_ENDPOINTS: Final = {int(endpoint): endpoint.name for endpoint in Endpoint}
-_FLAGS: Final = (
-    (values.FLAG_TEST, "test"),
-    (values.FLAG_ALGO, "algo"),
-    (values.FLAG_MARKET_MAKING, "market_making"),
-)
+from rules.events import AnyEvent, CommandResult, Event, OrderTrade
 
 
 def order_flags(flags: int) -> str | None:
     """Return the names of an order's flags, by commas."""
-    return ",".join(name for bit, name in _FLAGS if flags & bit) or None
+    return ",".join(bit_names(ORDER_FLAGS, flags)) or None
 
 
 def _given(value: Any) -> Any:
@@ -37,7 +35,8 @@ def _time(value: int) -> int | None:
 
 def _code(names: tuple[str, ...]) -> Callable[[int], str | None]:
     def convert(value: int) -> str | None:
-        return (names[value] or None) if 0 <= value < len(names) else str(value)
+        name = code_name(names, value)
+        return None if name is None else str(name)
 
     return convert
 
@@ -45,7 +44,7 @@ def _code(names: tuple[str, ...]) -> Callable[[int], str | None]:
 _PLAIN: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "channel": ("channel", _code(values.CHANNEL_NAMES)),
     "session": ("session", _given),
-    "endpoint": ("endpoint", lambda value: _ENDPOINTS.get(value, str(value))),
+    "endpoint": ("endpoint", lambda value: ENDPOINT_NAMES.get(value, str(value))),
     "authentication": ("auth", _code(values.AUTH_NAMES)),
     "received": ("received_ns", _time),
     "sent": ("timestamp_ns", _time),
@@ -120,17 +119,17 @@ def decision_row(
     for at, field in plan.named:
         shown = names.field(event, field)
         row[at] = str(shown) if shown else None
-    row[0], row[1], row[2] = run, record.seq, record.now_ns
-    row[3] = ids.encode(record.seq) if ids is not None else None
-    row[4] = EVENT_NAMES[type(event)]
-    row[5] = VERDICT_NAMES[decision.verdict] or None
+    row[_AT["run"]], row[_AT["seq"]], row[_AT["time"]] = run, record.seq, record.now_ns
+    row[_AT["decision_id"]] = ids.encode(record.seq) if ids is not None else None
+    row[_AT["event"]] = EVENT_NAMES[type(event)]
+    row[_AT["verdict"]] = VERDICT_NAMES[decision.verdict] or None
     if len(subject.lost) > 1:
         # Of no one order: the table of orders has the end of each.
         subject = NOBODY
     if subject.accounts:
-        row[6] = names.account(subject.accounts[0])
+        row[_AT["account"]] = names.account(subject.accounts[0])
     if subject.owners:
-        row[7] = names.owner(subject.owners[0])
+        row[_AT["owner"]] = names.owner(subject.owners[0])
     if subject.symbols:
         row[_AT["symbol"]] = names.symbol(subject.symbols[0])
     if subject.order_ids:
@@ -170,5 +169,3 @@ def _outcome(record: Record, row: list[Any], names: MaskedNames) -> None:
         row[_AT["fills"]] = 1
     elif isinstance(event, CommandResult):
         row[_AT["filled"]] = sum(fill.quantity_e8 for fill in event.fills)
-    elif isinstance(event, BalanceAdjusted) and row[6] is None:
-        row[6] = names.account(event.account)

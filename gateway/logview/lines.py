@@ -12,6 +12,7 @@ from gateway.logview.rendering import (
     Names,
     code_name,
     coded,
+    counted,
     printable,
 )
 from gateway.logview.subjects import Subject
@@ -49,9 +50,14 @@ from rules.events import (
 from rules.units import decimal_text
 
 _E8_PER_PPM: Final = values.E8 // 1_000_000
+WHO_WIDTH_LEAST: Final = 14
+"""Characters of the column of who it was, where no name is longer."""
 _EVENT_WIDTH: Final = max(map(len, EVENT_NAMES.values()))
 _NAMED_MAX: Final = 2
 """Accounts or symbols that a line names; of more it says how many."""
+_ORDERS_MAX: Final = 3
+"""Orders of a decision or report that a line names; of more it says how many."""
+_DETAIL_CHARACTERS_MAX: Final = 40
 _LOST_MAX: Final = 20
 """Orders lost with an engine that a line names."""
 _POSTED_MAX: Final = 3
@@ -84,12 +90,18 @@ def _of_order(event: Event) -> str:
     if status := getattr(event, "status", 0):
         parts.append(str(code_name(values.ORDER_STATUS_NAMES, status)))
     if fills := getattr(event, "fills", ()):
-        parts.append(f"{len(fills)} fill{'s' if len(fills) > 1 else ''}")
+        parts.append(counted(len(fills), "fill"))
     if reason := getattr(event, "reason", None):
         parts.append(getattr(reason, "name", str(reason)))
     if detail := getattr(event, "detail", ""):
-        parts.append(str(detail)[:40])
+        parts.append(_shortened(str(detail)))
     return " ".join(parts)
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= _DETAIL_CHARACTERS_MAX:
+        return text
+    return f"{text[: _DETAIL_CHARACTERS_MAX - 1]}…"
 
 
 def _noted(text: str, event: Any) -> str:
@@ -281,16 +293,22 @@ def _lost_text(subject: Subject, names: Names) -> str:
     ]
     if count > _LOST_MAX:
         told.append(f"and {count - _LOST_MAX} more, which --json lists")
-    return f"; {count} order{'s' if count > 1 else ''} ENGINE_LOST: {', '.join(told)}"
+    return f"; {counted(count, 'order')} ENGINE_LOST: {', '.join(told)}"
 
 
-def record_line(record: Record, subject: Subject, names: Names, who_width: int = 14) -> str:
+def _orders_text(order_ids: tuple[int, ...]) -> str:
+    """Return which orders a record is about."""
+    told = "".join(f" #{order_id}" for order_id in order_ids[:_ORDERS_MAX])
+    more = len(order_ids) - _ORDERS_MAX
+    return f"{told} and {more} more" if more > 0 else told
+
+
+def record_line(
+    record: Record, subject: Subject, names: Names, who_width: int = WHO_WIDTH_LEAST
+) -> str:
     """Return a record as one line under `line_head`; control characters are made visible."""
     symbols = _listed([str(names.symbol(number)) for number in subject.symbols])
-    if subject.lost:
-        orders = _lost_text(subject, names)
-    else:
-        orders = "".join(f" #{order_id}" for order_id in subject.order_ids[:3])
+    orders = _lost_text(subject, names) if subject.lost else _orders_text(subject.order_ids)
     text = (summary(record.event, names) + orders).strip()
     parts = (text, because(record.decision), followed(record.decision, names))
     line = (

@@ -20,7 +20,7 @@ import msgspec
 
 from gateway.directory import Directory
 from gateway.logview.rendering import Names
-from rules.decisions import Adjust, Alert, Attach, Breach, Charge, Defer, LadderStep, Posting
+from rules.decisions import Alert, Breach, Charge, LadderStep, Posting
 from rules.events import (
     Define,
     DefineAccount,
@@ -72,11 +72,8 @@ _CLIENT_IDS: Final = frozenset(
 _HARMLESS: Final = frozenset(
     (
         (Breach, "rule"),
-        (Defer, "rule"),
-        (Adjust, "rule"),
         (Charge, "rule"),
         (Charge, "tariff"),
-        (Attach, "rule"),
         (Alert, "rule"),
         (Alert, "figures"),
         (LadderStep, "cause"),

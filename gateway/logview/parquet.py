@@ -76,7 +76,7 @@ def _amounts(values: Sequence[int | None]) -> Any:
     try:
         whole = pa.array(values, pa.int64()).cast(_UNSCALED)
     except OverflowError:
-        exact = [None if value is None else Decimal(value).scaleb(-8) for value in values]
+        exact = [None if value is None else Decimal(f"{value}E-8") for value in values]
         return pa.array(exact, AMOUNT)
     # The same 128-bit integers, read with eight places.
     return pa.Array.from_buffers(AMOUNT, len(whole), whole.buffers())

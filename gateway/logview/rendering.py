@@ -61,7 +61,7 @@ _CODES: Final[dict[str, Sequence[str]]] = {
     "owner_class": values.OWNER_CLASS_NAMES,
     "restriction": ("", "ONLY_NEW", "ONLY_PARTIALLY_FILLED"),
 }
-_ORDER_FLAGS: Final = {
+ORDER_FLAGS: Final = {
     values.FLAG_TEST: "test",
     values.FLAG_ALGO: "algo",
     values.FLAG_MARKET_MAKING: "market_making",
@@ -193,10 +193,10 @@ def coded(struct: Any, field: str, value: int) -> Any:
         names = values.STATE_NAMES if isinstance(struct, SetState) else values.SYMBOL_STATE_NAMES
         return code_name(names, value)
     if field == "permissions":
-        return _bits(values.PERMISSION_NAMES, value)
+        return bit_names(values.PERMISSION_NAMES, value)
     if field == "flags":
         order_like = not hasattr(struct, "tier")
-        return _bits(_ORDER_FLAGS if order_like else _ACCOUNT_FLAGS, value)
+        return bit_names(ORDER_FLAGS if order_like else _ACCOUNT_FLAGS, value)
     if field in _CODES:
         return code_name(_CODES[field], value)
     return value
@@ -207,7 +207,8 @@ def code_name(names: Sequence[str], value: int) -> str | int | None:
     return (names[value] or None) if 0 <= value < len(names) else value
 
 
-def _bits(names: dict[int, str], value: int) -> list[str]:
+def bit_names(names: dict[int, str], value: int) -> list[str]:
+    """Return the names of the bits that are set."""
     return [name for bit, name in names.items() if value & bit]
 
 
@@ -243,6 +244,11 @@ def _lost_tree(lost: LostOrder, names: Names) -> dict[str, Any]:
         "owner": names.owner(lost.order.owner),
         "symbol": names.symbol(lost.order.symbol),
     }
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural but for 1: `1 segment`, `2 segments`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def printable(text: str) -> str:

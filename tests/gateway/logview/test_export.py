@@ -20,10 +20,11 @@ from gateway.commands import log
 from gateway.journal import read_run
 from gateway.logview.exporting import BATCH_ROWS, SUMMARY_NAME, export, write_tables
 from gateway.logview.masking import ACTIONS, FIELDS, Mask, MaskError, mask_rules
+from gateway.logview.parquet import batch_of, schema_of
 from gateway.logview.query import Query
 from gateway.logview.rows import Rows
 from gateway.logview.sources import source_of
-from gateway.logview.tables import TABLES
+from gateway.logview.tables import TABLES, Column, Table
 from rules.events import CommandResult, OrderTrade
 
 from .record_world import ACCOUNT, BIG, CLIENT_IDS, E8, NAMES, OTHER, OWNER, World, record
@@ -114,6 +115,17 @@ def test_the_largest_amounts_are_exact(world: World, tmp_path: Path) -> None:
         assert Decimal(refused["quantity"]) == Decimal("0.00000005")
         assert refused["observed"] == str(BIG)
         assert {row["observed"] for row in rows["breaches"]} >= {str(BIG), "20", "2"}
+
+
+def test_amounts_beyond_63_bits_are_exact_in_parquet() -> None:
+    """Sums may have more digits than a column of whole numbers, up to all the type has."""
+    columns = Table("sums", "Sums", (Column("sum", "amount", "A sum"),))
+    values = (2**63 - 1, 2**63, 10**38 - 1, None)
+    batch = batch_of(columns, [(value,) for value in values], schema_of(columns))
+    sums = batch["sum"].to_pylist()
+    assert [None if one is None else int(f"{one:f}".replace(".", "")) for one in sums] == list(
+        values
+    )
 
 
 def test_formats_agree(world: World, tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from rules.events import (
     Query,
     RecordSpace,
     RefusedAggregate,
+    RefusedRequest,
     RulebookChanged,
     SessionClosed,
     SessionOpened,
@@ -102,6 +103,18 @@ def line_of(event: Event, decision: Decision = NOTED_DECISION) -> str:
 def test_what_happened(event: Event, told: str) -> None:
     """The line ends with it, and no blank is left behind."""
     assert line_of(event).endswith(f"  {told}")
+
+
+def test_more_than_a_line_has_room_for() -> None:
+    """A line that leaves something out says so: orders beyond three, details beyond 40 characters."""
+    stop = BulkCancel(values.SCOPE_OWNER, 1, 0, values.CAUSE_KILL, 1)
+    for count, told in ((3, " #5 #6 #7"), (4, " #5 #6 #7 and 1 more"), (256, "#7 and 253 more")):
+        decision = Decision(ACCEPTED, cancels=tuple(range(5, 5 + count)))
+        assert line_of(stop, decision).endswith(told)
+    head = (Endpoint.ORDER_PLACE, 1, 1, values.AUTH_OK, 0, 0, 0, 0, REST, 0, 0)
+    for length, told in ((40, "x" * 40), (41, f"{'x' * 39}…")):
+        refused = RefusedRequest(*head, Reason.INVALID_PARAMETER, "x" * length)
+        assert line_of(refused).endswith(f" INVALID_PARAMETER {told}")
 
 
 def test_a_record_without_account_or_address_names_its_owners() -> None:
