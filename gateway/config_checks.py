@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from gateway.admin.key_registry import NAME_MAX
+from gateway.admin.surface import NAME_CHARACTERS_MAX
 from gateway.auth.authenticator import well_formed
 from gateway.auth.material import KeyMaterial, verifier
 from gateway.config import (
@@ -159,8 +159,8 @@ def check_account(account: AccountConfig, path: FieldPath) -> list[Fault]:
     """Return what is wrong with an account."""
     faults = []
     for name, value in (("name", account.name), ("owner", account.owner or account.name)):
-        if not 0 < len(value) <= NAME_MAX or not value.isprintable():
-            message = f"`{value[:80]}` is no name; 1 to {NAME_MAX} printable characters are taken"
+        if not 0 < len(value) <= NAME_CHARACTERS_MAX or not value.isprintable():
+            message = f"`{value[:80]}` is no name; 1 to {NAME_CHARACTERS_MAX} printable characters are taken"
             faults.append(Fault(message, (*path, name)))
             break
     faults += [

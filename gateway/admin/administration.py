@@ -12,10 +12,13 @@ from gateway.addresses import address_text
 from gateway.admin import messages
 from gateway.admin.conduct import ConductListing
 from gateway.admin.surface import (
+    NOTE_CHARACTERS_MAX,
+    READ_QUERY_CHARACTERS_MAX,
     AdministeredCore,
     AdministeredJournal,
     OperatorError,
     UnknownSubjectError,
+    check_text,
 )
 from gateway.answer import Answer
 from gateway.builds import is_compiled
@@ -51,10 +54,6 @@ from rules.values import (
     split_pair,
 )
 
-NOTE_MAX: Final = 256
-"""Characters of a reason or an actor's name."""
-READ_QUERY_MAX: Final = 4_096
-"""Characters of a query that is recorded as read."""
 BAN_SECONDS_MAX: Final = 366 * 24 * 3_600
 LIMIT_LINES_MAX: Final = 1_000
 """Lines of a listing of everybody's limits, and of all bans."""
@@ -131,7 +130,7 @@ class Administration:
             raise OperatorError(
                 f"seconds {request.seconds} is out of range; 0 (lift) to {BAN_SECONDS_MAX} is taken"
             )
-        _check_note("-", request.actor)
+        check_text("actor", request.actor, NOTE_CHARACTERS_MAX)
         address = self.address(request.address, define=request.seconds > 0)
         until_ns = 0
         if request.seconds:
@@ -143,14 +142,8 @@ class Administration:
 
         Where the run's own record is lost the reserve takes it.
         """
-        for name, text, longest in (
-            ("actor", request.actor, NOTE_MAX),
-            ("query", request.query, READ_QUERY_MAX),
-        ):
-            if not 0 < len(text.strip()) <= longest:
-                raise OperatorError(
-                    f"`{name}` has {len(text)} characters; a text of 1 to {longest} is needed"
-                )
+        check_text("actor", request.actor, NOTE_CHARACTERS_MAX)
+        check_text("query", request.query, READ_QUERY_CHARACTERS_MAX)
         answer = await self._act(RecordRead(request.actor, request.query))
         if not self._core.recorded:
             raise OperatorError("nothing is recorded any more: the record and its reserve are lost")
@@ -423,10 +416,9 @@ _STOP_SCOPES: Final = {
 
 
 def _check_note(reason: str, actor: str) -> None:
-    """Raise OperatorError unless both are there: a stop without a reason explains nothing."""
-    for name, text in (("reason", reason), ("actor", actor)):
-        if not 0 < len(text.strip()) <= NOTE_MAX:
-            raise OperatorError(f"`{name}` is `{text[:20]}`; a text of 1 to {NOTE_MAX} is needed")
+    """Raise OperatorError unless both are there."""
+    check_text("reason", reason, NOTE_CHARACTERS_MAX)
+    check_text("actor", actor, NOTE_CHARACTERS_MAX)
 
 
 def _version() -> str:

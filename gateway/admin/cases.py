@@ -8,20 +8,28 @@ from typing import Final
 
 from gateway.admin import case_messages as messages
 from gateway.admin.messages import ActAnswer
-from gateway.admin.surface import AdministeredCore, OperatorError, UnknownSubjectError
+from gateway.admin.surface import (
+    AdministeredCore,
+    OperatorError,
+    UnknownSubjectError,
+    check_name,
+    check_text,
+)
 from gateway.answer import Answer
 from gateway.decision_id import DecisionIds
 from rules.conduct_facts import CASE_STATE_NAMES, STEP_NAMES, Case
 from rules.events import ActOnCase, Event, LinkOwners
 from rules.ladder import allows
+from rules.registry import RULES
 from rules.units import decimal_text, duration_text
 from rules.values import CASE_ACT_NAMES, DEFINE_GROUP, DEFINE_OWNER
 
 CASES_SHOWN_MAX: Final = 1_000
 DIGITS_MAX: Final = 19
 """Digits of the largest number a record can have."""
-TEXT_MAX: Final = 1_024
+TEXT_CHARACTERS_MAX: Final = 1_024
 """Characters of an explanation or a reason."""
+_RULE_NAMES: Final = frozenset(kind.name for kind in RULES)
 
 
 class CaseAdministration:
@@ -41,6 +49,8 @@ class CaseAdministration:
         if state and state.upper() not in CASE_STATE_NAMES[1:]:
             known = ", ".join(name.lower() for name in CASE_STATE_NAMES[1:])
             raise OperatorError(f"`{state}` is no state of a case; there are {known}")
+        if rule and rule not in _RULE_NAMES:
+            raise OperatorError(f"no rule is called `{rule}`; docs/rules.md lists them")
         number = self._owner(owner) if owner else 0
         found = [
             self._line(case)
@@ -114,6 +124,7 @@ class CaseAdministration:
         owner = self._owner(request.owner)
         group = 0
         if request.group:
+            check_name("group", request.group)
             group = self._core.directory.number(DEFINE_GROUP, request.group)
         if self._core.book.conduct.groups.get(owner, 0) == group:
             raise OperatorError(
@@ -185,7 +196,6 @@ def _shown(figure: str, value: int | str) -> str:
 
 
 def _check_texts(note: str, actor: str) -> None:
-    """Raise OperatorError unless both are there: a decision without a reason explains nothing."""
-    for name, text in (("note", note), ("actor", actor)):
-        if not 0 < len(text.strip()) <= TEXT_MAX:
-            raise OperatorError(f"`{name}` is `{text[:20]}`; a text of 1 to {TEXT_MAX} is needed")
+    """Raise OperatorError unless both are there."""
+    check_text("note", note, TEXT_CHARACTERS_MAX)
+    check_text("actor", actor, TEXT_CHARACTERS_MAX)

@@ -132,6 +132,6 @@ def _fees(conduct: OwnerConduct) -> Iterable[messages.FeeLine]:
 def _limit(text: str) -> int:
     if not text:
         return LIMIT_DEFAULT
-    if not text.isdecimal() or not 0 < int(text) <= LIMIT_MAX:
+    if not (text.isdecimal() and len(text) <= len(str(LIMIT_MAX)) and 0 < int(text) <= LIMIT_MAX):
         raise OperatorError(f"limit `{text}` is not a number from 1 to {LIMIT_MAX}")
     return int(text)

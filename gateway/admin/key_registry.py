@@ -7,15 +7,18 @@ from typing import Final
 
 from gateway.addresses import address_text
 from gateway.admin import messages
-from gateway.admin.surface import AdministeredCore, OperatorError, UnknownSubjectError
+from gateway.admin.surface import (
+    AdministeredCore,
+    OperatorError,
+    UnknownSubjectError,
+    check_name,
+)
 from gateway.answer import Answer
 from gateway.auth.authenticator import Authenticator
 from gateway.auth.keystore import KeyStore, KeyStoreError, NewKey, make_key_name, make_secret
 from rules.events import DefineAccount, DefineKey, Event
 from rules.values import DEFINE_ADDRESS, DEFINE_OWNER, INT63_MAX, PERMISSION_NAMES
 
-NAME_MAX: Final = 64
-"""Characters of an account's, owner's or tier's name."""
 _PERMISSION_BITS: Final = {name: bit for bit, name in PERMISSION_NAMES.items()}
 
 
@@ -34,9 +37,9 @@ class KeyRegistry:
 
         A shared secret is made here and returned once. Raises OperatorError.
         """
-        _check_name("account", request.account)
-        _check_name("owner", request.owner or request.account)
-        _check_name("tier", request.tier or "default")
+        check_name("account", request.account)
+        check_name("owner", request.owner or request.account)
+        check_name("tier", request.tier or "default")
         if not 0 <= request.expires_ns <= INT63_MAX:
             raise OperatorError(
                 f"expires_ns {request.expires_ns} is out of range; 0 (never) to {INT63_MAX} is "
@@ -143,8 +146,3 @@ class KeyRegistry:
         answer = Answer()
         self._core.submit(event, answer)
         await answer.outcome()
-
-
-def _check_name(what: str, name: str) -> None:
-    if not 0 < len(name) <= NAME_MAX or not name.isprintable():
-        raise OperatorError(f"`{name[:80]}` is no {what}; 1 to {NAME_MAX} characters are taken")

@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 from gateway.admin.client import settings_for
+from gateway.admin.surface import TOKEN_FILE
 from gateway.app import Gate
 from gateway.commands.serving import ReadyLine
 from gateway.demo_keys import DEMO_KEYS
-from gateway.edges.admin import TOKEN_FILE
 
 _SIGNED = """\
 KEY={key}

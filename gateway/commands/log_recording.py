@@ -4,12 +4,18 @@ import getpass
 import os
 import shlex
 import sys
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, TypeAlias
 
 import typer
 
 from gateway.admin.client import AdminClient, AdminError
 from gateway.admin.messages import ActAnswer, RecordReadRequest
+from gateway.admin.surface import (
+    NOTE_CHARACTERS_MAX,
+    READ_QUERY_CHARACTERS_MAX,
+    TOKEN_FILE,
+    URL_FILE,
+)
 from gateway.clock import SystemClock
 from gateway.commands.common import fail
 from gateway.logview.reads import ReadsError, append_read
@@ -19,11 +25,6 @@ ActorOption: TypeAlias = Annotated[
     str, typer.Option(help="Who reads, or for whom; recorded beside the user of this machine.")
 ]
 
-_QUERY_CHARACTERS_MAX: Final = 4_096
-_ACTOR_CHARACTERS_MAX: Final = 256
-_TOKEN_FILE: Final = "admin.token"  # noqa: S105 (a file name)
-_URL_FILE: Final = "admin.url"
-
 
 def record_read(context: typer.Context, source: Source, actor: str) -> None:
     """Record the command that is about to read a source, and who gave it.
@@ -31,8 +32,8 @@ def record_read(context: typer.Context, source: Source, actor: str) -> None:
     A gate that runs on the data directory writes it into its record; without one it goes into the
     journal of reads. Ends the command when neither is possible.
     """
-    who = _shortened(_who(actor), _ACTOR_CHARACTERS_MAX)
-    asked = _shortened(_asked(context), _QUERY_CHARACTERS_MAX)
+    who = _shortened(_who(actor), NOTE_CHARACTERS_MAX)
+    asked = _shortened(_asked(context), READ_QUERY_CHARACTERS_MAX)
     if _told_the_gate(source, who, asked):
         return
     try:
@@ -47,8 +48,8 @@ def _told_the_gate(source: Source, actor: str, query: str) -> bool:
     The token is made anew at each start, so what answers to it is the gate of this directory.
     """
     try:
-        url = (source.data / _URL_FILE).read_text(encoding="ascii").strip()
-        token = (source.data / _TOKEN_FILE).read_text(encoding="ascii").strip()
+        url = (source.data / URL_FILE).read_text(encoding="ascii").strip()
+        token = (source.data / TOKEN_FILE).read_text(encoding="ascii").strip()
         request = RecordReadRequest(actor=actor, query=query)
         AdminClient(url, token).post("/admin/v1/record/reads", request, ActAnswer)
     except (OSError, ValueError, AdminError):

@@ -8,12 +8,12 @@ import msgspec
 import typer
 
 from gateway.admin.client import settings_for
+from gateway.admin.surface import TOKEN_FILE
 from gateway.app import Gate
 from gateway.commands.common import errors, fail
 from gateway.commands.serving import ready_line, run_gate
 from gateway.config_checks import check_listen
 from gateway.config_file import ConfigError, load_config
-from gateway.edges.admin import TOKEN_FILE
 
 
 def register(app: typer.Typer) -> None:

@@ -21,14 +21,12 @@ from gateway.admin import case_messages, messages
 from gateway.admin.administration import Administration
 from gateway.admin.cases import CaseAdministration
 from gateway.admin.key_registry import KeyRegistry
-from gateway.admin.surface import OperatorError, UnknownSubjectError
+from gateway.admin.surface import TOKEN_FILE, URL_FILE, OperatorError, UnknownSubjectError
 from gateway.stages import NOT_TRACED, Stages
 from gateway.telemetry import EXPOSITION_TYPE, Telemetry
 from gateway.turns import Turns
 from rules.values import NS_PER_SECOND
 
-TOKEN_FILE: Final = "admin.token"  # noqa: S105 (a file name)
-URL_FILE: Final = "admin.url"
 ADVANCE_SECONDS_MAX: Final = 366 * 24 * 3_600
 CONNECTIONS_MAX: Final = 64
 """Most connections at a time; a further one is closed at once."""
