@@ -23,6 +23,8 @@ from gateway.commands import (
     stages,
     status,
 )
+from gateway.commands.common import EXIT_BAD_INPUT
+from gateway.logview.rendering import printable
 
 _COMMANDS = (
     demo,
@@ -64,8 +66,15 @@ def main() -> None:
     """Run the command line; refuses to start where assertions are stripped (`python -O`)."""
     if not __debug__:
         sys.stderr.write("ordergate: runs with assertions only; start python without -O\n")
-        raise SystemExit(2)
-    build()()
+        raise SystemExit(EXIT_BAD_INPUT)
+    try:
+        build()()
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # A path that can't even be looked at: its name is too long, or its directory is closed.
+        sys.stderr.write(f"ordergate: {printable(str(error.filename))}: {error.strerror}\n")
+        raise SystemExit(EXIT_BAD_INPUT) from None
 
 
 if __name__ == "__main__":

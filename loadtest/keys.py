@@ -65,7 +65,7 @@ def _read(path: Path) -> _KeyFile:
         return msgspec.json.decode(path.read_bytes(), type=_KeyFile)
     except OSError as error:
         raise LoadTestError(f"{path}: {error.strerror}") from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise LoadTestError(f"{path}: is no file of keys: {error}") from None
 
 

@@ -8,6 +8,7 @@ import csv
 import gzip
 import io
 import random
+import re
 import zlib
 from array import array
 from collections.abc import Iterable, Sequence
@@ -27,6 +28,7 @@ ARRIVAL_KINDS: Final = ("constant", "poisson", "burst", "ramp", "flow")
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _ARRIVING: Final = frozenset({"new", "cancel", "amend", "reduce"})
 """Rows of a recorded flow that a client has sent; fills are the venue's answers."""
+_TIME: Final = re.compile(r"[0-9]{1,19}")
 _RESTING: Final = "S"
 """Flag of orders that were there before the recording began."""
 
@@ -165,11 +167,14 @@ def flow_times_ns(path: Path) -> list[int]:
                     raise LoadTestError(f"{path}: has no column `{name}`")
             for row in rows:
                 if row["event"] in _ARRIVING and row.get("flag") != _RESTING:
-                    if not (row["ts_ns"].isascii() and row["ts_ns"].isdigit()):
+                    # A row that is too short has None.
+                    text = row["ts_ns"] or ""
+                    if not _TIME.fullmatch(text):
                         raise LoadTestError(
-                            f"{path}:{rows.line_num}: ts_ns `{row['ts_ns']}` is not a whole number"
+                            f"{path}:{rows.line_num}: ts_ns `{text[:40]}` is not nanoseconds since "
+                            "1970 as a whole number"
                         )
-                    times.append(int(row["ts_ns"]))
+                    times.append(int(text))
     except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
         raise LoadTestError(f"{path}: can't be read: {error}") from None
     return times

@@ -3,9 +3,10 @@
 import shlex
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 import typer
@@ -58,7 +59,7 @@ class AdminClient:
 
     def __init__(self, url: str, token: str) -> None:
         """Raise AdminError when `url` is not an HTTP address."""
-        if urlsplit(url).scheme not in ("http", "https"):
+        if not _is_base_url(url):
             raise AdminError(0, f"`{url}` is not a URL such as {DEFAULT_URL}")
         self._url = url.rstrip("/")
         self._token = token
@@ -92,11 +93,26 @@ class AdminClient:
         except urllib.error.HTTPError as error:
             with error:
                 raise AdminError(error.code, _error_text(error)) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, HTTPException) as error:
+            # What answers there may be no HTTP server at all.
             reason = getattr(error, "reason", error)
             raise AdminError(
                 0, f"no answer from {self._url}: {reason}; is the gate running there?"
             ) from None
+
+
+def _is_base_url(url: str) -> bool:
+    """Tell whether a text is an address that requests can be sent to."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def path_with(path: str, name: str) -> str:
+    """Return a path that ends with a name, whatever characters that has."""
+    return f"{path}/{quote(name, safe='')}"
 
 
 def connect(url: str, token_file: Path) -> AdminClient:

@@ -22,6 +22,7 @@ from gateway.admin.client import (
     TokenFileOption,
     connect,
     get_or_fail,
+    path_with,
     post_or_fail,
 )
 from gateway.admin.messages import ActAnswer
@@ -97,7 +98,7 @@ def show_command(
 
     `ordergate log explain` shows each of the decisions.
     """
-    answer = get_or_fail(connect(admin, token_file), f"{_PATH}/{case}", CaseAnswer)
+    answer = get_or_fail(connect(admin, token_file), path_with(_PATH, case), CaseAnswer)
     if json:
         print_json(answer)
         return

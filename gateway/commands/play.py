@@ -68,6 +68,8 @@ def play_command(
         if not recorded.rows:
             raise FlowError(f"{flow}: has a header but no rows")
         notional_e8 = decimal_e8(notional) if notional else 0
+        if notional and not notional_e8:
+            raise PlayError(f"notional `{notional}` is not above 0")
         player = Player(target, _credentials(key, secret, target))
         pairs = parse_symbol_map(symbol_map)
         figures = asyncio.run(_play(player, recorded, pairs, notional_e8, factor, quiet=json))

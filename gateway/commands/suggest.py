@@ -35,7 +35,8 @@ def suggest_command(
         str, typer.Option(help="Whose orders a flow's are: `one`, `hash:N`, or `flow`.")
     ] = OWNERS_ONE,
     hit_share: Annotated[
-        float, typer.Option(help="Per cent a suggested threshold may hit.", min=0, max=100)
+        float,
+        typer.Option(help="Per cent a suggested threshold may hit, to a tenth.", min=0, max=100),
     ] = 1.0,
     actor: ActorOption = "",
     json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
@@ -45,6 +46,8 @@ def suggest_command(
     State follows the recorded course. docs/simulate.md says what each figure is.
     """
     permille = round(hit_share * 10)
+    if permille != hit_share * 10:
+        fail(f"hit share {hit_share:g} is not whole tenths of a per cent, such as 0.5")
     try:
         chosen = load_rulebook(rulebook) if rulebook else None
         if source.is_dir():

@@ -29,6 +29,7 @@ Progress: TypeAlias = Callable[[int], None]
 """Called with the number of records read so far, after each."""
 
 _REASONS: Final = {int(reason): reason for reason in Reason}
+_REASON_DIGITS_MAX: Final = 9
 _EVENT_TYPES: Final = {name: event_type for event_type, name in EVENT_NAMES.items()}
 _RULE_NAMES: Final = (*(kind.name for kind in RULES), "request", "record")
 """The rules, and what refuses in a rule's place: the parser, and the gate without a record."""
@@ -222,7 +223,7 @@ def names_rule(decision: Decision, rule: str) -> bool:
 
 def reason_of(text: str) -> Reason | None:
     """Return the reason of that name or number, None when there is none."""
-    if text.isascii() and text.isdigit():
+    if text.isascii() and text.isdigit() and len(text) <= _REASON_DIGITS_MAX:
         return _REASONS.get(int(text))
     return Reason.__members__.get(text.upper())
 

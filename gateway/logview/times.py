@@ -6,6 +6,9 @@ from typing import Final
 
 from rules.values import NS_PER_SECOND
 
+_DIGITS_OF_DATES: Final = (4, 6, 8)
+"""Digits of 2026, 202601 and 20260131: less than a tenth of a second, were they nanoseconds."""
+_DIGITS_MAX: Final = 19
 _TIME: Final = re.compile(r"(.+?)(?:[.,]([0-9]{1,9}))?(Z|[+-][0-9]{2}:?[0-9]{2})?", re.ASCII)
 
 
@@ -22,9 +25,14 @@ def time_text(at_ns: int) -> str:
 def time_ns(text: str) -> int:
     """Return the nanoseconds of an ISO 8601 time (UTC unless it says otherwise) or plain digits.
 
-    Raises ValueError.
+    Digits are nanoseconds since 1970, but eight of them a day such as 20260131. Raises ValueError,
+    also for digits that more likely are a year or a month.
     """
-    if text.isascii() and text.isdigit():
+    if text.isascii() and text.isdigit() and len(text) not in _DIGITS_OF_DATES:
+        if len(text) > _DIGITS_MAX:
+            raise ValueError(
+                f"`{text[:_DIGITS_MAX]}…` is not a time; at most {_DIGITS_MAX} digits are"
+            )
         return int(text)
     match = _TIME.fullmatch(text)
     try:

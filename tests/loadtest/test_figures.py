@@ -189,9 +189,10 @@ def test_files_are_read_as_they_were_written(tmp_path: Path) -> None:
     save(msgspec.structs.replace(results, format="other/1"), path)
     with pytest.raises(LoadTestError, match="format `other/1`"):
         load(path)
-    path.write_text("{}")
-    with pytest.raises(LoadTestError, match="no result file"):
-        load(path)
+    for content in (b"{}", b"", b"\xff", b'{"format": "\xff"}', b"[" * 100_000):
+        path.write_bytes(content)
+        with pytest.raises(LoadTestError, match="no result file"):
+            load(path)
     with pytest.raises(LoadTestError, match="No such file"):
         load(tmp_path / "none.json")
 

@@ -124,6 +124,12 @@ def test_flow_errors_name_the_line(tmp_path: Path) -> None:
     flow.write_text("ts_ns,event\nsoon,new\n")
     with pytest.raises(LoadTestError, match=r"flow\.csv:2: ts_ns `soon`"):
         schedule.flow_times_ns(flow)
+    flow.write_text(f"event,ts_ns\nnew,1\nnew,{10**19}\n")
+    with pytest.raises(LoadTestError, match=rf"flow\.csv:3: ts_ns `{10**19}` is not nanoseconds"):
+        schedule.flow_times_ns(flow)
+    flow.write_text("event,ts_ns\nnew,1\nnew\n")
+    with pytest.raises(LoadTestError, match=r"flow\.csv:3: ts_ns `` is not nanoseconds"):
+        schedule.flow_times_ns(flow)
     flow.write_text("time,event\n")
     with pytest.raises(LoadTestError, match="no column `ts_ns`"):
         schedule.flow_times_ns(flow)

@@ -107,6 +107,15 @@ def test_keys_that_cannot_sign_are_told(tmp_path: Path, key: dict[str, str], mes
         read_keys(path)
 
 
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b'{"keys": "\xff"}', b"[" * 100_000])
+def test_what_is_no_file_of_keys_is_told(tmp_path: Path, content: bytes) -> None:
+    """Whatever is in it."""
+    path = tmp_path / "keys.json"
+    path.write_bytes(content)
+    with pytest.raises(LoadTestError, match="is no file of keys"):
+        read_keys(path)
+
+
 def test_a_locked_private_key_is_told(tmp_path: Path) -> None:
     """The tester asks nobody for a passphrase."""
     locked = ED25519.private_bytes(

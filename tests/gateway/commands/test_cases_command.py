@@ -114,7 +114,12 @@ def test_owners_are_linked_and_stand_alone_again(tmp_path: Path) -> None:
                 (("show", "nonsense"), "nonsense"),
                 (("list", "--state", "lost"), "lost"),
                 (("list", "--owner", "carol"), "carol"),
-                (("dismiss", "999", "--note", " "), "note"),
+                (("list", "--rule", "layring"), "no rule is called `layring`"),
+                (("link", "bob", "a\nb", "--note", "x"), "is no group; 1 to 64 printable"),
+                (("link", "bob", "x" * 65, "--note", "x"), "is no group; 1 to 64 printable"),
+                (("show", "a b/c"), "there is no case `a b/c`"),
+                (("dismiss", "999", "--note", " "), "`note` is empty"),
+                (("dismiss", "999", "--note", "x" * 1_025), "`note` has 1025 characters"),
             ):
                 assert fault in await operator.run(*words, code=2)
 

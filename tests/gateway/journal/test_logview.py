@@ -301,6 +301,7 @@ def test_event_names_are_stable() -> None:
         ("1970-01-01T01:00:00+01:00", 0),
         ("1969-12-31T23:00:00-0100", 0),
         ("20251009T085320.123456789Z", START_NS),
+        ("19700102", 86_400_000_000_000),
     ],
 )
 def test_times(text: str, expected: int) -> None:
@@ -308,7 +309,20 @@ def test_times(text: str, expected: int) -> None:
     assert time_ns(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "x", "1970-13-01", "10:00", "²", "1970-01-01T25:00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x",
+        "1970-13-01",
+        "10:00",
+        "²",
+        "1970-01-01T25:00",
+        "2026",
+        "202601",
+        "9" * 20,
+    ],
+)
 def test_bad_times(text: str) -> None:
     """What is not a time is refused by name."""
     with pytest.raises(ValueError, match="is not a time"):
