@@ -17,7 +17,7 @@ DEMO_OPTIONS ?=
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench manipulation soak proto docs format clean
+.PHONY: help demo test check bench manipulation wheel compiled soak proto docs format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -37,7 +37,7 @@ check: $(DEV_STAMP) ## lint, formatting, types, architecture, currency of genera
 	$(BIN)/python tools/generate_docs.py --check
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
-bench: $(BENCH_STAMP) ## measure what a decision, its record, a recovery and a REST order cost
+bench: $(BENCH_STAMP) ## measure what decisions, records, recoveries and orders cost, beside their yardsticks
 	$(BIN)/python -m tests.bench $(BENCH_OPTIONS)
 	$(BIN)/python -m tests.bench.conduct $(CONDUCT_BENCH_OPTIONS)
 	$(BIN)/python -m tests.bench.memory $(MEMORY_BENCH_OPTIONS)

@@ -24,8 +24,7 @@ from loadtest.results import Audit
 _NAMES_MAX: Final = 3
 """Decision ids that a fault names."""
 _MARGIN: Final = datetime.timedelta(seconds=1)
-
-
+"""Taken off the target's clock before the first request."""
 _COUNTS_EVENT: Final = "refused_aggregate"
 _COUNTS_SECONDS: Final = 1.5
 """Counts are recorded at the end of their second."""

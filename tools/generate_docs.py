@@ -321,16 +321,16 @@ def main(arguments: list[str]) -> int:
     if arguments not in ([], ["--check"]):
         sys.stderr.write("usage: generate_docs.py [--check]\n")
         return 2
-    stale = [
-        path
+    stale = {
+        path: text
         for path, text in pages().items()
         if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
-    for path in stale:
+    }
+    for path, text in stale.items():
         if arguments:
             sys.stderr.write(f"{path.relative_to(ROOT)} is not current; run make docs\n")
         else:
-            path.write_text(pages()[path], encoding="utf-8")
+            path.write_text(text, encoding="utf-8")
     return 1 if arguments and stale else 0
 
 
