@@ -199,28 +199,3 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
             and all(holds for _, holds, _ in self.assertions)
             and not (self.audit is not None and self.audit.faults)
         )
-<<<<<<< ours
-=======
-
-
-def save(results: Results, path: Path) -> None:
-    """Write a result file; raises LoadTestError."""
-    text = msgspec.json.format(msgspec.json.encode(results), indent=1)
-    try:
-        path.write_bytes(text + b"\n")
-    except OSError as error:
-        raise LoadTestError(f"{path}: {error.strerror}") from None
-
-
-def load(path: Path) -> Results:
-    """Return a result file; raises LoadTestError."""
-    try:
-        results = msgspec.json.decode(path.read_bytes(), type=Results)
-    except OSError as error:
-        raise LoadTestError(f"{path}: {error.strerror}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise LoadTestError(f"{path}: is no result file: {error}") from None
-    if results.format != FORMAT:
-        raise LoadTestError(f"{path}: has format `{results.format}`; {FORMAT} can be read")
-    return results
->>>>>>> theirs
