@@ -3,6 +3,8 @@
 import msgspec
 
 from rules.book import Book, OpenOrder
+from rules.decisions import Decision
+from rules.events import Place, Replace
 from rules.values import LIVE_STATUSES, PENDING_CANCEL, PENDING_NEW
 
 
@@ -60,6 +62,29 @@ class OrderView(msgspec.Struct, array_like=True, gc=False):
     def open(self) -> bool:
         """Whether it can still be executed, as far as the gate knows."""
         return self.status in LIVE_STATUSES
+
+
+def view_of_request(
+    event: Place | Replace, decision: Decision, now_ns: int, book: Book
+) -> OrderView:
+    """Return the view of an order that was accepted just now."""
+    return OrderView(
+        decision.order_id,
+        event.client_order_id or decision.client_order_id,
+        decision.account,
+        event.symbol,
+        event.side,
+        event.order_type,
+        event.time_in_force,
+        event.price_e8,
+        event.quantity_e8,
+        event.quote_quantity_e8,
+        now_ns,
+        now_ns,
+        event.key,
+        event.stp_mode or book.symbols[event.symbol].filters.default_stp_mode,
+        event.flags,
+    )
 
 
 def view_of(order: OpenOrder, book: Book) -> OrderView:

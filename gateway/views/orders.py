@@ -1,12 +1,13 @@
 """Orders of each account: all open ones and the newest closed ones."""
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
-from gateway.views.order_view import OrderView, view_of
+from gateway.views.account_orders import AccountOrders
+from gateway.views.order_view import OrderView, view_of, view_of_request
 from gateway.views.source import ViewedCore
 from gateway.views.trades import AccountTrade, TradesView
 from rules.book import Book
@@ -43,6 +44,8 @@ from rules.values import (
     SCOPE_ORDER,
     notional_e8,
 )
+
+_T = TypeVar("_T")
 
 CLOSED_PER_ACCOUNT: Final = 10_000
 COMMANDS_MAX: Final = 100_000
@@ -82,20 +85,17 @@ class OrdersView:
         self._closed_per_account = closed_per_account
         self._closed_total = closed_total
         self._orders: dict[int, OrderView] = {}
-        self._open: dict[int, dict[int, OrderView]] = {}
-        self._history: dict[tuple[int, int], dict[int, OrderView]] = {}
-        """By account and symbol, open and closed, in the order of their ids."""
-        self._by_client_id: dict[tuple[int, str], OrderView] = {}
-        """The newest order of each client order id."""
+        self._accounts: dict[int, AccountOrders] = {}
         self._hidden: dict[int, OrderView] = {}
-        """What an order in flight hides in `_by_client_id`, until the engine has taken it."""
+        """What an order in flight hides in `AccountOrders.by_name`, until the engine has taken it."""
         self._closed: OrderedDict[int, OrderView] = OrderedDict()
-        self._closed_by_account: dict[int, deque[OrderView]] = {}
+        self._placing: dict[int, int] = {}
+        """Orders that the engine has not answered, by the sequence number of their event."""
         self._commands: dict[int, _Command] = {}
-        """Commands without an answer, by the sequence number of their event."""
+        """Other commands without an answer, likewise."""
         self.listeners: dict[type[Event], Callable[[int, int, Any, Decision], None]] = {
             Place: self._place,
-            Replace: self._place,
+            Replace: self._replace,
             Amend: self._amend,
             Cancel: self._cancel,
             CancelAll: self._cancel,
@@ -114,7 +114,7 @@ class OrdersView:
         for order in book.orders.values():
             self._add(view_of(order, book))
             if not order.live:
-                self._remember(order.command_id, _Command(0, placed=order.order_id))
+                _remember(self._placing, order.command_id, order.order_id)
 
     def follow(self, core: ViewedCore) -> None:
         """Follow another core from here on, whose book has the same orders."""
@@ -135,7 +135,8 @@ class OrdersView:
             if view is not None and client_order_id and view.client_order_id != client_order_id:
                 return None
         else:
-            view = self._by_client_id.get((account, client_order_id))
+            held = self._accounts.get(account)
+            view = held.by_name.get(client_order_id) if held is not None else None
         if view is None or view.account != account or (symbol and view.symbol != symbol):
             return None
         return view
@@ -145,10 +146,8 @@ class OrdersView:
 
         Orders in flight and of unknown fate are among them.
         """
-        found = self._open.get(account, {}).values()
-        if symbol:
-            return [view for view in found if view.symbol == symbol]
-        return list(found)
+        held = self._accounts.get(account)
+        return held.open_on(symbol) if held is not None else []
 
     def all(
         self,
@@ -164,16 +163,10 @@ class OrdersView:
         With `from_order_id` or `start_ns` these are the first from there on, else the latest.
         Times are inclusive; 0 leaves a condition out.
         """
-        found = [
-            view
-            for view in self._history.get((account, symbol), {}).values()
-            if view.order_id >= from_order_id
-            and view.time_ns >= start_ns
-            and (not end_ns or view.time_ns <= end_ns)
-        ]
-        if from_order_id or start_ns:
-            return found[:limit]
-        return found[-limit:] if limit else []
+        held = self._accounts.get(account)
+        if held is None:
+            return []
+        return held.history(symbol, from_order_id, start_ns, end_ns, limit)
 
     def open_count(self) -> int:
         """Return the number of open orders of all accounts."""
@@ -187,41 +180,25 @@ class OrdersView:
         if listener is not None:
             listener(seq, now_ns, event, decision)
 
-    def _place(self, seq: int, now_ns: int, event: Place | Replace, decision: Decision) -> None:
-        if decision.verdict != ACCEPTED or event.flags & FLAG_TEST:
-            return
-        if isinstance(event, Replace):
-            command = _Command(CAUSE_REPLACE, decision.order_id, cancels=decision.cancels)
-            self._remember(seq, command)
-        facts = self._core.book.symbols[event.symbol]
-        view = OrderView(
-            order_id=decision.order_id,
-            client_order_id=event.client_order_id or decision.client_order_id,
-            account=decision.account,
-            symbol=event.symbol,
-            side=event.side,
-            order_type=event.order_type,
-            time_in_force=event.time_in_force,
-            price_e8=event.price_e8,
-            quantity_e8=event.quantity_e8,
-            quote_quantity_e8=event.quote_quantity_e8,
-            time_ns=now_ns,
-            update_ns=now_ns,
-            key=event.key,
-            stp_mode=event.stp_mode or facts.filters.default_stp_mode,
-            flags=event.flags,
-        )
-        if isinstance(event, Place):
-            self._remember(seq, _Command(0, placed=decision.order_id))
+    def _place(self, seq: int, now_ns: int, event: Place, decision: Decision) -> None:
+        if decision.verdict == ACCEPTED and not event.flags & FLAG_TEST:
+            _remember(self._placing, seq, decision.order_id)
+            view = view_of_request(event, decision, now_ns, self._core.book)
             view.stop_price_e8 = event.stop_price_e8
             view.iceberg_quantity_e8 = event.iceberg_quantity_e8
             view.strategy_id = event.strategy_id
             view.strategy_type = event.strategy_type
-        self._add(view)
+            self._add(view)
+
+    def _replace(self, seq: int, now_ns: int, event: Replace, decision: Decision) -> None:
+        if decision.verdict == ACCEPTED and not event.flags & FLAG_TEST:
+            command = _Command(CAUSE_REPLACE, decision.order_id, cancels=decision.cancels)
+            _remember(self._commands, seq, command)
+            self._add(view_of_request(event, decision, now_ns, self._core.book))
 
     def _amend(self, seq: int, now_ns: int, event: Amend, decision: Decision) -> None:
         if decision.verdict == ACCEPTED:
-            self._remember(seq, _Command(CAUSE_CLIENT, amend=event))
+            _remember(self._commands, seq, _Command(CAUSE_CLIENT, amend=event))
 
     def _cancel(self, seq: int, now_ns: int, event: Cancel | CancelAll, decision: Decision) -> None:
         if decision.deferred:
@@ -229,7 +206,7 @@ class OrdersView:
         if decision.verdict == ACCEPTED:
             bulk = isinstance(event, CancelAll)
             cancels = decision.cancels if bulk else (decision.order_id,)
-            self._remember(seq, _Command(CAUSE_CLIENT, cancels=cancels, bulk=bulk))
+            _remember(self._commands, seq, _Command(CAUSE_CLIENT, 0, None, cancels, bulk))
 
     def _hold(self, decision: Decision, now_ns: int) -> None:
         """Show the orders as pending whose cancel a decision has put off."""
@@ -243,7 +220,8 @@ class OrdersView:
             # A cancel that was held is given up: the order is not in the status it was for.
             self._keep((event.subject,))
         if decision.cancels:
-            self._remember(seq, _Command(event.cause, cancels=decision.cancels, bulk=True))
+            command = _Command(event.cause, cancels=decision.cancels, bulk=True)
+            _remember(self._commands, seq, command)
 
     def _result(self, seq: int, now_ns: int, event: CommandResult, decision: Decision) -> None:
         if event.unknown:
@@ -251,8 +229,16 @@ class OrdersView:
             if view is not None and view.status == PENDING_NEW:
                 view.unknown = True
             return
-        command = self._commands.pop(event.command_id, _NO_COMMAND)
         time_ns = event.engine_ns or now_ns
+        placed = self._placing.pop(event.command_id, 0)
+        if placed and not event.ended:
+            view = self._orders.get(placed)
+            if view is not None and view.open:
+                self._entered(view, event, time_ns)
+            return
+        command = self._commands.pop(event.command_id, _NO_COMMAND)
+        if placed:
+            command = _Command(0, placed)
         if event.reason is Reason.CANCEL_RESTRICTED:
             self._keep(command.cancels)
         for ended in event.ended:
@@ -264,14 +250,27 @@ class OrdersView:
         view = self._orders.get(command.placed or event.order_id)
         if view is None or not view.open:
             return
-        if not event.accepted or (command.placed and event.replaced_refusal is not None):
-            if command.placed and view.status == PENDING_NEW:
+        if command.placed:
+            self._entered(view, event, time_ns)
+        elif event.accepted:
+            if command.amend is not None:
+                self._amended(view, command.amend)
+            elif view.status == PENDING_NEW:
+                self._taken(view, time_ns)
+            self._executed(view, event, time_ns)
+
+    def _entered(self, view: OrderView, event: CommandResult, time_ns: int) -> None:
+        """Take up what became of an order that was placed."""
+        if not event.accepted or event.replaced_refusal is not None:
+            if view.status == PENDING_NEW:
                 self._drop(view)
             return
-        if command.amend is not None:
-            self._amended(view, command.amend)
-        elif view.status == PENDING_NEW:
+        if view.status == PENDING_NEW:
             self._taken(view, time_ns)
+        self._executed(view, event, time_ns)
+
+    def _executed(self, view: OrderView, event: CommandResult, time_ns: int) -> None:
+        """Take up what a command did at once to the order it is about."""
         for fill in event.fills:
             self._fill(view, fill, time_ns)
         view.prevented_e8 += event.prevented_e8
@@ -327,7 +326,7 @@ class OrdersView:
 
     def _deadline(self, seq: int, now_ns: int, event: Deadline, decision: Decision) -> None:
         command = self._commands.get(event.command_id, _NO_COMMAND)
-        view = self._orders.get(command.placed)
+        view = self._orders.get(self._placing.get(event.command_id, command.placed))
         if view is not None and view.status == PENDING_NEW:
             view.unknown = True
 
@@ -336,8 +335,8 @@ class OrdersView:
         held = self._core.book.orders
         lost = [
             view
-            for views in self._open.values()
-            for view in views.values()
+            for account in self._accounts.values()
+            for view in account.open.values()
             if view.order_id not in held
         ]
         for view in lost:
@@ -345,42 +344,30 @@ class OrdersView:
 
     # --- Changes ------------------------------------------------------------------------------
 
-    def _remember(self, seq: int, command: "_Command") -> None:
-        if len(self._commands) >= COMMANDS_MAX:
-            del self._commands[next(iter(self._commands))]
-        self._commands[seq] = command
-
     def _add(self, view: OrderView) -> None:
-        account = view.account
-        self._orders[view.order_id] = view
-        open_ones = self._open.get(account)
-        if open_ones is None:
-            open_ones = self._open[account] = {}
-        open_ones[view.order_id] = view
-        history = self._history.get((account, view.symbol))
-        if history is None:
-            history = self._history[account, view.symbol] = {}
-        history[view.order_id] = view
-        name = (account, view.client_order_id)
-        hidden = self._by_client_id.get(name)
+        order_id = view.order_id
+        held = self._accounts.get(view.account)
+        if held is None:
+            held = self._accounts[view.account] = AccountOrders()
+        self._orders[order_id] = held.open[order_id] = view
+        hidden = held.by_name.get(view.client_order_id)
         if hidden is not None:
-            self._hidden[view.order_id] = hidden
-        self._by_client_id[name] = view
+            self._hidden[order_id] = hidden
+        held.by_name[view.client_order_id] = view
 
     def _drop(self, view: OrderView) -> None:
         """Forget an order the engine refused: it never was on the venue."""
-        del self._open[view.account][view.order_id]
+        held = self._accounts[view.account]
+        del held.open[view.order_id]
         hidden = self._hidden.pop(view.order_id, None)
-        self._forget(view)
+        self._forget(view, held)
         if hidden is not None and hidden.order_id in self._orders:
-            self._by_client_id.setdefault((view.account, view.client_order_id), hidden)
+            held.by_name.setdefault(view.client_order_id, hidden)
 
-    def _forget(self, view: OrderView) -> None:
+    def _forget(self, view: OrderView, held: AccountOrders) -> None:
         del self._orders[view.order_id]
-        del self._history[view.account, view.symbol][view.order_id]
-        name = (view.account, view.client_order_id)
-        if self._by_client_id.get(name) is view:
-            del self._by_client_id[name]
+        if held.by_name.get(view.client_order_id) is view:
+            del held.by_name[view.client_order_id]
 
     def _taken(self, view: OrderView, time_ns: int) -> None:
         self._hidden.pop(view.order_id, None)
@@ -432,19 +419,22 @@ class OrdersView:
         view.unknown = False
         if view.quote_quantity_e8:
             view.quantity_e8 = view.executed_e8
-        account = view.account
-        del self._open[account][view.order_id]
+        held = self._accounts[view.account]
+        kept = held.close(view)
         self._hidden.pop(view.order_id, None)
-        kept = self._closed_by_account.get(account)
-        if kept is None:
-            kept = self._closed_by_account[account] = deque()
-        kept.append(view)
         self._closed[view.order_id] = view
-        if len(kept) > self._closed_per_account:
-            oldest = kept.popleft()
+        if kept > self._closed_per_account:
+            oldest = held.drop_oldest_closed()
             del self._closed[oldest.order_id]
-            self._forget(oldest)
+            self._forget(oldest, held)
         elif len(self._closed) > self._closed_total:
             _, oldest = self._closed.popitem(last=False)
-            self._closed_by_account[oldest.account].popleft()
-            self._forget(oldest)
+            held = self._accounts[oldest.account]
+            held.drop_oldest_closed()
+            self._forget(oldest, held)
+
+
+def _remember(commands: dict[int, _T], seq: int, command: _T) -> None:
+    if len(commands) >= COMMANDS_MAX:
+        del commands[next(iter(commands))]
+    commands[seq] = command
