@@ -4,6 +4,9 @@ Under overload the gate records refusals of one address beyond ten a second as c
 carry the id of the last one that was recorded alone, and the counts say which one that was, so they
 are found, too.
 
+A gate that was started anew meanwhile has recorded the answers in several runs. All of those are
+verified and replayed.
+
 The record is read by the `ordergate` command line alone. Against a foreign gateway, or without
 the record's directory, the audit says what it could not look at.
 """
@@ -15,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -62,8 +65,20 @@ class _Difference(msgspec.Struct):
 class _Replayed(msgspec.Struct):
     """The part of `ordergate replay --json` that is read."""
 
+    run: str
     records: int
     difference: _Difference | None
+    problem: str = ""
+
+
+class Found(NamedTuple):
+    """What the record says of some answers."""
+
+    counted: int = 0
+    """Answers that are recorded as counts."""
+    faults: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+    """The runs that hold the answers, by id."""
 
 
 def audit(decision_ids: Sequence[str], data: Path | None, since_ms: int) -> Audit:
@@ -89,15 +104,17 @@ def audit(decision_ids: Sequence[str], data: Path | None, since_ms: int) -> Audi
                 "gate records as counts"
             )
     else:
-        if answered:
-            counted, found = look_up(answered, data, since_ms)
-            faults += found
-        verified = _ordergate("log", "verify", "--data", str(data), "--json")
-        if verified.returncode:
-            faults.append(f"the record does not verify: {_said(verified)}")
-        replayed, fault = _replay(data)
-        records = replayed.records if replayed is not None else 0
-        faults += fault
+        found = look_up(answered, data, since_ms) if answered else Found()
+        counted = found.counted
+        faults += found.faults
+        # Where `data` is the directory of one run, that is the only one.
+        directories = [data / run for run in found.runs if (data / run).is_dir()] or [data]
+        for directory in directories:
+            verified = _ordergate("log", "verify", "--data", str(directory), "--json")
+            if verified.returncode:
+                faults.append(f"the record does not verify: {_said(verified)}")
+        records, problems = _replay(directories)
+        faults += problems
     return Audit(
         answers=answered.total(),
         without_id=without_id,
@@ -108,8 +125,8 @@ def audit(decision_ids: Sequence[str], data: Path | None, since_ms: int) -> Audi
     )
 
 
-def look_up(answered: Counter[str], data: Path, since_ms: int) -> tuple[int, list[str]]:
-    """Return how many answers are recorded as counts, and what is wrong with the record's ids.
+def look_up(answered: Counter[str], data: Path, since_ms: int) -> Found:
+    """Return what the record says of answers, and what is wrong with its ids.
 
     `answered` says how many answers carry an id.
     """
@@ -118,7 +135,7 @@ def look_up(answered: Counter[str], data: Path, since_ms: int) -> tuple[int, lis
     since = datetime.datetime.fromtimestamp(since_ms / 1000, datetime.UTC) - _MARGIN
     read = _ordergate("log", "query", "--data", str(data), "--json", "--from", since.isoformat())
     if read.returncode:
-        return 0, [f"the record can't be read: {_said(read)}"]
+        return Found(faults=(f"the record can't be read: {_said(read)}",))
     decoder = msgspec.json.Decoder(_Line)
     recorded: Counter[str] = Counter()
     places: dict[str, tuple[str, int]] = {}
@@ -139,18 +156,31 @@ def look_up(answered: Counter[str], data: Path, since_ms: int) -> tuple[int, lis
     allowed = {name: counts[place] for name, place in places.items()}
     faults += _too_many("answers have the decision id of another answer", answered, allowed)
     shared = {name: min(answered[name] - 1, allowed[name]) for name in places}
-    return sum(shared.values()), faults
+    runs = sorted({run for run, _ in places.values()})
+    return Found(sum(shared.values()), tuple(faults), tuple(runs))
 
 
-def _replay(data: Path) -> tuple[_Replayed | None, list[str]]:
-    done = _ordergate("replay", str(data), "--json")
+def _replay(directories: Sequence[Path]) -> tuple[int, list[str]]:
+    """Return how many records were decided again, and what is wrong with them."""
+    done = _ordergate("replay", *map(str, directories), "--json")
     try:
-        replayed = msgspec.json.decode(done.stdout, type=_Replayed)
+        told = msgspec.json.decode(done.stdout, type=_Replayed | list[_Replayed])
     except msgspec.DecodeError:
-        return None, [f"the record can't be replayed: {_said(done)}"]
-    if replayed.difference is not None:
-        return replayed, [f"replay decides record {replayed.difference.seq} otherwise"]
-    return replayed, []
+        return 0, [f"the record can't be replayed: {_said(done)}"]
+    replayed = told if isinstance(told, list) else [told]
+    faults = [
+        f"replay decides record {each.difference.seq} of run {each.run} otherwise"
+        for each in replayed
+        if each.difference is not None
+    ]
+    faults += [
+        f"only a part of run {each.run} can be replayed: {each.problem}"
+        for each in replayed
+        if each.problem
+    ]
+    if done.returncode and not faults:
+        faults.append(f"the record can't be replayed whole: {_said(done)}")
+    return sum(each.records for each in replayed), faults
 
 
 def _ordergate(*arguments: str) -> "subprocess.CompletedProcess[bytes]":

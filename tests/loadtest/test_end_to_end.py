@@ -17,10 +17,11 @@ from loadtest import files
 from loadtest.audit import audit, look_up
 from loadtest.commands import load
 from loadtest.keys import read_sources
+from loadtest.prepare import prepare_gate
 from loadtest.recorder import ALL
 from loadtest.results import FORMAT
 from loadtest.samples import ACCEPTED, ERROR
-from tests.loadtest.gates import ROOT, demo
+from tests.loadtest.gates import ROOT, demo, started
 
 
 def ordergate(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -142,13 +143,32 @@ def test_refusals_that_are_recorded_as_counts_are_found(gate: dict[str, Any]) ->
     shared = len(names) - len(set(names))
     assert shared > 0
     data = Path(gate["data"])
-    assert look_up(Counter(names), data, 0) == (shared, [])
+    assert look_up(Counter(names), data, 0)[:2] == (shared, ())
     ((often, _),) = Counter(names).most_common(1)
-    _, (fault,) = look_up(Counter([*names, often]), data, 0)
+    (fault,) = look_up(Counter([*names, often]), data, 0).faults
     assert fault.startswith("1 answers have the decision id of another answer")
     unseen = audit(names, None, 0)
     assert unseen.faults == ()
     assert f"whether the {shared} answers" in unseen.not_audited[1]
+
+
+def test_a_gate_that_was_started_anew_is_audited_whole(tmp_path: Path) -> None:
+    """Every run that holds an answer is verified and replayed, not only the last one."""
+    config = prepare_gate(tmp_path, 1, 0, 0)
+    config.write_text(config.read_text().replace("demo_market = true", ""))
+    data, names = tmp_path / "data", []
+    for _ in range(2):
+        with started("serve", "-c", str(config)) as line:
+            ready = json.loads(line)
+            for _ in range(3):
+                with urllib.request.urlopen(f"{ready['rest']}/api/v3/ping") as answer:
+                    names.append(answer.headers["X-OrderGate-Decision"])
+    found = audit(names, data, 0)
+    assert (found.faults, found.not_audited, found.answers) == ((), (), 6)
+    _, second = sorted(path for path in data.iterdir() if (path / "manifest.json").exists())
+    alone = audit(names[3:], second, 0)
+    assert alone.faults == ()
+    assert 0 < alone.records < found.records
 
 
 def test_a_foreign_gateway_is_not_audited() -> None:
