@@ -9,6 +9,11 @@ TEST_STAMP := $(VENV)/.installed-test
 DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
 
+# `make bench RULES=compiled` measures compiled rules, which it builds first as wheels have them.
+RULES ?= interpreted
+BENCH_TREE := $(CURDIR)$(if $(filter compiled,$(RULES)),/build/bench/tree)
+BENCH := cd '$(BENCH_TREE)' && PYTHONPATH='$(BENCH_TREE)' '$(CURDIR)/$(BIN)/python' -m tests.bench
+
 PYTEST_OPTIONS ?=
 # A worker for each processor; the tests of one file stay together, for what they share.
 PYTEST_WORKERS ?= --numprocesses auto --dist loadfile
@@ -37,18 +42,23 @@ check: $(DEV_STAMP) ## lint, formatting, types, architecture, currency of genera
 	$(BIN)/python tools/generate_docs.py --check
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
-bench: $(BENCH_STAMP) ## measure what decisions, records, recoveries and orders cost, beside their yardsticks
-	$(BIN)/python -m tests.bench $(BENCH_OPTIONS)
-	$(BIN)/python -m tests.bench.conduct $(CONDUCT_BENCH_OPTIONS)
-	$(BIN)/python -m tests.bench.memory $(MEMORY_BENCH_OPTIONS)
-	$(BIN)/python -m tests.bench.record $(RECORD_BENCH_OPTIONS)
-	$(BIN)/python -m tests.bench.recovery $(RECOVERY_BENCH_OPTIONS)
-	$(BIN)/python -m tests.bench.beside $(BESIDE_BENCH_OPTIONS)
-	$(BIN)/python -m tests.bench.rest $(REST_BENCH_OPTIONS)
-	$(BIN)/python -m tests.bench.edges $(EDGES_BENCH_OPTIONS)
-	$(BIN)/python -m tests.bench.grpc_orders $(GRPC_BENCH_OPTIONS)
-	$(BIN)/python -m tests.bench.overload $(OVERLOAD_BENCH_OPTIONS)
-	$(BIN)/python -m tests.bench.soak --minutes 1 $(SOAK_BENCH_OPTIONS)
+bench: $(BENCH_STAMP) ## measure what decisions, records, recoveries and orders cost, beside their yardsticks (RULES=compiled: with compiled rules)
+ifeq ($(RULES),compiled)
+	@PYTHON=$(BIN)/python ORDERGATE_COMPILE_LEVEL=3 tools/test_compiled.sh build/bench tests/test_builds.py
+else ifneq ($(RULES),interpreted)
+	$(error RULES is `$(RULES)`; give interpreted or compiled)
+endif
+	$(BENCH) $(BENCH_OPTIONS)
+	$(BENCH).conduct $(CONDUCT_BENCH_OPTIONS)
+	$(BENCH).memory $(MEMORY_BENCH_OPTIONS)
+	$(BENCH).record $(RECORD_BENCH_OPTIONS)
+	$(BENCH).recovery $(RECOVERY_BENCH_OPTIONS)
+	$(BENCH).beside $(BESIDE_BENCH_OPTIONS)
+	$(BENCH).rest $(REST_BENCH_OPTIONS)
+	$(BENCH).edges $(EDGES_BENCH_OPTIONS)
+	$(BENCH).grpc_orders $(GRPC_BENCH_OPTIONS)
+	$(BENCH).overload $(OVERLOAD_BENCH_OPTIONS)
+	$(BENCH).soak --minutes 1 $(SOAK_BENCH_OPTIONS)
 
 manipulation: $(TEST_STAMP) ## show who is found in a flow with scripted manipulators
 	$(BIN)/python -m tests.flows $(MANIPULATION_OPTIONS)

@@ -48,6 +48,21 @@ def test_a_module_runs_as_listed(module: str) -> None:
     assert interpreted == (module in INTERPRETED or not is_compiled())
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_no_integer_is_a_machines(module: str) -> None:
+    """A price times a quantity passes 64 bits: `i64` and the like would wrap or raise."""
+    tree = ast.parse((RULES.parent / module).read_text(encoding="utf-8"))
+    taken = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "mypy_extensions"
+        for alias in node.names
+    }
+    assert taken <= {"mypyc_attr", "trait"}
+    whole = [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
+    assert not any(alias.name == "mypy_extensions" for node in whole for alias in node.names)
+
+
 def test_every_struct_is_in_a_listed_module() -> None:
     """Compiled, a Struct would lose what makes its encoding: it must never be."""
     listed = {(ROOT / "tests" / name).stem for name in INTERPRETED}

@@ -15,6 +15,8 @@ from rules import clauses
 
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+FILE = re.compile(r"`([\w./*]+(?:\.py|\.toml|\.sh|/))`")
 PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")])
 
 
@@ -86,6 +88,40 @@ def test_links_lead_somewhere(page: Path) -> None:
         and not (page.parent / target.partition("#")[0]).exists()
     ]
     assert broken == []
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = HEADING.findall(page.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_a_heading(page: Path) -> None:
+    """What stands behind a # is a heading of the page that is named."""
+    links = [target.partition("#") for target in LINK.findall(page.read_text(encoding="utf-8"))]
+    broken = [
+        f"{name}#{anchor}"
+        for name, _, anchor in links
+        if anchor and (not name or (name.endswith(".md") and "://" not in name))
+        if anchor not in anchors(page.parent / name if name else page)
+    ]
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_tables_of_files_name_files_that_are_there(page: Path) -> None:
+    """A name without a folder is in a folder that its cell has named before."""
+    _, _, table = page.read_text(encoding="utf-8").partition("## Where it is built and tested\n")
+    missing = []
+    for cell in table.partition("\n## ")[0].split("|"):
+        folders = []
+        for name in FILE.findall(cell):
+            where = [ROOT] if "/" in name or name == "setup.py" else folders
+            if not any(list(folder.glob(name)) for folder in where):
+                missing.append(name)
+            folders.append(ROOT / name.rpartition("/")[0])
+    assert missing == []
 
 
 def test_example_configuration_is_good() -> None:

@@ -216,7 +216,10 @@ def one_row(name: str, count: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.memory",
+        description=__doc__.partition("\n")[0] if __doc__ else "",
+    )
     parser.add_argument("--divisor", type=int, default=1, help="measure so many times fewer")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--row", choices=ROWS, help="measure this row in this process")

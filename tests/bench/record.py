@@ -38,6 +38,8 @@ from rules.events import Event, Place
 
 START_NS: Final = 1_760_000_000_123_456_789
 SYNC_SECONDS_MAX: Final = 60.0
+JOURNAL: Final = "journal, `process`"
+LOGGING: Final = "logging, JSON line"
 GROUP: Final = 100
 """Records in one transaction of SQLite's group."""
 BLOCKS: Final = 256
@@ -232,10 +234,10 @@ class BareSync(Way):
 def ways(records: int, synced: int) -> Iterator[tuple[str, str, int, Way]]:
     """Yield (what, what it survives, number of records, how) of each row."""
     kill, power = "kill -9", "power cut"
-    yield "journal, `process`", kill, records, Journal("process", 1)
+    yield JOURNAL, kill, records, Journal("process", 1)
     yield "SQLite WAL, NORMAL, one by one", kill, records, Sqlite("NORMAL", 1)
     yield "SQLite WAL, NORMAL, group", kill, records, Sqlite("NORMAL", GROUP)
-    yield "logging, JSON line", kill, records, JsonLines()
+    yield LOGGING, kill, records, JsonLines()
     yield "journal, `disk`, one by one", power, synced, Journal("disk", 1)
     yield "journal, `disk`, group", power, records, Journal("disk", 0)
     yield "SQLite WAL, FULL, one by one", power, synced, Sqlite("FULL", 1)
@@ -277,8 +279,27 @@ def measure(records: int, synced: int, rounds: int, folder: Path | None) -> list
     return list(rows.values())
 
 
+def ratios(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what a record in the journal takes against a line of logging, with the targets."""
+    found = {one["what"]: one for one in rows}
+    journal, logging = found[JOURNAL], found[LOGGING]
+    against = f"{JOURNAL} against {LOGGING}"
+    return [
+        {
+            "what": f"records a second: {against}",
+            "ratio": round(logging["us_mean"] / journal["us_mean"], 2),
+            "target": "at least 7; stretch 12",
+        },
+        {
+            "what": f"bytes: {against}",
+            "ratio": round(journal["bytes"] / logging["bytes"], 2),
+            "target": "at most 0.4",
+        },
+    ]
+
+
 def show(rows: list[dict[str, Any]]) -> None:
-    """Print the rows as a table."""
+    """Print rows and ratios as tables."""
     title = f"one record, µs and bytes, Python {platform.python_version()}"
     table = Table(title=title, title_justify="left")
     for heading in ("what", "survives", "µs", "bytes", "records"):
@@ -292,6 +313,10 @@ def show(rows: list[dict[str, Any]]) -> None:
             f"{one['records']:,}",
         )
     Console().print(table)
+    compared = Table("against", "ratio", "target")
+    for one in ratios(rows):
+        compared.add_row(one["what"], f"{one['ratio']:.2f}", one["target"])
+    Console().print(compared)
 
 
 def main() -> int:
@@ -303,11 +328,11 @@ def main() -> int:
     parser.add_argument(
         "--folder", type=Path, help="where to write; a temporary folder unless told"
     )
-    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser.add_argument("--json", action="store_true", help="print rows and ratios as JSON")
     given = parser.parse_args()
     rows = measure(given.records, given.synced, given.rounds, given.folder)
     if given.json:
-        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+        sys.stdout.write(json.dumps({"rows": rows, "ratios": ratios(rows)}, indent=2) + "\n")
     else:
         show(rows)
     return 0

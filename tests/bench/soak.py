@@ -5,7 +5,7 @@ the last, at 70 % of the knee found before. After a minute in which histories fi
 row: p50, p99 and p99.9 of orders and cancels, counted from their planned times, and the gate's
 memory. Two accounts trade, so that their histories have reached their bounds after that minute.
 Exits with 1 when the memory grows or the p99.9 has a rising trend: by Kendall's test at 5 %, and by
-a tenth over the run.
+a tenth over the run. No trend can be told of fewer than four minutes, and it says so.
 """
 
 import argparse
@@ -29,6 +29,8 @@ ACCOUNTS: Final = 2
 SHARE: Final = 0.7
 GROWTH_MAX: Final = 0.1
 """Growth over the whole run, of its first value, that is none."""
+MINUTES_MIN: Final = 4
+"""Of fewer even the clearest rise may be chance."""
 DOUBT: Final = 0.05
 """Chance that a row without a trend is taken to have one."""
 
@@ -146,11 +148,20 @@ def show(result: Result) -> None:
         f"{result.offered_per_second:,} requests a second, {SHARE:.0%} of the knee at "
         f"{result.knee_per_second:,}"
     )
-    for name, found in (("memory", result.memory), ("p99.9", result.tail)):
-        verdict = "RISES" if found.rises else "has no rising trend"
-        console.print(
-            f"{name} {verdict}: {found.growth:+.1%} over the run, chance {found.chance:.3f}"
-        )
+    for line in verdicts(result):
+        console.print(line)
+
+
+def verdicts(result: Result) -> list[str]:
+    """Return what is said of memory and p99.9."""
+    if len(result.minutes) < MINUTES_MIN:
+        few = len(result.minutes)
+        return [f"memory, p99.9: no trend can be told of {few} minutes; take {MINUTES_MIN} or more"]
+    return [
+        f"{name} {'RISES' if found.rises else 'has no rising trend'}: "
+        f"{found.growth:+.1%} over the run, chance {found.chance:.3f}"
+        for name, found in (("memory", result.memory), ("p99.9", result.tail))
+    ]
 
 
 def main() -> int:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from rules.decisions import REFUSED
 from tests.bench.__main__ import (
     ACCEPTED_SHARE_MIN,
@@ -16,6 +18,7 @@ from tests.bench.assembled_parts import LACKING, RISK_ENGINE
 from tests.bench.beside import measure as measure_beside
 from tests.bench.flow import Flow
 from tests.bench.record import measure as measure_records
+from tests.bench.record import ratios as record_ratios
 from tests.bench.recovery import measure as measure_recovery
 
 
@@ -74,6 +77,11 @@ def test_every_way_of_recording_is_measured(tmp_path: Path) -> None:
     assert [one["records"] for one in rows] == [300, 300, 300, 300, 20, 300, 20, 300, 20]
     assert [one["survives"] for one in rows] == ["kill -9"] * 4 + ["power cut"] * 5
     assert all(one["us_mean"] > 0 and one["bytes"] > 100 for one in rows)
+    faster, smaller = record_ratios(rows)
+    assert faster["ratio"] == pytest.approx(rows[3]["us_mean"] / rows[0]["us_mean"], abs=0.01)
+    # Bytes, unlike times, are the same on any machine.
+    assert smaller["ratio"] == pytest.approx(rows[0]["bytes"] / rows[3]["bytes"], abs=0.01)
+    assert smaller["ratio"] <= 0.4
     assert list(tmp_path.iterdir()) == []
 
 

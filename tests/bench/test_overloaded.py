@@ -4,6 +4,8 @@ import asyncio
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from gateway.app import Gate
 from gateway.config_file import load_config
 from gateway.journal import read_run
@@ -21,6 +23,15 @@ from tests.bench.open_client import (
     Answer,
     Mix,
     OpenClient,
+)
+from tests.bench.overload import (
+    BUCKET_SECONDS,
+    RECOVERY_SECONDS_MAX,
+    KindFigures,
+    Phase,
+    Result,
+    recovery_seconds,
+    verdict,
 )
 
 CONNECTIONS = 16
@@ -57,6 +68,39 @@ async def overloaded(config: Path) -> tuple[list[Answer], Path, dict[str, int], 
         return answers, gate.journal.directory, dict(gate.turns.shed), collected
     finally:
         await gate.stop()
+
+
+@pytest.mark.parametrize(
+    ("kind", "shed", "recovered", "unanswered", "code"),
+    [
+        (ORDER, 9, RECOVERY_SECONDS_MAX, 0, 0),
+        (CANCEL, 1, 0.0, 0, 1),
+        (CANCEL_ALONE, 1, 0.0, 0, 1),
+        (ORDER, 9, RECOVERY_SECONDS_MAX + BUCKET_SECONDS, 0, 1),
+        (ORDER, 9, 0.0, 1, 1),
+    ],
+)
+def test_what_is_a_failure(
+    kind: str, shed: int, recovered: float, unanswered: int, code: int
+) -> None:
+    """A cancel that is shed, an answer that is missing, and a gate that stays overloaded."""
+    figures = KindFigures(kind, 10, shed, 1.0, 1.0, 1.0)
+    phase = Phase("50%", 10, 10, 0.1, [figures], 0.0, 1)
+    assert verdict(Result(10, [phase], recovered, unanswered)) == code
+
+
+def test_the_end_of_an_overload() -> None:
+    """It lasts until the first tenth of a second in which all is as usual."""
+    began_ns = 5 * 10**9
+    answers = [
+        Answer(ORDER, began_ns - 1, 10**9, 0, SHED_STATUS),
+        Answer(ORDER, began_ns + 1, 10**6, 0, SHED_STATUS),
+        Answer(ORDER, began_ns + 150_000_000, 60 * 10**6, 0, 200),
+        Answer(ORDER, began_ns + 250_000_000, 40 * 10**6, 0, 200),
+        Answer(ORDER, began_ns + 350_000_000, 60 * 10**6, 0, 200),
+    ]
+    assert recovery_seconds(answers, began_ns) == 0.2
+    assert recovery_seconds(answers, began_ns - 2 * 10**9) == 0.0
 
 
 def test_overload_sheds_no_cancel_and_every_answer_is_recorded(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from loadtest.recorder import ALL
 from loadtest.results import FORMAT
 from loadtest.samples import ACCEPTED, ERROR
 from tests.loadtest.gates import ROOT, demo, started
+from tests.loadtest.venue import Venue
 
 
 def ordergate(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -96,6 +97,25 @@ def test_steps_end_at_the_knee(gate: dict[str, Any], tmp_path: Path) -> None:
     assert done.returncode == 1, done.stderr
     assert "kept up with no step" in done.stdout
     assert len(files.load(output).runs) == 1
+
+
+def test_steps_find_the_knee_of_a_foreign_gateway(tmp_path: Path) -> None:
+    """Two connections that take 50 ms an answer carry 40 requests a second, and no more."""
+    keys, output = tmp_path / "keys.json", tmp_path / "steps.json"
+    keys.write_text('{"keys":[{"name":"k","secret":"s"}]}')
+    with Venue(delay_seconds=0.05) as venue:
+        done = ordergate(
+            *("load", "run", "--target", venue.url, "--keys", str(keys), "--connections", "2"),
+            *("--rate", "5", "--duration", "1s", "--warmup", "0s", "--arrivals", "constant"),
+            *("--steps", "9", "--step-factor", "16", "--knee-p99", "400ms"),
+            *("--late-bound", "p99<5s", "--output", str(output)),
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "knee: 5.0/s kept up; at 80.0/s" in done.stdout
+    assert "not audited: no answer carries a decision id, so none can be looked up" in done.stdout
+    assert "not audited: the record and its replay" in done.stdout
+    measured = files.load(output)
+    assert (measured.knee, [run.rate for run in measured.runs]) == (5.0, [5.0, 80.0])
 
 
 def test_keys_are_made_on_a_running_gate(gate: dict[str, Any], tmp_path: Path) -> None:

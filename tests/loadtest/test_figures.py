@@ -246,10 +246,26 @@ def test_the_page_is_self_contained(steps: bool) -> None:
     assert not outward.tags & {"script", "link", "img", "iframe", "i"}
     assert "http://127.0.0.1:1/&lt;&amp;&gt;" in text
     assert "the tester was late" in text
+    assert "cancel_after" in text
     drawings = re.findall(r"<svg.*?</svg>", text)
     assert len(drawings) == 3
     for drawing in drawings:
         ElementTree.fromstring(drawing)
+
+
+def test_the_page_tells_what_the_tester_ran_on() -> None:
+    """Processor, pinning and governor, or that the machine does not tell."""
+    facts = msgspec.structs.replace(
+        machine("uvloop"), processor="A <fast> one", cores=4, usable_cores=(1, 3)
+    )
+    text = page(results_of(run_of(), machine=facts))
+    assert "A &lt;fast&gt; one" in text
+    assert "4; the tester was pinned to 1, 3" in text
+    for governors, told in (((), "not told by the machine"), (("performance",), "performance")):
+        changed = msgspec.structs.replace(facts, governors=governors, usable_cores=(0, 1, 2, 3))
+        text = page(results_of(run_of(), machine=changed))
+        assert told in text
+        assert "free to use all of them" in text
 
 
 @given(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.dialects.http import HttpRequest
+from gateway.edges.processes import edge_dialect
 from gateway.edges.processes.edge_dialect import Forward, ForwardedOutcome
 from gateway.edges.processes.edge_side import LEVELS, Level, RemoteCore, take_each
 from gateway.edges.processes.link import Link
@@ -196,6 +197,16 @@ def test_what_is_learnt_is_bounded() -> None:
     assert [learnt.name(number) for number in range(5)] == ["", "", "name 2", "name 3", "name 4"]
     assert learnt.number("nobody") == 0
     assert LEARNT_MAX == 65_536
+
+
+def test_addresses_kept_in_mind_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest goes; one that is there already takes no further room."""
+    assert edge_dialect.KEPT_MAX == 65_536
+    monkeypatch.setattr(edge_dialect, "KEPT_MAX", 3)
+    kept: dict[str, None] = {}
+    for address in ("a", "b", "c", "a", "d"):
+        edge_dialect._keep(kept, address)
+    assert list(kept) == ["b", "c", "d"]
 
 
 def test_an_edge_defines_nothing() -> None:
