@@ -3,14 +3,17 @@
 import asyncio
 
 from gateway.outcome import Outcome
+from gateway.stages import Trace
 
 
 class Answer:
     """The reply to give to `submit`; no future is made when it is called within that call."""
 
-    __slots__ = ("_error", "_future", "_outcome")
+    __slots__ = ("_error", "_future", "_outcome", "trace")
 
     def __init__(self) -> None:
+        self.trace: Trace | None = None
+        """Where the time of the request goes, None while nobody wants to know."""
         self._error: Exception | None = None
         self._outcome: Outcome | None = None
         self._future: asyncio.Future[Outcome] | None = None
@@ -18,6 +21,8 @@ class Answer:
     def __call__(self, outcome: Outcome) -> None:
         """Take the outcome."""
         self._outcome = outcome
+        if self.trace is not None:
+            self.trace.replied()
         if self._future is not None and not self._future.done():
             self._future.set_result(outcome)
 

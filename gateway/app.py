@@ -284,22 +284,21 @@ class Gate:
             turns=self.turns,
         )
         self.rest = self._rest_edge(config, dialect, authenticator, addresses)
+        desk = Desk(core, self.views.orders, self.decision_ids)
         edges: list[tuple[str, int, Any]] = [
             ("rest", config.rest_port, self.rest),
             (
                 "grpc",
                 config.grpc_port,
                 GrpcOrderEdge(
-                    core,
-                    Desk(core, self.views.orders, self.decision_ids),
-                    authenticator,
-                    clock.receive_ns,
+                    *(core, desk, authenticator, clock.receive_ns),
                     addresses=addresses,
                     meter=self.telemetry,
                     services=(GrpcAdmin(administration, self.admin_token).add_to,),
                     connections_max=config.connections_max,
                     turns=self.turns,
                     trusts=trust_of(core),
+                    stages=self.stages,
                 ),
             ),
             ("admin", config.admin_port, admin),

@@ -186,8 +186,8 @@ class TelemetryConfig(Section, frozen=True, kw_only=True):
     otlp_endpoint: str = ""
     """URL to push metrics to over OTLP/HTTP; empty: none."""
     stages: bool = False
-    """Measure where the time of REST requests goes, for `ordergate stages` and the metrics; costs
-    some microseconds a request (`httptools` only, without edge processes)."""
+    """Measure where the time of requests over REST and gRPC goes, for `ordergate stages` and the
+    metrics; costs some microseconds a request (without edge processes)."""
 
 
 class Config(Section, frozen=True, kw_only=True):

@@ -1,10 +1,11 @@
-"""Where the time of a REST request goes: a tracer of stages that is off unless asked for.
+"""Where the time of a request goes: a tracer of stages that is off unless asked for.
 
-A traced request is in exactly one stage at any moment, from the arrival of its last byte until its
-answer is with the kernel. So its stages add up to the whole by construction, whatever it waits
-for: its turn behind other requests of its connection (edge in, edge out), the disk (record), a
-remote engine (engine). Where nothing is traced, whoever would tell of a stage finds None instead
-of a tracer, and that one test is all it costs.
+A traced request is in exactly one stage at any moment, from when its edge has all of it until its
+answer is with the kernel, over gRPC until gRPC says that it is sent. So its stages add up to the
+whole by construction, whatever it waits for: its turn behind other requests (edge in, edge out),
+the disk (record), a remote engine (engine). Where nothing is traced, whoever would tell of a stage
+finds None instead of a tracer, and that one test is all it costs. What is sent away unread,
+because it has waited for too long, is not traced.
 """
 
 import time
@@ -138,7 +139,7 @@ class Trace:
 class Stages:
     """Follows requests through the gate and keeps how long each stage took, by endpoint.
 
-    The edge calls `begin`, `rendered` and `written`, the core `decide`, `enter` and `let_out`; all
+    An edge calls `begin`, then `rendered` and `written` or `sent`, the core `decide`, `enter` and `let_out`; all
     in one thread. `stopwatch_ns` never goes back.
     """
 
@@ -177,9 +178,12 @@ class Stages:
             return
         now_ns = self.stopwatch_ns()
         for trace, endpoint in self._rendered:
-            trace.leave(now_ns)
-            self._add(endpoint, trace.spent_ns, now_ns - trace.started_ns)
+            self._end(trace, endpoint, now_ns)
         self._rendered.clear()
+
+    def sent(self, trace: Trace, endpoint: int) -> None:
+        """Take note that one answer is with the transport, where each has a write of its own."""
+        self._end(trace, endpoint, self.stopwatch_ns())
 
     # --- What the core and dialects tell ------------------------------------------------------
 
@@ -236,11 +240,13 @@ class Stages:
             tuple(sorted(Endpoint(number).name.lower() for number in self.spreads)),
         )
 
-    def _add(self, endpoint: int, spent_ns: list[int], whole_ns: int) -> None:
+    def _end(self, trace: Trace, endpoint: int, now_ns: int) -> None:
+        trace.leave(now_ns)
         spreads = self.spreads.get(endpoint)
         if spreads is None:
             spreads = self.spreads[endpoint] = tuple(Spread() for _ in range(WHOLE + 1))
-        for spread, duration_ns in zip(spreads, (*spent_ns, whole_ns), strict=True):
+        whole_ns = now_ns - trace.started_ns
+        for spread, duration_ns in zip(spreads, (*trace.spent_ns, whole_ns), strict=True):
             spread.add(duration_ns)
 
 

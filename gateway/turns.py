@@ -14,6 +14,9 @@ not wait here (operators, the engine, timers) gets on at once. The rules are:
 - An operator's request that has been read is carried out first: meanwhile, for `HELD_TURNS`, only
   cancels are decided. Each such row of turns is followed by a whole one.
 - Slices of bulk cancels get half of the time while others wait, all of it otherwise.
+- Where requests reach the loop one at a time although many are on their way, as gRPC's do, a turn
+  begins when no more come at once, and `Bounds.gather_ns` after the first at the latest. Deciding
+  several in a row costs a quarter less than each between the steps of others.
 
 Work is shed by the time it has waited. Where requests of a lane have waited for longer than its
 bound, and that has been found for `Bounds.lasting_ns`, the lane sheds: requests that have waited for
@@ -48,6 +51,14 @@ HELD_TURNS: Final = 2
 """Rounds of the loop that an operator's request takes from its bytes to its decision."""
 SHED_BEHIND: Final = 8
 """Requests of each lane that are shed in a turn whose time was up before the lane was reached."""
+GATHERED: Final = 8
+"""With so many requests a turn that is gathered for begins."""
+QUIET_NS: Final = 8_000
+"""In a round of the loop that was shorter there was nothing to do."""
+QUIET_ROUNDS: Final = 2
+"""After so many such rounds in a row nothing more is expected,"""
+VAIN_ROUNDS: Final = 8
+"""nor after so many of any length without a further request."""
 
 _logger = logging.getLogger(__name__)
 
@@ -65,6 +76,8 @@ class Bounds(NamedTuple):
     """How long requests are decided before the event loop goes round."""
     requests: int = 16
     """Requests of one source that are decided in one turn."""
+    gather_ns: int = NS_PER_MS // 2
+    """How long requests that come one at a time may wait for others before their turn begins."""
 
 
 PATIENT: Final = Bounds(0, 0, 0)
@@ -176,16 +189,29 @@ class Turns:
         """Turns in which only cancels are decided, the present one included."""
         self._held_before = False
         self._planned = False
+        self._gathering = False
+        """A turn begins when no more requests come at once."""
+        self._looking = False
+        """Whether that is so is looked at in the next round."""
+        self._gathered = self._vain_rounds = self._quiet_rounds = 0
+        self._gathering_since_ns = self._round_ns = 0
         self._shed_seen = 0
         self._overloaded = False
 
     # --- Getting in line ----------------------------------------------------------------------
 
-    def add(self, source: Source) -> None:
-        """Put a source that has requests to be decided into its lane; it must be in none."""
+    def add(self, source: Source, gathers: bool = False) -> None:
+        """Put a source that has requests to be decided into its lane; it must be in none.
+
+        One that `gathers` has requests of a kind that come one at a time.
+        """
         self._lanes[source.lane].append(source)
-        if not self._planned:
+        if self._planned:
+            return
+        if not gathers:
             self._plan()
+        elif not self._gathering:
+            self._begin_to_gather()
 
     def later(self, act: Callable[[], None]) -> None:
         """Have the next slice of a bulk cancel done when it is its turn."""
@@ -202,11 +228,55 @@ class Turns:
         self._planned = True
         self._soon(self.take)
 
+    # --- Gathering ----------------------------------------------------------------------------
+
+    def _begin_to_gather(self) -> None:
+        self._gathering = True
+        self._gathered = self._vain_rounds = self._quiet_rounds = 0
+        self._gathering_since_ns = self._round_ns = self._stopwatch_ns()
+        self._look_soon()
+
+    def _look_soon(self) -> None:
+        if not self._looking:
+            self._looking = True
+            self._soon(self._look_for_more)
+
+    def _look_for_more(self) -> None:
+        """Take the turn once enough has come, or no more does; called once a round."""
+        self._looking = False
+        if not self._gathering or self._planned:
+            return
+        now_ns, before = self._stopwatch_ns(), self._gathered
+        self._gathered = self._waiting(GATHERED)
+        self._vain_rounds = self._vain_rounds + 1 if self._gathered == before else 0
+        quiet = now_ns - self._round_ns < QUIET_NS
+        self._quiet_rounds = self._quiet_rounds + 1 if quiet else 0
+        self._round_ns = now_ns
+        if (
+            self._gathered >= GATHERED
+            or self._quiet_rounds >= QUIET_ROUNDS
+            or self._vain_rounds >= VAIN_ROUNDS
+            or now_ns - self._gathering_since_ns >= self.bounds.gather_ns
+        ):
+            self.take()
+        else:
+            self._look_soon()
+
+    def _waiting(self, most: int) -> int:
+        """Return how many requests wait, counted no further than to `most`."""
+        count = 0
+        for waiting in self._lanes:
+            for source in waiting:
+                count += source.waiting
+                if count >= most:
+                    return count
+        return count
+
     # --- A turn -------------------------------------------------------------------------------
 
     def take(self) -> None:
         """Take one turn; another one is planned when something is left."""
-        self._planned = False
+        self._planned = self._gathering = False
         self._number += 1
         started_ns = now_ns = self._stopwatch_ns()
         self._relieve(now_ns)

@@ -36,7 +36,7 @@ def serve(
         bool,
         typer.Option(
             "--trace-stages",
-            help="Measure where the time of REST requests goes; a table is printed at the end.",
+            help="Measure where the time of requests goes; a table is printed at the end.",
         ),
     ] = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""`ordergate stages`: where the time of REST requests goes."""
+"""`ordergate stages`: where the time of requests goes."""
 
 from typing import Annotated, Final
 
@@ -32,7 +32,7 @@ def stages_command(
     token_file: TokenFileOption = DEFAULT_TOKEN_FILE,
     json: Annotated[bool, typer.Option("--json", help="The answer as JSON.")] = False,
 ) -> None:
-    """Show where the time of REST requests goes, from their last byte to their answer.
+    """Show where the time of requests over REST and gRPC goes, from their last byte to their answer.
 
     A request is in exactly one stage at any moment, so the means of the stages add up to that of
     the whole. The gate measures only when it was started with `ordergate serve --trace-stages` or

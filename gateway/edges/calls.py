@@ -6,14 +6,16 @@ other, however many it has begun.
 
 from collections import deque
 from collections.abc import Callable, Hashable
-from typing import NamedTuple
+
+import msgspec
 
 from gateway.answer import Answer
 from gateway.lanes import MARKET_DATA, strangers_lane
-from gateway.turns import NOWHERE, Turns
+from gateway.stages import Stages
+from gateway.turns import NOWHERE, Source, Turns
 
 
-class Call(NamedTuple):
+class Call(msgspec.Struct, frozen=True, gc=False):
     """One request that waits for its turn."""
 
     lane: int
@@ -24,15 +26,28 @@ class Call(NamedTuple):
     shed: Callable[[int, int], None]
     """Submits its refusal, with how long it waited and the bound."""
     answer: Answer
-    """Told when either raises; the outcome comes by what they submit."""
+    """Told when either raises; the outcome comes by what they submit. One that is decided gets its
+    trace here, where stages are told of requests."""
 
 
 class Calls:
-    """The calls of all peers of one edge; `trusts` tells whether a key was proved from an address."""
+    """The calls of all peers of one edge.
 
-    def __init__(self, turns: Turns, trusts: Callable[[str], bool]) -> None:
-        self.turns = turns
+    `trusts` tells whether a key was proved from an address; `stages` is told where the time goes.
+    Where calls of many clients come one at a time, they `gather` for their turns.
+    """
+
+    def __init__(
+        self,
+        turns: Turns,
+        trusts: Callable[[str], bool],
+        stages: Stages | None = None,
+        gather: bool = False,
+    ) -> None:
         self.trusts = trusts
+        self.stages = stages
+        self._turns = turns
+        self._gather = gather
         self._peers: dict[Hashable, _Peer] = {}
 
     def lane(self, lane: int, address: str) -> int:
@@ -41,30 +56,47 @@ class Calls:
             return lane
         return strangers_lane(lane)
 
+    def line_up(self, source: Source) -> None:
+        """Let a source that has requests to be decided wait for its turn."""
+        self._turns.add(source, self._gather)
+
     def add(self, peer: Hashable, call: Call) -> None:
         """Let a call of a peer wait for its turn."""
         found = self._peers.get(peer)
         if found is None:
-            found = self._peers[peer] = _Peer(self._peers, peer)
+            found = self._peers[peer] = _Peer(self._peers, peer, self.stages)
         found.calls.append(call)
         if not found.in_line:
             found.in_line = True
             found.next()
-            self.turns.add(found)
+            self.line_up(found)
 
 
 class _Peer:
     """One peer that has calls waiting."""
 
-    __slots__ = ("_name", "_peers", "calls", "in_line", "lane", "since_ns", "taken", "turn")
+    __slots__ = (
+        "_name",
+        "_peers",
+        "_stages",
+        "calls",
+        "in_line",
+        "lane",
+        "since_ns",
+        "taken",
+        "turn",
+    )
 
-    def __init__(self, peers: "dict[Hashable, _Peer]", name: Hashable) -> None:
+    def __init__(
+        self, peers: "dict[Hashable, _Peer]", name: Hashable, stages: Stages | None
+    ) -> None:
         self.lane = NOWHERE
         self.since_ns = self.turn = self.taken = 0
         self.calls: deque[Call] = deque()
         self.in_line = False
         self._peers = peers
         self._name = name
+        self._stages = stages
 
     @property
     def waiting(self) -> int:
@@ -80,6 +112,8 @@ class _Peer:
     def decide(self) -> None:
         """Have the first call decided."""
         call = self.calls.popleft()
+        if self._stages is not None:
+            call.answer.trace = self._stages.begin(call.since_ns)
         try:
             call.decide()
         except Exception as error:  # the task that waits for the answer tells of it

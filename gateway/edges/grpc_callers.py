@@ -1,7 +1,7 @@
 """Who sends a gRPC message: address, key and the result of authentication."""
 
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import unquote
 
 import grpc
@@ -19,6 +19,7 @@ from gateway.dialects.native.signing import (
     call_payload,
     logon_payload,
 )
+from gateway.stages import AUTHENTICATE, PARSE, Stages
 from gateway.wire.ordergate.v1 import order_entry_pb2 as wire
 from rules.access.ban_ladder import BanLadder
 from rules.reasons import Reason
@@ -31,9 +32,11 @@ _PEERS_MAX: Final = 16_384
 _RECV_WINDOW_FORM: Final = "microseconds, 0 to 99999999999999999999"
 
 
-class Origin(NamedTuple):
+class Origin(msgspec.Struct, frozen=True, gc=False):
     """Where a call comes from, whoever sends it."""
 
+    peer: str
+    """The connection, as gRPC names it."""
     address: str
     ip: int
     """Its number, 0 when it has none yet."""
@@ -41,7 +44,8 @@ class Origin(NamedTuple):
     """What the client program calls itself."""
     certificate: str
     """Common name of the client's verified certificate, empty without one."""
-    metadata: dict[str, str]
+    metadata: dict[str, Any]
+    """By name; those that end in `-bin` are bytes, all others text."""
 
 
 class Callers:
@@ -49,7 +53,8 @@ class Callers:
 
     Signatures of a banned address are not verified: its requests are refused anyway.
     A client certificate that the server verified stands for a signature: its common name is the
-    API key. `certificates` tells whether the server's connections can have one.
+    API key. `certificates` tells whether the server's connections can have one. `stages` is told
+    when a message is authenticated.
     """
 
     def __init__(
@@ -58,8 +63,10 @@ class Callers:
         authenticator: Authenticator,
         addresses: PeerAddresses | None = None,
         certificates: bool = False,
+        stages: Stages | None = None,
     ) -> None:
         self._core = core
+        self._stages = stages
         self._certificates = certificates
         self._directory = core.directory
         self._authenticator = authenticator
@@ -67,20 +74,16 @@ class Callers:
 
     def origin(self, context: "grpc.aio.ServicerContext[Any, Any]") -> Origin:
         """Return where a call comes from."""
-        metadata = {
-            name: value
-            for name, value in context.invocation_metadata() or ()
-            if isinstance(value, str)
-        }
-        host = peer_host(context.peer())
-        address = self._addresses.of(host, metadata.get("x-forwarded-for"))
+        metadata: dict[str, Any] = dict(context.invocation_metadata() or ())
+        peer = context.peer()
+        address = self._addresses.of(peer_host(peer), metadata.get("x-forwarded-for"))
         certificate = ""
         if self._certificates:
             names = context.auth_context().get("x509_common_name", ())
             certificate = next(iter(names), b"").decode("utf-8", "replace")
         agent = metadata.get("user-agent", "")
         ip = self._directory.known(DEFINE_ADDRESS, address)
-        return Origin(address, ip, agent, certificate, metadata)
+        return Origin(peer, address, ip, agent, certificate, metadata)
 
     def stranger(self, origin: Origin, received_ns: int) -> Caller:
         """Return the caller of something that needs no key."""
@@ -132,11 +135,22 @@ class Callers:
         elif not logon.timestamp_us and origin.certificate:
             window_ns = _NO_TIME
         if logon.agent:
-            origin = origin._replace(agent=logon.agent)
+            origin = msgspec.structs.replace(origin, agent=logon.agent)
         caller = self._caller(origin, identity, received_ns, timestamp_ns, window_ns)
         return msgspec.structs.replace(caller, session=session), fault
 
     def _identify(
+        self, origin: Origin, key_name: str | None, signature: str | None, payload: bytes
+    ) -> Identity:
+        stages = self._stages
+        if stages is not None:
+            stages.enter(AUTHENTICATE)
+        identity = self._identity(origin, key_name, signature, payload)
+        if stages is not None:
+            stages.enter(PARSE)
+        return identity
+
+    def _identity(
         self, origin: Origin, key_name: str | None, signature: str | None, payload: bytes
     ) -> Identity:
         banned = self._banned(origin.ip)

@@ -31,6 +31,8 @@ from gateway.edges.grpc_callers import Callers
 from gateway.edges.grpc_session import LOGON_SECONDS, MESSAGE_MAX, Session, too_long
 from gateway.edges.protocols import Meter, SubmittingCore, everybody
 from gateway.lanes import MARKET_DATA, lane_of, waited_texts
+from gateway.outcome import Outcome
+from gateway.stages import DECIDE, EDGE_OUT, RENDER, Stages, Trace
 from gateway.turns import Turns
 from gateway.wire.ordergate.v1 import order_entry_pb2 as wire
 from rules.endpoints import Endpoint
@@ -69,7 +71,7 @@ class GrpcOrderEdge:
     `receive_ns` is the receive clock (UTC), `next_session` numbers sessions over all edges,
     `credentials` turn on TLS (with client certificates required, mutual TLS), `services` are
     served beside order entry. `turns` says whose request is next, among all edges that share it;
-    `trusts` tells whether a key was proved from an address.
+    `trusts` tells whether a key was proved from an address; `stages` is told where the time goes.
     """
 
     def __init__(
@@ -88,11 +90,13 @@ class GrpcOrderEdge:
         logon_seconds: float = LOGON_SECONDS,
         turns: Turns | None = None,
         trusts: Callable[[str], bool] = everybody,
+        stages: Stages | None = None,
     ) -> None:
         self._core = core
         self._desk = desk
-        self._callers = Callers(desk.core, authenticator, addresses, credentials is not None)
-        self._calls = Calls(turns or Turns(), trusts)
+        certificates = credentials is not None
+        self._callers = Callers(desk.core, authenticator, addresses, certificates, stages)
+        self._calls = Calls(turns or Turns(), trusts, stages, gather=True)
         self._receive_ns = receive_ns
         self._next_session = next_session or count(1).__next__
         self._credentials = credentials
@@ -150,7 +154,7 @@ class GrpcOrderEdge:
 
         def decide() -> None:
             caller, fault = self._callers.unary(origin, path, raw, received_ns)
-            self._core.submit(self._read(method, caller, fault, raw), waiting)
+            self._submit(self._read(method, caller, fault, raw), waiting)
 
         def shed(waited_ns: int, most_ns: int) -> None:
             caller = self._callers.unverified(origin, received_ns)
@@ -158,19 +162,58 @@ class GrpcOrderEdge:
             self._core.submit(refused(caller, method.endpoint, fault), waiting)
 
         lane = self._calls.lane(self._lanes[method.endpoint], origin.address)
-        self._calls.add(context.peer(), Call(lane, started_ns, decide, shed, waiting))
+        self._calls.add(origin.peer, Call(lane, started_ns, decide, shed, waiting))
         outcome = await waiting.outcome()
+        if waiting.trace is not None:
+            waiting.trace.enter(RENDER)
         told = answer(method, self._desk, outcome)
-        code = status_code(told).value if isinstance(told, wire.Refusal) else 0
+        if isinstance(told, wire.Refusal):
+            await self._refuse(context, told, outcome, waiting, started_ns)
+        self._count(outcome, 0, started_ns)
+        context.set_trailing_metadata(((DECISION_HEADER, told.decision_id),))
+        encoded: bytes = told.SerializeToString()
+        if waiting.trace is not None:
+            self._leaves(waiting.trace, outcome, context)
+        return encoded
+
+    def _submit(self, event: Request, waiting: Answer) -> None:
+        if waiting.trace is not None:
+            waiting.trace.enter(DECIDE)
+        self._core.submit(event, waiting)
+
+    async def _refuse(
+        self,
+        context: Context,
+        told: wire.Refusal,
+        outcome: Outcome,
+        waiting: Answer,
+        started_ns: int,
+    ) -> NoReturn:
+        """End a call with a refusal."""
+        self._count(outcome, status_code(told).value, started_ns)
+        if waiting.trace is not None:
+            self._leaves(waiting.trace, outcome, context)
+        await abort(context, told)
+
+    def _count(self, outcome: Outcome, code: int, started_ns: int) -> None:
+        """Let the metrics know of an answer."""
         if self._meter is not None:
             latency_ns = time.perf_counter_ns() - started_ns
             assert isinstance(outcome.event, Request)
             self._meter.answered(outcome.event.endpoint, code, latency_ns)
-        if isinstance(told, wire.Refusal):
-            await abort(context, told)
-        context.set_trailing_metadata(((DECISION_HEADER, told.decision_id),))
-        encoded: bytes = told.SerializeToString()
-        return encoded
+
+    def _leaves(self, trace: Trace, outcome: Outcome, context: Any) -> None:
+        """Follow an answer until gRPC has sent it, which ends the call."""
+        stages, event = self._calls.stages, outcome.event
+        assert stages is not None
+        assert isinstance(event, Request)
+        trace.enter(EDGE_OUT)
+        endpoint = event.endpoint
+
+        def sent(_context: object) -> None:
+            stages.sent(trace, endpoint)
+
+        context.add_done_callback(sent)
 
     def _read(self, method: Method, caller: Caller, fault: Fault | None, raw: bytes) -> Request:
         """Return the event of a unary call's message."""
@@ -189,7 +232,14 @@ class GrpcOrderEdge:
         """Serve one session from logon to its end."""
         origin = self._callers.origin(context)
         session = Session(
-            self._core, self._desk, self._callers, self._receive_ns, context, origin, self._calls
+            self._core,
+            self._desk,
+            self._callers,
+            self._receive_ns,
+            context,
+            origin,
+            self._calls,
+            self._meter,
         )
         refusal = await session.log_on(self._next_session(), self._logon_seconds)
         if refusal is not None:
@@ -207,13 +257,16 @@ class GrpcOrderEdge:
         def submit() -> None:
             caller = self._callers.stranger(origin, received_ns)
             event = refused(caller, Endpoint.UNKNOWN, Fault(Reason.UNKNOWN_ENDPOINT, path[:256]))
-            self._core.submit(event, waiting)
+            self._submit(event, waiting)
 
         started_ns = time.perf_counter_ns()
         call = Call(MARKET_DATA, started_ns, submit, lambda _waited_ns, _most_ns: submit(), waiting)
-        self._calls.add(context.peer(), call)
-        told = answer(METHODS[0], self._desk, await waiting.outcome())
-        await abort(context, told)
+        self._calls.add(origin.peer, call)
+        outcome = await waiting.outcome()
+        if waiting.trace is not None:
+            waiting.trace.enter(RENDER)
+        told = answer(METHODS[0], self._desk, outcome)
+        await self._refuse(context, told, outcome, waiting, started_ns)
 
 
 class _Handlers(grpc.GenericRpcHandler):

@@ -21,7 +21,8 @@ from gateway.edges.calls import Call, Calls
 from gateway.edges.grpc_callers import Callers, Origin, entry_caller
 from gateway.edges.protocols import Meter, SubmittingCore
 from gateway.lanes import CANCELS, MARKET_DATA, lane_of, strangers_lane, waited_texts
-from gateway.outcome import Outcome
+from gateway.outcome import Outcome, Reply
+from gateway.stages import DECIDE, EDGE_OUT, RENDER, Stages, Trace
 from gateway.turns import NOWHERE
 from gateway.wire.ordergate.v1 import order_entry_pb2 as wire
 from rules.endpoints import Endpoint
@@ -34,6 +35,8 @@ MESSAGE_MAX: Final = 1_048_576
 ANSWERS_PER_MESSAGE: Final = 1_000
 UNANSWERED_MAX: Final = 4_096
 """Requests whose answers have not been written yet; no more is read until they are."""
+WAITING_MAX: Final = 64
+"""While more requests than so many wait for their turn, no further message is read."""
 CANCEL_SECONDS: Final = 0.05
 LOGON_SECONDS: Final = 10.0
 """How long the first message of a session may take to come."""
@@ -57,8 +60,29 @@ class _Entry(msgspec.Struct, frozen=True, gc=False):
     """Stopwatch when it was read."""
 
 
+class _TracedReply:
+    """The reply to a request that is followed; its answer is made in the call that brings it."""
+
+    __slots__ = ("_reply", "trace")
+
+    def __init__(self, reply: Reply, trace: Trace) -> None:
+        self._reply = reply
+        self.trace = trace
+
+    def __call__(self, outcome: Outcome) -> None:
+        """Take the outcome."""
+        trace = self.trace
+        trace.replied()
+        trace.enter(RENDER)
+        self._reply(outcome)
+        trace.enter(EDGE_OUT)
+
+
 class Session:
-    """One stream from logon to its end; its requests wait for their turns in their order."""
+    """One stream from logon to its end; its requests wait for their turns in their order.
+
+    The next message is read while those of the one before wait, up to a bound.
+    """
 
     def __init__(
         self,
@@ -81,11 +105,10 @@ class Session:
         self._origin = origin
         self._calls = calls
         self._meter = meter
+        self._stages = calls.stages
         self._entries: deque[_Entry] = deque()
-        """Of the message that was read last, those that wait for their turn."""
+        """Those that wait for their turn."""
         self._in_line = False
-        self._decided = asyncio.Event()
-        """Set while none does."""
         self._fault: Exception | None = None
         """The bug that was met while deciding; it ends the session."""
         self._caller: Caller = callers.stranger(origin, 0)
@@ -93,11 +116,14 @@ class Session:
         self._last_sequence = 0
         self._unanswered = 0
         self._answers: deque[wire.SessionAnswer] = deque()
+        self._taken_out = 0
+        """Answers that were put into messages since the session began."""
+        self._traces: deque[tuple[int, Trace, int]] = deque()
+        """Of answers that are followed and not written: which one it is, trace and endpoint."""
         self._changed = asyncio.Event()
-        """Set when there are answers to write, or the last one has come."""
+        """Set when there are answers to write, or nothing more is to come."""
         self._room = asyncio.Event()
-        """Set while more may be read."""
-        self._room.set()
+        """Set when more may be read."""
         self._read_all = False
         rulebook = desk.core.rulebook
         self._lanes = {method.endpoint: lane_of(method.endpoint, rulebook) for method in METHODS}
@@ -114,20 +140,26 @@ class Session:
             raw = grpc.aio.EOF
         received_ns = self._receive_ns()
         first = b"" if raw is grpc.aio.EOF else raw
+        started_ns = time.perf_counter_ns()
         waiting = Answer()
 
         def submit() -> None:
-            self._core.submit(self._logon_event(first, received_ns, number), waiting)
+            event = self._logon_event(first, received_ns, number)
+            if waiting.trace is not None:
+                waiting.trace.enter(DECIDE)
+            self._core.submit(event, waiting)
 
         lane = self._calls.lane(CANCELS, self._origin.address)
         self._calls.add(
-            self._context.peer(),
-            Call(
-                lane, time.perf_counter_ns(), submit, lambda _waited_ns, _most_ns: submit(), waiting
-            ),
+            self._origin.peer,
+            Call(lane, started_ns, submit, lambda _waited_ns, _most_ns: submit(), waiting),
         )
         outcome = await waiting.outcome()
+        trace = waiting.trace
+        if trace is not None:
+            trace.enter(RENDER)
         told = refusal(self._desk, outcome)
+        self._count(Endpoint.SESSION_LOGON, told, started_ns)
         if told is not None:
             return told
         caller = self._caller
@@ -137,7 +169,12 @@ class Session:
             session=number,
             server_time_us=received_ns // _NS_PER_MICROSECOND,
         )
-        await self._context.write(wire.SessionResponse(logon=accepted).SerializeToString())
+        encoded = wire.SessionResponse(logon=accepted).SerializeToString()
+        if trace is not None:
+            trace.enter(EDGE_OUT)
+        await self._context.write(encoded)
+        if trace is not None and self._stages is not None:
+            self._stages.sent(trace, Endpoint.SESSION_LOGON)
         return None
 
     def _logon_event(self, raw: bytes, received_ns: int, number: int) -> Request:
@@ -182,8 +219,8 @@ class Session:
     # --- Requests -----------------------------------------------------------------------------
 
     async def _read_messages(self) -> None:
-        await self._take(self._first, self._receive_ns(), opening=True)
-        while (raw := await self._context.read()) is not grpc.aio.EOF:
+        self._take(self._first, self._receive_ns(), opening=True)
+        while (raw := await self._next_message()) is not grpc.aio.EOF:
             received_ns = self._receive_ns()
             fault = too_long(raw)
             message = wire.SessionRequest()
@@ -193,25 +230,35 @@ class Session:
                 except DecodeError:
                     fault = Fault(Reason.MALFORMED_REQUEST, "not a SessionRequest")
             if fault is None:
-                await self._take(message, received_ns)
+                self._take(message, received_ns)
             else:
                 caller = msgspec.structs.replace(self._caller, received_ns=received_ns)
-                await self._take_refused(caller, fault)
-            await self._room.wait()
+                self._take_refused(caller, fault)
         # A cancelled stream reads as ended too; that it was cancelled is told a moment later.
         await asyncio.sleep(CANCEL_SECONDS)
         self._read_all = True
         self._changed.set()
 
-    async def _take(
-        self, message: wire.SessionRequest, received_ns: int, opening: bool = False
-    ) -> None:
-        """Have every request of one message decided."""
+    async def _next_message(self) -> Any:
+        """Return the next message once there is room for it."""
+        while not self._has_room():
+            self._room.clear()
+            await self._room.wait()
+        raw = await self._context.read()
+        if self._fault is not None:
+            raise self._fault
+        return raw
+
+    def _has_room(self) -> bool:
+        return len(self._entries) <= WAITING_MAX and self._unanswered < UNANSWERED_MAX
+
+    def _take(self, message: wire.SessionRequest, received_ns: int, opening: bool = False) -> None:
+        """Let every request of one message wait for its turn."""
         caller, fault = entry_caller(self._caller, message, received_ns)
         if not opening and message.HasField("logon"):
-            await self._take_refused(caller, Fault(Reason.UNEXPECTED_PARAMETER, "logon"))
+            self._take_refused(caller, Fault(Reason.UNEXPECTED_PARAMETER, "logon"))
         elif not opening and not message.entries:
-            await self._take_refused(caller, Fault(Reason.MISSING_PARAMETER, "entries"))
+            self._take_refused(caller, Fault(Reason.MISSING_PARAMETER, "entries"))
         started_ns = time.perf_counter_ns()
         trusted = self._calls.trusts(self._origin.address)
         for entry in message.entries:
@@ -221,21 +268,13 @@ class Session:
             if not trusted:
                 lane = strangers_lane(lane)
             self._entries.append(_Entry(entry, method, lane, caller, fault, started_ns))
-        await self._all_decided()
+        self._get_in_line()
 
-    async def _take_refused(self, caller: Caller, fault: Fault) -> None:
-        """Have a message decided that has no entry to answer."""
+    def _take_refused(self, caller: Caller, fault: Fault) -> None:
+        """Let a message wait for its turn that has no entry to answer."""
         started_ns = time.perf_counter_ns()
         self._entries.append(_Entry(None, None, MARKET_DATA, caller, fault, started_ns))
-        await self._all_decided()
-
-    async def _all_decided(self) -> None:
-        if self._entries:
-            self._decided.clear()
-            self._get_in_line()
-            await self._decided.wait()
-            if self._fault is not None:
-                raise self._fault
+        self._get_in_line()
 
     # --- Turns --------------------------------------------------------------------------------
 
@@ -245,10 +284,13 @@ class Session:
         return len(self._entries)
 
     def _get_in_line(self) -> None:
+        """Wait for a turn, unless that is so already or nothing may be decided."""
+        if self._in_line:
+            return
         self._next()
         if self.lane != NOWHERE:
             self._in_line = True
-            self._calls.turns.add(self)
+            self._calls.line_up(self)
 
     def _next(self) -> None:
         """Find the lane of the first entry; none when nothing may be decided."""
@@ -259,12 +301,16 @@ class Session:
 
     def decide(self) -> None:
         """Have the first entry decided, unless the session has ended."""
+        self._decide_first(self._stages)
+
+    def _decide_first(self, stages: Stages | None) -> None:
         if self._entries:
             try:
-                self._decide(self._entries.popleft())
-            except Exception as error:  # the task that reads the session tells of it
+                self._decide(self._entries.popleft(), stages)
+            except Exception as error:  # the tasks that read and write tell of it
                 self._fault = error
                 self._entries.clear()
+                self._changed.set()
         self._next()
 
     def shed(self, waited_ns: int, most_ns: int) -> None:
@@ -275,17 +321,18 @@ class Session:
             # Nothing was verified for this one entry, so refusals of many are counted.
             caller = msgspec.structs.replace(first.caller, auth=AUTH_NOT_CHECKED)
             self._entries[0] = msgspec.structs.replace(first, caller=caller, fault=fault)
-        self.decide()
+        self._decide_first(None)
 
     def turn_over(self) -> None:
-        """Have more read once everything is decided."""
+        """Have more read once there is room."""
         if self.lane == NOWHERE:
             self._in_line = False
-            if not self._entries:
-                self._decided.set()
+        if not self._room.is_set() and self._has_room():
+            self._room.set()
 
-    def _decide(self, first: _Entry) -> None:
-        """Have one entry decided."""
+    def _decide(self, first: _Entry, stages: Stages | None) -> None:
+        """Have one entry decided, and followed where `stages` are told of it."""
+        trace = None if stages is None else stages.begin(first.started_ns)
         entry, method, caller, fault = first.entry, first.method, first.caller, first.fault
         sequence = entry.sequence if entry is not None else 0
         if entry is not None:
@@ -303,47 +350,70 @@ class Session:
             assert fault is not None
             endpoint = Endpoint.UNKNOWN if method is None else method.endpoint
             event = refused(caller, endpoint, fault)
-        self._submit(event, method or METHODS[0], sequence, first.started_ns)
-
-    def _submit(self, event: Request, method: Method, sequence: int, started_ns: int) -> None:
         self._unanswered += 1
-        if self._unanswered >= UNANSWERED_MAX:
-            self._room.clear()
-        reply = partial(self._answered, method, sequence, event.endpoint, started_ns)
+        reply: Reply = partial(
+            self._answered, method or METHODS[0], sequence, event.endpoint, first.started_ns, trace
+        )
+        if trace is not None:
+            reply = _TracedReply(reply, trace)
+            trace.enter(DECIDE)
         self._core.submit(event, reply)
 
     # --- Answers ------------------------------------------------------------------------------
 
     def _answered(
-        self, method: Method, sequence: int, endpoint: int, started_ns: int, outcome: Outcome
+        self,
+        method: Method,
+        sequence: int,
+        endpoint: int,
+        started_ns: int,
+        trace: Trace | None,
+        outcome: Outcome,
     ) -> None:
         """Take an outcome; it is written with all others that are ready by then."""
         told = answer(method, self._desk, outcome)
-        if self._meter is not None:
-            code = status_code(told).value if isinstance(told, wire.Refusal) else 0
-            self._meter.answered(endpoint, code, time.perf_counter_ns() - started_ns)
-        field = "refused" if isinstance(told, wire.Refusal) else method.answer_field
+        refused = told if isinstance(told, wire.Refusal) else None
+        self._count(endpoint, refused, started_ns)
+        field = method.answer_field if refused is None else "refused"
         self._answers.append(wire.SessionAnswer(sequence=sequence, **{field: told}))
+        if trace is not None:
+            self._traces.append((self._taken_out + len(self._answers), trace, endpoint))
         self._changed.set()
+
+    def _count(self, endpoint: int, refused: wire.Refusal | None, started_ns: int) -> None:
+        """Let the metrics know of an answer."""
+        if self._meter is not None:
+            code = 0 if refused is None else status_code(refused).value
+            self._meter.answered(endpoint, code, time.perf_counter_ns() - started_ns)
 
     async def _write_answers(self) -> None:
         while True:
             await self._changed.wait()
             self._changed.clear()
+            if self._fault is not None:
+                raise self._fault
             while self._answers:
-                batch = [
-                    self._answers.popleft()
-                    for _ in range(min(len(self._answers), ANSWERS_PER_MESSAGE))
-                ]
+                count = min(len(self._answers), ANSWERS_PER_MESSAGE)
+                batch = [self._answers.popleft() for _ in range(count)]
+                self._taken_out += count
                 encoded = wire.SessionResponse(answers=batch).SerializeToString()
                 await self._context.write(encoded)
-                self._unanswered -= len(batch)
-                if self._unanswered < UNANSWERED_MAX:
+                if self._traces:
+                    self._written()
+                self._unanswered -= count
+                self._get_in_line()
+                if self._has_room():
                     self._room.set()
-                    if not self._in_line:
-                        self._get_in_line()
-            if self._read_all and not self._unanswered:
+            if self._read_all and not self._unanswered and not self._entries:
                 return
+
+    def _written(self) -> None:
+        """Take note that everything that was put into messages is with gRPC's transport."""
+        traces, stages = self._traces, self._stages
+        while traces and traces[0][0] <= self._taken_out:
+            _, trace, endpoint = traces.popleft()
+            if stages is not None:
+                stages.sent(trace, endpoint)
 
 
 def too_long(raw: bytes) -> Fault | None:

@@ -26,6 +26,7 @@ from gateway.dialects.http import HttpDialect, HttpRequest, HttpResponse, Parsed
 from gateway.edges.calls import Call, Calls
 from gateway.edges.protocols import Meter, SubmittingCore, everybody
 from gateway.lanes import MARKET_DATA
+from gateway.stages import DECIDE, EDGE_OUT, RENDER, Stages, Trace
 from gateway.turns import Turns
 from rules.reasons import Reason
 
@@ -64,7 +65,7 @@ class RestEdge:
     """Serves HTTP dialects on one port.
 
     `receive_ns` is the receive clock (UTC), `addresses` tells which proxies are believed,
-    `meter` counts answers. `turns` and `trusts` are as HttpEdge has them.
+    `meter` counts answers. `turns`, `trusts` and `stages` are as HttpEdge has them.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class RestEdge:
         body_seconds: float = BODY_SECONDS,
         turns: Turns | None = None,
         trusts: Callable[[str], bool] = everybody,
+        stages: Stages | None = None,
     ) -> None:
         self._core = core
         self._dialects = tuple(dialects)
@@ -86,7 +88,7 @@ class RestEdge:
         self._meter = meter
         self._body_max = body_max
         self._body_seconds = body_seconds
-        self._calls = Calls(turns or Turns(), trusts)
+        self._calls = Calls(turns or Turns(), trusts, stages)
         self._runner: web.ServerRunner | None = None
 
     async def start(self, host: str, port: int) -> int:
@@ -133,7 +135,7 @@ class RestEdge:
                 asked = _Asked(lane, partial(dialect.parse, whole), partial(dialect.shed, whole))
             else:
                 asked = _refused(partial(refuse, Reason.UNKNOWN_ENDPOINT, path))
-        rendered = await self._decide(request.protocol, asked, started_ns)
+        rendered = await self._decide(request, asked, started_ns)
         response = _response(rendered)
         if too_large or broken:
             response.force_close()
@@ -151,7 +153,12 @@ class RestEdge:
                 detail,
             )
         )
-        return await self._decide(request.protocol, asked, started_ns)
+        return await self._decide(request, asked, started_ns)
+
+    def written(self, trace: Trace, endpoint: int) -> None:
+        """Take note that the answer to a request that is followed is with the transport."""
+        if self._calls.stages is not None:
+            self._calls.stages.sent(trace, endpoint)
 
     def _dialect(self, path: str) -> HttpDialect:
         """Return the dialect of a path; what none serves is refused by the first one."""
@@ -160,17 +167,21 @@ class RestEdge:
                 return dialect
         return self._dialects[0]
 
-    async def _decide(self, connection: object, asked: "_Asked", started_ns: int) -> HttpResponse:
+    async def _decide(
+        self, request: web.BaseRequest, asked: "_Asked", started_ns: int
+    ) -> HttpResponse:
         """Submit a request when it is its turn, and return its rendered answer."""
         answer = Answer()
         submitted: list[Parsed] = []
 
         def submit(parsed: Parsed) -> None:
             submitted.append(parsed)
+            if answer.trace is not None:
+                answer.trace.enter(DECIDE)
             self._core.submit(parsed.event, answer)
 
         self._calls.add(
-            connection,
+            request.protocol,
             Call(
                 asked.lane,
                 started_ns,
@@ -181,7 +192,14 @@ class RestEdge:
         )
         outcome = await answer.outcome()
         (parsed,) = submitted
+        trace = answer.trace
+        if trace is not None:
+            trace.enter(RENDER)
         rendered = parsed.render(outcome)
+        if trace is not None:
+            trace.enter(EDGE_OUT)
+            if isinstance(request.protocol, _Protocol):
+                request.protocol.followed = trace, parsed.event.endpoint
         if self._meter is not None:
             latency_ns = time.perf_counter_ns() - started_ns
             self._meter.answered(parsed.event.endpoint, rendered.status, latency_ns)
@@ -222,7 +240,7 @@ class _Protocol(RequestHandler):
     says so by closing its side, still gets the answers to all it has sent.
     """
 
-    __slots__ = ("_edge", "_started", "ended")
+    __slots__ = ("_edge", "_started", "ended", "followed")
 
     def __init__(self, edge: RestEdge, manager: web.Server, **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
@@ -230,6 +248,8 @@ class _Protocol(RequestHandler):
         self._started = False
         self.ended = False
         """The client has closed its side and waits for answers."""
+        self.followed: tuple[Trace, int] | None = None
+        """Trace and endpoint of the request whose answer is being written, where it is followed."""
 
     async def start(self) -> None:
         """Handle requests until the connection ends."""
@@ -252,7 +272,11 @@ class _Protocol(RequestHandler):
         """Write one answer; the last one to a client that has ended closes the connection."""
         if self.ended and not self._messages:
             resp.force_close()
-        return await super().finish_response(request, resp, start_time)
+        finished = await super().finish_response(request, resp, start_time)
+        if self.followed is not None:
+            self._edge.written(*self.followed)
+            self.followed = None
+        return finished
 
     def handle_error(
         self,

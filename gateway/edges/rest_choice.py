@@ -40,9 +40,14 @@ def make_rest_edge(
     turns: Turns | None = None,
     trusts: Callable[[str], bool] = everybody,
 ) -> AnyRestEdge:
-    """Return the edge the configuration asks for; only the own one tells `stages` of requests."""
+    """Return the edge the configuration asks for."""
     if listen.rest_edge == "aiohttp":
-        return RestEdge(core, dialects, receive_ns, addresses, meter, turns=turns, trusts=trusts)
+        return RestEdge(
+            *(core, dialects, receive_ns, addresses, meter),
+            turns=turns,
+            trusts=trusts,
+            stages=stages,
+        )
     limits = HttpLimits(connections=listen.connections_max)
     return HttpEdge(core, dialects, receive_ns, addresses, meter, limits, stages, turns, trusts)
 

@@ -51,7 +51,8 @@ class World:
 class Listed:
     """A source whose requests are letters: cancel, order, query, market data; upper case a stranger's."""
 
-    def __init__(self, world: World, name: str) -> None:
+    def __init__(self, world: World, name: str, gathers: bool = False) -> None:
+        self._gathers = gathers
         self.lane = NOWHERE
         self.since_ns = self.turn = self.taken = 0
         self.turns_over = 0
@@ -68,7 +69,7 @@ class Listed:
         if self._waiting and not self._in_line:
             self._in_line = True
             self._next()
-            self._world.turns.add(self)
+            self._world.turns.add(self, self._gathers)
 
     @property
     def waiting(self) -> int:
