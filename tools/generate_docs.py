@@ -299,7 +299,10 @@ def parameter_row(parameter: Any) -> str:
         shown = ""
     else:
         shown = f"`{default}`"
-    return row(name, shown, parameter.help or "")
+    meaning = parameter.help or ""
+    if parameter.envvar:
+        meaning += f" Environment: `{parameter.envvar}`."
+    return row(name, shown, meaning)
 
 
 PAGES: Final[dict[str, Callable[[], str]]] = {

@@ -8,16 +8,16 @@ import importlib.metadata
 from collections.abc import Iterator
 from typing import Any, Final
 
-from gateway.addresses import address_text
 from gateway.admin import messages
 from gateway.admin.conduct import ConductListing
+from gateway.admin.limits import LimitsListing
+from gateway.admin.naming import Naming
 from gateway.admin.surface import (
     NOTE_CHARACTERS_MAX,
     READ_QUERY_CHARACTERS_MAX,
     AdministeredCore,
     AdministeredJournal,
     OperatorError,
-    UnknownSubjectError,
     check_text,
 )
 from gateway.answer import Answer
@@ -25,24 +25,18 @@ from gateway.builds import is_compiled
 from gateway.decision_id import DecisionIds
 from gateway.outcome import Outcome
 from gateway.turns import Turns
-from gateway.usages import account_subjects, shown
 from rules.access.ban_ladder import BanLadder
 from rules.access.overload import Overload
 from rules.book import OpenOrder
-from rules.decisions import Usage
 from rules.events import ClearBan, Event, RecordRead, SetState, SetSymbolState
 from rules.units import decimal_text
 from rules.values import (
     DEFINE_ADDRESS,
-    DEFINE_OWNER,
     NS_PER_SECOND,
     SCOPE_ACCOUNT,
-    SCOPE_ACCOUNT_SYMBOL,
-    SCOPE_IP,
     SCOPE_KEY,
     SCOPE_NAMES,
     SCOPE_OWNER,
-    SCOPE_OWNER_SYMBOL,
     SCOPE_SYMBOL,
     SCOPE_VENUE,
     SPACE_AMPLE,
@@ -51,12 +45,10 @@ from rules.values import (
     STATE_ACTIVE,
     STATE_NAMES,
     SYMBOL_STATE_NAMES,
-    split_pair,
 )
 
 BAN_SECONDS_MAX: Final = 366 * 24 * 3_600
-LIMIT_LINES_MAX: Final = 1_000
-"""Lines of a listing of everybody's limits, and of all bans."""
+BAN_LINES_MAX: Final = 1_000
 
 
 class Administration:
@@ -79,6 +71,9 @@ class Administration:
         self._started_ns = core.now_ns()
         self.conduct = ConductListing(core)
         """How owners stand in ratios and fees."""
+        self.limits = LimitsListing(core)
+        """How close everybody is to every limit."""
+        self._naming = Naming(core)
 
     # --- Acts ---------------------------------------------------------------------------------
 
@@ -88,7 +83,7 @@ class Administration:
         The core cancels the open orders of a KILLED scope by itself. Raises OperatorError.
         """
         _check_note(request.reason, request.actor)
-        scope, subject = self.subject(request.scope, request.subject)
+        scope, subject = self._naming.subject(request.scope, request.subject)
         open_orders = self._count(scope, subject)
         state = STATE_NAMES.index(request.state)
         outcome = await self._decided(
@@ -107,7 +102,7 @@ class Administration:
     async def release(self, request: messages.ReleaseRequest) -> messages.ActAnswer:
         """Set a scope back to ACTIVE; raises OperatorError when it is ACTIVE already."""
         _check_note(request.reason, request.actor)
-        scope, subject = self.subject(request.scope, request.subject)
+        scope, subject = self._naming.subject(request.scope, request.subject)
         if (scope, subject) not in self._core.book.states:
             raise OperatorError(
                 f"{request.scope} {request.subject or 'state'} is ACTIVE already; "
@@ -120,7 +115,7 @@ class Administration:
     async def set_symbol_state(self, request: messages.SymbolStateRequest) -> messages.ActAnswer:
         """Open, halt or restrict trading in a symbol; raises OperatorError."""
         _check_note(request.reason, request.actor)
-        _, symbol = self.subject("symbol", request.symbol)
+        _, symbol = self._naming.subject("symbol", request.symbol)
         state = SYMBOL_STATE_NAMES.index(request.state)
         return await self._act(SetSymbolState(symbol, state, request.reason, request.actor))
 
@@ -131,7 +126,7 @@ class Administration:
                 f"seconds {request.seconds} is out of range; 0 (lift) to {BAN_SECONDS_MAX} is taken"
             )
         check_text("actor", request.actor, NOTE_CHARACTERS_MAX)
-        address = self.address(request.address, define=request.seconds > 0)
+        address = self._naming.address(request.address, define=request.seconds > 0)
         until_ns = 0
         if request.seconds:
             until_ns = self._core.now_ns() + request.seconds * NS_PER_SECOND
@@ -167,6 +162,7 @@ class Administration:
         core = self._core
         book = core.book
         journal = self._journal
+        bans = self._bans()
         return messages.StatusAnswer(
             version=_version(),
             started_ns=self._started_ns,
@@ -187,7 +183,8 @@ class Administration:
             record_space=SPACE_NAMES[self._space()],
             stops=tuple(self._stops()),
             symbols=tuple(self._symbols()),
-            bans=tuple(self._bans()),
+            bans=tuple(bans[:BAN_LINES_MAX]),
+            more_bans=len(bans) > BAN_LINES_MAX,
             lanes=tuple(self._lanes()),
         )
 
@@ -209,7 +206,7 @@ class Administration:
 
     def scope(self, scope_name: str, subject_name: str) -> messages.ScopeAnswer:
         """Return what stopping a scope would reach; raises OperatorError."""
-        scope, subject = self.subject(scope_name, subject_name)
+        scope, subject = self._naming.subject(scope_name, subject_name)
         accounts: set[int] = set()
         open_orders = 0
         for order in self._orders(scope, subject):
@@ -223,68 +220,13 @@ class Administration:
             accounts=len(accounts),
         )
 
-    def limits(self, key: str = "", account: str = "", address: str = "") -> messages.LimitsAnswer:
-        """Return the use of the limits of a key (and its account and owner), account, address.
-
-        Without any of them: what is in use by anybody, at most LIMIT_LINES_MAX lines. Raises
-        OperatorError for an unknown name.
-        """
-        subjects: list[tuple[int, int]] = []
-        if key:
-            definition = self._core.directory.keys.get(key)
-            if definition is None:
-                raise UnknownSubjectError(f"there is no key `{key}`")
-            subjects.append((SCOPE_KEY, definition.key))
-            subjects.extend(account_subjects(self._core.book, definition.account))
-        if account:
-            _, number = self.subject("account", account)
-            subjects.extend(account_subjects(self._core.book, number))
-        if address:
-            subjects.append((SCOPE_IP, self.address(address)))
-        everybody = not subjects
-        if everybody:
-            for number in self._core.book.accounts:
-                subjects.extend(account_subjects(self._core.book, number))
-            subjects.extend(
-                (SCOPE_IP, number) for number in self._core.directory.names(DEFINE_ADDRESS)
-            )
-        lines: list[messages.LimitLine] = []
-        for scope, subject in dict.fromkeys(subjects):
-            lines.extend(
-                self._limit_line(usage)
-                for usage in self._usages(scope, subject)
-                if usage.used or not everybody
-            )
-            if len(lines) >= LIMIT_LINES_MAX:
-                break
-        return messages.LimitsAnswer(
-            now_ns=self._core.now_ns(), limits=tuple(lines[:LIMIT_LINES_MAX])
-        )
-
-    def _usages(self, scope: int, subject: int) -> Iterator[Usage]:
-        now_ns = self._core.now_ns()
-        for rule in self._core.pipeline.rules:
-            yield from self._core.pipeline.usage(rule.name, scope, subject, now_ns)
-
-    def _limit_line(self, usage: Usage) -> messages.LimitLine:
-        return messages.LimitLine(
-            rule=usage.rule,
-            scope=SCOPE_NAMES[usage.scope],
-            subject=self.subject_name(usage.scope, usage.subject),
-            label=usage.label,
-            used=shown(usage, usage.used),
-            limit=shown(usage, usage.limit),
-            window_ns=usage.window_ns,
-            resets_ns=usage.resets_ns,
-        )
-
     def _stops(self) -> Iterator[messages.StopLine]:
         book = self._core.book
         for (scope, subject), state in book.states.items():
             reason, actor, since_ns = book.state_notes.get((scope, subject), ("", "", 0))
             yield messages.StopLine(
                 scope=SCOPE_NAMES[scope],
-                subject=self.subject_name(scope, subject),
+                subject=self._naming.subject_name(scope, subject),
                 state=STATE_NAMES[state],
                 reason=reason,
                 actor=actor,
@@ -311,75 +253,17 @@ class Administration:
                 ask=decimal_text(facts.ask_e8),
             )
 
-    def _bans(self) -> Iterator[messages.BanLine]:
+    def _bans(self) -> list[messages.BanLine]:
+        """Return the bans in force, one more than are listed where there are more."""
         now_ns = self._core.now_ns()
         ladder: Any = self._core.pipeline.rule(BanLadder.name)
         bans = ladder.bans(now_ns) if ladder is not None else ()
-        for number, until_ns in bans[:LIMIT_LINES_MAX]:
-            address = self._core.directory.name(DEFINE_ADDRESS, number)
-            yield messages.BanLine(address=address, until_ns=until_ns)
-
-    # --- Names --------------------------------------------------------------------------------
-
-    def subject(self, scope_name: str, name: str) -> tuple[int, int]:
-        """Return (scope, number) of a named stop scope; raises OperatorError."""
-        directory = self._core.directory
-        scope = _STOP_SCOPES.get(scope_name)
-        if scope is None:
-            raise OperatorError(
-                f"`{scope_name}` can't be stopped; a scope is one of {', '.join(_STOP_SCOPES)}"
+        return [
+            messages.BanLine(
+                address=self._core.directory.name(DEFINE_ADDRESS, number), until_ns=until_ns
             )
-        if scope == SCOPE_VENUE:
-            if name:
-                raise OperatorError(f"the venue has no subject, but `{name}` was named")
-            return scope, 0
-        number = 0
-        if scope == SCOPE_SYMBOL and name in directory.symbols:
-            number = directory.symbols[name].symbol
-        elif scope == SCOPE_OWNER:
-            number = directory.known(DEFINE_OWNER, name)
-        elif scope == SCOPE_ACCOUNT and name in directory.accounts:
-            number = directory.accounts[name].account
-        elif scope == SCOPE_KEY and name in directory.keys:
-            number = directory.keys[name].key
-        if not number:
-            raise UnknownSubjectError(f"there is no {scope_name} `{name}`")
-        return scope, number
-
-    def subject_name(self, scope: int, subject: int) -> str:
-        """Return the name of a scope's subject, empty for the venue."""
-        directory = self._core.directory
-        if scope in (SCOPE_OWNER_SYMBOL, SCOPE_ACCOUNT_SYMBOL):
-            single = SCOPE_OWNER if scope == SCOPE_OWNER_SYMBOL else SCOPE_ACCOUNT
-            number, symbol = split_pair(subject)
-            first = self.subject_name(single, number)
-            return f"{first} {self.subject_name(SCOPE_SYMBOL, symbol)}"
-        if scope == SCOPE_OWNER:
-            return directory.name(DEFINE_OWNER, subject)
-        if scope == SCOPE_IP:
-            return directory.name(DEFINE_ADDRESS, subject)
-        if scope == SCOPE_SYMBOL and subject in directory.symbols_by_number:
-            return directory.symbols_by_number[subject].name
-        if scope == SCOPE_ACCOUNT and subject in directory.accounts_by_number:
-            return directory.accounts_by_number[subject].name
-        if scope == SCOPE_KEY and subject in directory.keys_by_number:
-            return directory.keys_by_number[subject].name
-        return str(subject) if subject else ""
-
-    def address(self, text: str, define: bool = False) -> int:
-        """Return the number of an address; raises OperatorError when it is none or never seen.
-
-        With `define` an address that was never seen gets its number.
-        """
-        counted = address_text(text.removesuffix("/64"))
-        if counted is None:
-            raise OperatorError(f"`{text}` is not an IPv4 or IPv6 address")
-        if define:
-            return self._core.directory.address(counted)
-        number = self._core.directory.known(DEFINE_ADDRESS, counted)
-        if not number:
-            raise UnknownSubjectError(f"no request ever came from {counted}")
-        return number
+            for number, until_ns in bans[: BAN_LINES_MAX + 1]
+        ]
 
     def _count(self, scope: int, subject: int) -> int:
         """Return how many open orders a stop scope has; others wait meanwhile."""
@@ -404,15 +288,6 @@ class Administration:
                 or (scope == SCOPE_KEY and order.key == subject)
             ):
                 yield order
-
-
-_STOP_SCOPES: Final = {
-    "venue": SCOPE_VENUE,
-    "symbol": SCOPE_SYMBOL,
-    "owner": SCOPE_OWNER,
-    "account": SCOPE_ACCOUNT,
-    "key": SCOPE_KEY,
-}
 
 
 def _check_note(reason: str, actor: str) -> None:

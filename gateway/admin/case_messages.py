@@ -95,6 +95,8 @@ class CasesAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     now_ns: int
     cases: tuple[CaseLine, ...]
+    more: bool = False
+    """Whether there are more than are listed."""
 
 
 class GroupsAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -60,7 +60,9 @@ class CaseAdministration:
             and (not number or number in case.owners or number == case.interest)
         ]
         return messages.CasesAnswer(
-            now_ns=self._core.now_ns(), cases=tuple(found[:CASES_SHOWN_MAX])
+            now_ns=self._core.now_ns(),
+            cases=tuple(found[:CASES_SHOWN_MAX]),
+            more=len(found) > CASES_SHOWN_MAX,
         )
 
     def case(self, name: str) -> messages.CaseAnswer:

@@ -193,6 +193,8 @@ class StatusAnswer(msgspec.Struct, frozen=True, kw_only=True):
     stops: tuple[StopLine, ...]
     symbols: tuple[SymbolLine, ...]
     bans: tuple[BanLine, ...]
+    more_bans: bool = False
+    """Whether there are more than are listed."""
     lanes: tuple[LaneLine, ...] = ()
     """The most urgent first."""
 
@@ -216,6 +218,8 @@ class LimitsAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     now_ns: int
     limits: tuple[LimitLine, ...]
+    more: bool = False
+    """Whether there are, or may be, more than are listed."""
 
 
 class KeyLine(msgspec.Struct, frozen=True, kw_only=True):

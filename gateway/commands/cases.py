@@ -1,7 +1,5 @@
 """`ordergate cases`: what conduct rules found, what was said about it, and what is decided."""
 
-import datetime
-import getpass
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -26,9 +24,11 @@ from gateway.admin.client import (
     post_or_fail,
 )
 from gateway.admin.messages import ActAnswer
-from gateway.commands.common import cell, console, counted, print_json
-from rules.values import NS_PER_SECOND
+from gateway.commands.common import cell, console, counted, login_name, print_json
+from gateway.logview.times import clock_text
 
+_TO: Final = "seconds"
+"""What times are cut to."""
 _PATH: Final = "/admin/v1/cases"
 _GROUPS: Final = "/admin/v1/owner-groups"
 _SHARES: Final = frozenset(("cancelled", "reversed", "short_lived"))
@@ -81,10 +81,12 @@ def list_command(
             cell(case.interest),
             cell(case.symbol),
             case.step,
-            _time(case.opened_ns),
+            clock_text(case.opened_ns, _TO),
             str(case.severity),
             str(case.alerts),
         )
+    if answer.more:
+        table.caption = "the latest; --state, --owner and --rule choose among all"
     console.print(table)
 
 
@@ -96,7 +98,7 @@ def show_command(
 ) -> None:
     """Show one case: what was measured, the decisions that make it, what was said and decided.
 
-    `ordergate log explain` shows each of the decisions.
+    `ordergate log query --decision` shows each of the records.
     """
     answer = get_or_fail(connect(admin, token_file), path_with(_PATH, case), CaseAnswer)
     if json:
@@ -112,7 +114,7 @@ def show_command(
     table.add_row("symbol", cell(line.symbol))
     table.add_row("severity, alerts", f"{line.severity}, {line.alerts}")
     table.add_row("began, opened, last", ", ".join(
-        _time(one) for one in (answer.since_ns, line.opened_ns, line.last_ns)
+        clock_text(one, _TO) for one in (answer.since_ns, line.opened_ns, line.last_ns)
     ))  # fmt: skip
     table.add_section()
     for name, value in answer.figures.items():
@@ -120,10 +122,12 @@ def show_command(
         table.add_row(f"{share}{name.replace('_', ' ')}", value)
     table.add_section()
     for measure in answer.measures:
-        until = f" until {_time(measure.until_ns)}" if measure.until_ns else ""
+        until = f" until {clock_text(measure.until_ns, _TO)}" if measure.until_ns else ""
         table.add_row(f"measure {measure.symbol or 'in all symbols'}", f"{measure.step}{until}")
     for note in answer.notes:
-        table.add_row(f"{note.act}, {_time(note.now_ns)}", cell(f"{note.actor}: {note.text}"))
+        table.add_row(
+            f"{note.act}, {clock_text(note.now_ns, _TO)}", cell(f"{note.actor}: {note.text}")
+        )
     table.add_row("possible now", ", ".join(answer.may))
     console.print(table)
     console.print("evidence, as record numbers:", markup=False)
@@ -211,7 +215,7 @@ def link_command(
     token_file: TokenFileOption = DEFAULT_TOKEN_FILE,
 ) -> None:
     """Judge an owner together with the others of a group from here on, or alone again."""
-    message = LinkRequest(owner=owner, group=group, note=note, actor=actor or getpass.getuser())
+    message = LinkRequest(owner=owner, group=group, note=note, actor=actor or login_name())
     answer = post_or_fail(connect(admin, token_file), _GROUPS, message, ActAnswer)
     console.print(f"decision {answer.decision_id}", markup=False)
 
@@ -221,13 +225,8 @@ def _act(act: str, case: str, note: str, actor: str, admin: str, token_file: Pat
         case=case,
         act=act,  # type: ignore[arg-type]  # one of the five commands
         note=note,
-        actor=actor or getpass.getuser(),
+        actor=actor or login_name(),
     )
     client = connect(admin, token_file)
     answer = post_or_fail(client, _PATH, message, ActAnswer)
     console.print(f"{act}: decision {answer.decision_id}", markup=False)
-
-
-def _time(now_ns: int) -> str:
-    moment = datetime.datetime.fromtimestamp(now_ns // NS_PER_SECOND, datetime.UTC)
-    return moment.strftime("%Y-%m-%d %H:%M:%S")

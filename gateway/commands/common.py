@@ -3,6 +3,8 @@
 Exit codes: 0 good, 1 a difference or a failed check, 2 bad input or a broken environment.
 """
 
+import getpass
+import os
 import sys
 from typing import Any, Final, NoReturn
 
@@ -13,7 +15,7 @@ from rich.text import Text
 
 from gateway.logview.rendering import counted, printable
 
-__all__ = ["cell", "console", "counted", "errors", "fail", "print_json"]
+__all__ = ["cell", "console", "counted", "errors", "fail", "login_name", "print_json"]
 
 EXIT_DIFFERENCE: Final = 1
 EXIT_BAD_INPUT: Final = 2
@@ -28,6 +30,14 @@ errors = Console(stderr=True, highlight=False)
 def cell(text: str) -> Text:
     """Return text that others chose as a table's cell: no markup, nothing that steers a terminal."""
     return Text(printable(text))
+
+
+def login_name() -> str:
+    """Return the name somebody is logged in by; of a user without one, as in containers, the uid."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
 
 
 def fail(*messages: str) -> NoReturn:

@@ -24,7 +24,8 @@ from gateway.admin.messages import (
     RevokeKeyRequest,
 )
 from gateway.commands.common import PIPED_WIDTH, cell, console, fail, print_json
-from rules.values import NS_PER_SECOND
+from gateway.logview.times import clock_text
+from rules.values import NS_PER_DAY
 
 KINDS: Final = ("hmac", "rsa", "ed25519")
 PERMISSIONS: Final = ("read", "trade", "margin", "futures")
@@ -164,11 +165,10 @@ def _end_of_day_ns(text: str) -> int:
     except ValueError:
         fail(f"`{text}` is not a day; write it as 2030-12-31")
     days = day.toordinal() + 1 - datetime.date(1970, 1, 1).toordinal()
-    return days * 86_400 * NS_PER_SECOND
+    return days * NS_PER_DAY
 
 
 def _expiry(key: KeyLine) -> str:
     if not key.expires_ns:
         return "never"
-    moment = datetime.datetime.fromtimestamp(key.expires_ns // NS_PER_SECOND, datetime.UTC)
-    return f"{moment:%Y-%m-%d %H:%M}Z"
+    return clock_text(key.expires_ns, "minutes")

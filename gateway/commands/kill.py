@@ -1,6 +1,5 @@
 """`ordergate kill` and `ordergate release`: stop a scope, and let it go on."""
 
-import getpass
 from typing import Annotated, Final
 
 import typer
@@ -21,7 +20,7 @@ from gateway.admin.messages import (
     ScopeAnswer,
     StopAnswer,
 )
-from gateway.commands.common import console, errors, fail, print_json
+from gateway.commands.common import console, errors, fail, login_name, print_json
 
 SCOPES: Final = ("venue", "symbol", "owner", "account", "key")
 STATES: Final = ("KILLED", "CANCEL_ONLY", "REDUCE_ONLY", "SLOW")
@@ -85,7 +84,7 @@ def kill_command(
         subject=subject,
         state=state,  # type: ignore[arg-type]
         reason=reason,
-        actor=actor or getpass.getuser(),
+        actor=actor or login_name(),
     )
     answer = post_or_fail(client, "/admin/v1/kill", message, StopAnswer)
     if json:
@@ -118,7 +117,7 @@ def release_command(
         scope=scope,  # type: ignore[arg-type]  # checked above
         subject=subject,
         reason=reason,
-        actor=actor or getpass.getuser(),
+        actor=actor or login_name(),
     )
     answer = post_or_fail(client, "/admin/v1/release", message, ActAnswer)
     if json:

@@ -1,6 +1,5 @@
 """What the `record` commands share: the data directory, who asks, and how failures end."""
 
-import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from gateway.commands.common import EXIT_DIFFERENCE, errors, fail
+from gateway.commands.common import EXIT_DIFFERENCE, errors, fail, login_name
 from gateway.data_lock import DataLock, DataLockedError
 from gateway.journal import JournalCorruptError, JournalError
 from gateway.journal.manifest import DATA_VARIABLE
@@ -24,7 +23,7 @@ ActorOption: TypeAlias = Annotated[
 
 def actor_name(given: str) -> str:
     """Return who asks."""
-    return given or getpass.getuser()
+    return given or login_name()
 
 
 def data_directory(data: Path) -> Path:

@@ -43,8 +43,8 @@ def serve(
     """Run the gate from a configuration file until Ctrl-C.
 
     Prints one JSON line with its addresses once it is ready, and before it on standard error what
-    operators' commands need when port or data directory are not the default. `ordergate check FILE` tells what is
-    wrong with a configuration without starting anything.
+    operators' commands need when port or data directory are not the default. `ordergate check
+    FILE` tells what is wrong with a configuration without starting anything.
     """
     try:
         loaded = load_config(config)

@@ -17,6 +17,7 @@ from gateway.admin.client import (
 )
 from gateway.admin.messages import LimitsAnswer, StatusAnswer
 from gateway.commands.common import EXIT_DIFFERENCE, cell, console, print_json
+from gateway.logview.times import clock_text
 from rules.units import duration_text
 from rules.values import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_MS, NS_PER_SECOND
 
@@ -64,7 +65,10 @@ def limits_command(
     token_file: TokenFileOption = DEFAULT_TOKEN_FILE,
     json: JsonOption = False,
 ) -> None:
-    """Show the use of every limit; without an option, of every limit in use by anybody."""
+    """Show the use of every limit; without an option, of limits in use by anybody.
+
+    Without an option at most 1,000 lines are shown, and it is said when there may be more.
+    """
     client = connect(admin, token_file)
     answer = get_or_fail(
         client, "/admin/v1/limits", LimitsAnswer, key=key, account=account, address=address
@@ -83,6 +87,8 @@ def limits_command(
         table.add_row(
             line.rule, line.scope, cell(line.subject), line.label, str(line.used), limit, resets
         )
+    if answer.more:
+        table.caption = "there may be more; --key, --account and --address choose among all"
     console.print(table)
 
 
@@ -94,7 +100,7 @@ def _facts(status: StatusAnswer) -> Table:
     for name, value in (
         ("version", status.version + (", compiled rules" if status.compiled else "")),
         ("up", str(datetime.timedelta(seconds=up_seconds))),
-        ("time", _time(status.now_ns)),
+        ("time", clock_text(status.now_ns)),
         ("rulebook", f"{status.rulebook} {status.revision}"),
         ("record", status.journal or "none"),
         ("recorded", f"{status.recorded_seq} ({behind} to be written)"),
@@ -114,7 +120,7 @@ def _stops(status: StatusAnswer) -> Table:
     table = Table("scope", "subject", "state", "reason", "by", "since", title="stopped")
     for stop in status.stops:
         chosen = map(cell, (stop.subject, stop.state, stop.reason, stop.actor))
-        table.add_row(stop.scope, *chosen, _time(stop.since_ns))
+        table.add_row(stop.scope, *chosen, clock_text(stop.since_ns))
     return table
 
 
@@ -142,14 +148,10 @@ def _symbols(status: StatusAnswer) -> Table:
 def _bans(status: StatusAnswer) -> Table:
     table = Table("banned address", "until")
     for ban in status.bans:
-        table.add_row(ban.address, _time(ban.until_ns))
+        table.add_row(ban.address, clock_text(ban.until_ns))
+    if status.more_bans:
+        table.caption = f"the first {len(status.bans):,}"
     return table
-
-
-def _time(time_ns: int) -> str:
-    seconds, rest = divmod(time_ns, NS_PER_SECOND)
-    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
-    return f"{moment:%Y-%m-%d %H:%M:%S}.{rest // NS_PER_MS:03d}Z"
 
 
 def time_left(left_ns: int) -> str:

@@ -250,7 +250,7 @@ class AdminEdge:
 
     async def _limits(self, request: web.Request) -> web.Response:
         asked = _query(request, ("key", "account", "address"))
-        return _json(self._administration.limits(**asked))
+        return _json(await self._administration.limits.list(**asked))
 
     async def _conduct(self, request: web.Request) -> web.Response:
         asked = _query(request, ("owner", "sort", "limit"))

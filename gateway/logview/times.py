@@ -6,6 +6,7 @@ from typing import Final
 
 from rules.values import NS_PER_SECOND
 
+_NS_PER_US: Final = 1_000
 _DIGITS_OF_DATES: Final = (4, 6, 8)
 """Digits of 2026, 202601 and 20260131: less than a tenth of a second, were they nanoseconds."""
 _DIGITS_MAX: Final = 19
@@ -20,6 +21,14 @@ def time_text(at_ns: int) -> str:
     except (ValueError, OverflowError, OSError):
         return str(at_ns)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanoseconds:09d}Z"
+
+
+def clock_text(at_ns: int, timespec: str = "milliseconds") -> str:
+    """Return a time as people read it, `2026-01-31 09:00:00.000Z`, cut to a unit of `isoformat`."""
+    moment = datetime.fromtimestamp(at_ns // NS_PER_SECOND, UTC).replace(
+        tzinfo=None, microsecond=at_ns % NS_PER_SECOND // _NS_PER_US
+    )
+    return f"{moment.isoformat(sep=' ', timespec=timespec)}Z"
 
 
 def time_ns(text: str) -> int:

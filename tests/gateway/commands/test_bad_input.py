@@ -1,5 +1,7 @@
 """Bad input to commands ends with one line that names it and exit code 2, never in a traceback."""
 
+import os
+import pwd
 import socket
 import sys
 import threading
@@ -13,6 +15,7 @@ from typer.testing import CliRunner
 from gateway.__main__ import build, main
 from gateway.admin.client import AdminClient, AdminError, path_with
 from gateway.admin.messages import StatusAnswer
+from gateway.commands.common import login_name
 
 TOO_LONG = "x" * 5_000
 
@@ -131,3 +134,13 @@ def test_values_that_mean_nothing(words: tuple[str, ...], said: str, tmp_path: P
     done = CliRunner().invoke(build(), given)
     assert (done.exit_code, type(done.exception)) == (2, SystemExit)
     assert said in done.stderr
+
+
+def test_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container the user often has none; then it is the number that is recorded."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    assert login_name() == f"uid {os.getuid()}"
+    monkeypatch.setenv("LOGNAME", "officer")
+    assert login_name() == "officer"

@@ -13,7 +13,7 @@ from gateway.logview.query import Query, search
 from gateway.logview.rendering import EVENT_NAMES, Names, record_tree
 from gateway.logview.sources import source_of
 from gateway.logview.subjects import Subjects
-from gateway.logview.times import time_ns, time_text
+from gateway.logview.times import clock_text, time_ns, time_text
 from rules import values
 from rules.decisions import ACCEPTED, NOTED_DECISION, REFUSED, Breach, Decision
 from rules.events import (
@@ -327,6 +327,14 @@ def test_bad_times(text: str) -> None:
     """What is not a time is refused by name."""
     with pytest.raises(ValueError, match="is not a time"):
         time_ns(text)
+
+
+def test_clock_text() -> None:
+    """Times for people are cut, not rounded, and say that they are UTC."""
+    at_ns = START_NS + 876_999_999 - 123_456_789
+    assert clock_text(at_ns) == "2025-10-09 08:53:20.876Z"
+    assert clock_text(at_ns, "seconds") == "2025-10-09 08:53:20Z"
+    assert clock_text(at_ns, "minutes") == "2025-10-09 08:53Z"
 
 
 def test_time_text() -> None:
