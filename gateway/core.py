@@ -98,6 +98,8 @@ class Core:
             self.pipeline, self._process, self._answer_counted, recorded_refusals
         )
         self.directory.may_define = lambda: self.refusals.may_define(self.now_ns())
+        self.now_ns = clock.now_ns
+        """Returns core time, UTC in nanoseconds."""
         self._clock = clock
         self._record = Record(recorder)
         self._withheld: dict[int, Held] = {}
@@ -164,10 +166,6 @@ class Core:
             self.directory.on_event(definition)
         self.seq = self.book.current_seq = first_seq - 1
         self.outbox.take_over(first_seq)
-
-    def now_ns(self) -> int:
-        """Return core time, UTC in nanoseconds."""
-        return self._clock.now_ns()
 
     def submit(self, event: Event, reply: Reply | None = None) -> None:
         """Take in one event; `reply` is called once with its outcome, in this call or later.

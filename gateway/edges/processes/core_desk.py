@@ -33,10 +33,13 @@ from rules.events import (
     DefineKey,
     DefineSymbol,
     Event,
+    Place,
     Replace,
     Request,
 )
 from rules.pipeline import Pipeline
+from rules.rates.order_count import OrderCount
+from rules.rates.request_weight import RequestWeight
 from rules.rulebook import Rulebook
 from rules.values import (
     AUTH_NOT_CHECKED,
@@ -142,7 +145,8 @@ class EdgeDesk:
         self._trusts = trusts
         self._lanes = {int(endpoint): lane_of(endpoint, core.rulebook) for endpoint in Endpoint}
         self._orders = orders
-        self._used = core.pipeline.used
+        self._weights = core.pipeline.rule(RequestWeight.name)
+        self._counts = core.pipeline.rule(OrderCount.name)
         self._keys = core.directory.keys_by_number
         self._ladder: Any = core.pipeline.rule(BanLadder.name)
 
@@ -159,8 +163,9 @@ class EdgeDesk:
     def lane(self, message: AnyAsking) -> int:
         """Return the lane of a request; of one without a proved key that of a stranger's."""
         if isinstance(message, Asked):
-            lane = self._lanes[message.event.endpoint]
-            return lane if message.event.auth == AUTH_OK else strangers_lane(lane)
+            event = message.event
+            lane = self._lanes[event.endpoint]
+            return lane if event.auth == AUTH_OK else strangers_lane(lane)
         if isinstance(message, Unreadable):
             return MARKET_DATA
         lane = self._lanes[message.endpoint]
@@ -190,9 +195,14 @@ class EdgeDesk:
         account = decision.account
         if not account and event.key:
             account = self._keys[event.key].account
-        now_ns = self.core.now_ns()
-        weights = self._used("request_weight", SCOPE_IP, event.ip, now_ns)
-        counts = self._used("order_count", SCOPE_ACCOUNT, account, now_ns) if account else ()
+        core = self.core
+        book, now_ns = core.book, outcome.result_ns or outcome.now_ns
+        weights: tuple[int, ...] = ()
+        counts: tuple[int, ...] = ()
+        if self._weights is not None:
+            weights = self._weights.used(SCOPE_IP, event.ip, book, now_ns)
+        if self._counts is not None and account:
+            counts = self._counts.used(SCOPE_ACCOUNT, account, book, now_ns)
         return Decided(
             number,
             outcome.seq,
@@ -202,7 +212,7 @@ class EdgeDesk:
             outcome.result_ns,
             weights,
             counts,
-            self._view(event, outcome, account),
+            None if type(event) is Place else self._view(event, outcome, account),
             waited_ns,
             most_ns,
         )

@@ -50,33 +50,36 @@ _logger: Final = logging.getLogger(__name__)
 class _Line:
     """Requests of one connection of an edge that wait for their turn, in order."""
 
-    __slots__ = ("_edge", "_number", "_waiting", "lane", "since_ns", "taken", "turn")
+    __slots__ = ("_behind", "_edge", "_first", "lane", "since_ns", "taken", "turn")
 
     def __init__(self, edge: "EdgeLink", first: AnyAsking) -> None:
         self.turn = self.taken = 0
         self._edge = edge
-        self._number = first.connection
-        self._waiting = deque((first,))
+        self._first = first
+        self._behind: deque[AnyAsking] | None = None
+        """Those that wait behind the first one; hardly ever is there one."""
         self.lane = edge.lane(first)
         self.since_ns = first.since_ns
 
     def join(self, message: AnyAsking) -> None:
         """Have one more wait."""
-        self._waiting.append(message)
+        if self._behind is None:
+            self._behind = deque()
+        self._behind.append(message)
 
     @property
     def waiting(self) -> int:
         """Number of requests that wait."""
-        return len(self._waiting)
+        return 1 + len(self._behind or ())
 
     def decide(self) -> None:
         """Decide the first request."""
-        self._edge.decide(self._waiting.popleft())
+        self._edge.decide(self._first)
         self._next()
 
     def shed(self, waited_ns: int, most_ns: int) -> None:
         """Refuse the first request, because it has waited for too long."""
-        self._edge.shed(self._waiting.popleft(), waited_ns, most_ns)
+        self._edge.shed(self._first, waited_ns, most_ns)
         self._next()
 
     def turn_over(self) -> None:
@@ -84,13 +87,13 @@ class _Line:
         self._edge.link.flush()
 
     def _next(self) -> None:
-        if self._waiting:
-            first = self._waiting[0]
+        if self._behind:
+            first = self._first = self._behind.popleft()
             self.lane = self._edge.lane(first)
             self.since_ns = first.since_ns
         else:
             self.lane = NOWHERE
-            self._edge.leave(self._number)
+            self._edge.leave(self._first.connection)
 
 
 class EdgeLink:
@@ -108,6 +111,8 @@ class EdgeLink:
         self.silent = 0
         """How often it was asked since the edge last said how it is; whoever asks counts."""
         self.link = Link(FromEdge, self._arrive, lost, _failed)
+        self.lane = desk.lane
+        """Returns the lane of a request."""
         self._desk = desk
         self._listening = listening
         self._lines: dict[int, _Line] = {}
@@ -140,21 +145,18 @@ class EdgeLink:
 
     def _arrive(self, messages: list[Any]) -> None:
         """Put requests in line; they are decided also when the edge dies meanwhile."""
-        lines, turns = self._lines, self._desk.turns
+        lines, add, acts = self._lines, self._desk.turns.add, self._acts
         for message in messages:
-            if type(message) not in self._acts:
+            if type(message) not in acts:
                 self._report(message)
                 continue
-            line = lines.get(message.connection)
+            connection = message.connection
+            line = lines.get(connection)
             if line is None:
-                line = lines[message.connection] = _Line(self, message)
-                turns.add(line)
+                line = lines[connection] = _Line(self, message)
+                add(line)
             else:
                 line.join(message)
-
-    def lane(self, message: AnyAsking) -> int:
-        """Return the lane of a request; who has not proved a key is as urgent as a stranger."""
-        return self._desk.lane(message)
 
     def leave(self, connection: int) -> None:
         """Take note that nothing of a connection waits any more."""
