@@ -79,9 +79,8 @@ class SystemClock:
             return self._offset_ns + monotonic_ns + faster_ns
         return self._offset_ns + monotonic_ns
 
-    def receive_ns(self) -> int:
-        """Return the receive clock: the same as core time."""
-        return SystemClock.now_ns(self)
+    receive_ns = now_ns
+    """The receive clock is the same as core time, unless that is moved."""
 
     def slew(self) -> None:
         """Set the rate at which core time runs until the next call.

@@ -122,7 +122,7 @@ class _Renderer(msgspec.Struct, frozen=True, gc=False):
         decision_id = desk.ids.encode(outcome.seq)
         lines = f"{header.ALWAYS}{header.DECISION}: {decision_id}\r\n{extra}"
         if self.venue:
-            now_ns = desk.core.now_ns()
+            now_ns = outcome.result_ns or outcome.now_ns
             request_id = _request_id(decision_id)
             weight = header.weight_lines(desk, self.ip, now_ns)
             lines = f"{lines}{header.REQUEST_ID}: {request_id}\r\n{weight}"
@@ -284,7 +284,12 @@ class BinanceDialect:
 
     def _banned(self, ip: int) -> bool:
         ladder: Any = self._core.pipeline.rule(BanLadder.name)
-        return ladder is not None and ladder.banned_until(ip, self._core.now_ns()) > 0
+        # Hardly anybody was ever banned, so the time is asked for only then.
+        return (
+            ladder is not None
+            and ladder.banned_until(ip, 0) > 0
+            and ladder.banned_until(ip, self._core.now_ns()) > 0
+        )
 
     def _agent(self, request: HttpRequest, identity: Identity) -> int:
         """Return the client program's number; only who proved to be somebody gets a new one."""

@@ -29,29 +29,21 @@ def weight_lines(desk: Desk, ip: int, now_ns: int) -> str:
     used = desk.core.pipeline.used("request_weight", SCOPE_IP, ip, now_ns)
     if not used:
         return ""
-    plain = used[1]
-    lines = ""
-    for place in range(0, len(used), 2):
-        weight = used[place + 1]
-        if used[place] == NS_PER_MINUTE:
-            plain = weight
-        lines += f"{_line_start(WEIGHT, used[place])}{weight}\r\n"
-    return f"{WEIGHT}: {plain}\r\n{lines}"
+    windows_ns = used[::2]
+    plain = used[2 * windows_ns.index(NS_PER_MINUTE) + 1 if NS_PER_MINUTE in windows_ns else 1]
+    return f"{WEIGHT}: {plain}\r\n{_lines(WEIGHT, windows_ns) % used[1::2]}"
 
 
 def order_count_lines(desk: Desk, account: int, now_ns: int) -> str:
     """Return lines with the account's order count in each window."""
     used = desk.core.pipeline.used("order_count", SCOPE_ACCOUNT, account, now_ns)
-    lines = ""
-    for place in range(0, len(used), 2):
-        lines += f"{_line_start(ORDER_COUNT, used[place])}{used[place + 1]}\r\n"
-    return lines
+    return _lines(ORDER_COUNT, used[::2]) % used[1::2]
 
 
 @cache
-def _line_start(name: str, window_ns: int) -> str:
-    """Return a header's name with its window; a rulebook has few of them."""
-    return f"{name}-{window_suffix(window_ns)}: "
+def _lines(name: str, windows_ns: tuple[int, ...]) -> str:
+    """Return a line for each window with a place for its number; a rulebook has few of them."""
+    return "".join(f"{name}-{window_suffix(window_ns)}: %d\r\n" for window_ns in windows_ns)
 
 
 def retry_after(breach: Breach, now_ns: int) -> tuple[str, str]:
