@@ -105,7 +105,10 @@ class EmbeddedEngine:
         sink(result)
         for report in reports:
             sink(report)
-        self._show(now_ns)
+        if result.fills:
+            self._show_trades()
+        if now_ns >= self._feed.next_ns:
+            self._show_references(now_ns)
 
     def depth(self, symbol: int, levels: int) -> DepthSnapshot:
         """Return the newest depth of a symbol."""
@@ -170,14 +173,20 @@ class EmbeddedEngine:
     def _show(self, now_ns: int) -> None:
         """Hand on new trades, and the references when they are due."""
         if self.exchange.last_trade_id != self._shown_trade_id:
-            trades = self.exchange.trades_since(self._shown_trade_id)
-            self._shown_trade_id = self.exchange.last_trade_id
-            if self._market_data is not None:
-                for trade in trades:
-                    self._market_data.on_trade(trade)
+            self._show_trades()
         if now_ns >= self._feed.next_ns:
-            for reference in self._feed.poll(now_ns):
-                self._sink(reference)
+            self._show_references(now_ns)
+
+    def _show_trades(self) -> None:
+        trades = self.exchange.trades_since(self._shown_trade_id)
+        self._shown_trade_id = self.exchange.last_trade_id
+        if self._market_data is not None:
+            for trade in trades:
+                self._market_data.on_trade(trade)
+
+    def _show_references(self, now_ns: int) -> None:
+        for reference in self._feed.poll(now_ns):
+            self._sink(reference)
 
     def _send_faulty(self, command: Command, faults: Faults, now_ns: int) -> None:
         if not self.connected:
