@@ -133,6 +133,14 @@ def check_telemetry(telemetry: TelemetryConfig, path: FieldPath) -> list[Fault]:
     return [Fault(message, (*path, "otlp_endpoint"))]
 
 
+def check_stages(listen: ListenConfig, telemetry: TelemetryConfig) -> list[Fault]:
+    """Return what is wrong with measuring stages: edge processes would tell of none."""
+    if not telemetry.stages or not listen.edges:
+        return []
+    message = "stages are measured where one process does it all, not with edge processes"
+    return [Fault(message, ("telemetry", "stages"))]
+
+
 def check_instrument(instrument: InstrumentConfig, path: FieldPath) -> list[Fault]:
     """Return what is wrong with an instrument."""
     faults = []

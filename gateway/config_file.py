@@ -23,6 +23,7 @@ from gateway.config_checks import (
     check_listen,
     check_overload,
     check_record,
+    check_stages,
     check_telemetry,
 )
 from gateway.rulebooks import load_rulebook
@@ -78,6 +79,7 @@ def load_config(path: Path) -> Config:
     else:
         _check_tiers(sources, rulebook)
     _check_names(sources)
+    source.faults += check_stages(config.listen, config.telemetry)
     faults = [fault for one in sources for fault in one.located()] + rulebook_faults
     if faults:
         raise ConfigError(faults)

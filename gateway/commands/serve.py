@@ -12,7 +12,7 @@ from gateway.admin.surface import TOKEN_FILE
 from gateway.app import Gate
 from gateway.commands.common import errors, fail
 from gateway.commands.serving import ready_line, run_gate
-from gateway.config_checks import check_listen
+from gateway.config_checks import check_listen, check_stages
 from gateway.config_file import ConfigError, load_config
 
 
@@ -56,11 +56,11 @@ def serve(
         if faults:
             fail(*(fault.message for fault in faults))
         loaded = msgspec.structs.replace(loaded, listen=listen)
-    if trace_stages and loaded.listen.edges:
-        fail("stages are measured where one process does it all; take --edges or listen.edges out")
     if trace_stages:
         traced = msgspec.structs.replace(loaded.telemetry, stages=True)
         loaded = msgspec.structs.replace(loaded, telemetry=traced)
+    if faults := check_stages(loaded.listen, loaded.telemetry):
+        fail(*(fault.message for fault in faults))
 
     def announce(gate: Gate) -> None:
         line = ready_line(gate)

@@ -13,7 +13,7 @@ from gateway.admin.client import (
     connect,
     get_or_fail,
 )
-from gateway.commands.common import EXIT_DIFFERENCE, console, errors, print_json
+from gateway.commands.common import EXIT_DIFFERENCE, console, errors, fail, print_json
 from gateway.stages import StagesAnswer
 
 _NS_PER_MICROSECOND: Final = 1_000
@@ -42,6 +42,9 @@ def stages_command(
     answer = get_or_fail(client, "/admin/v1/stages", StagesAnswer, endpoint=endpoint)
     if json:
         print_json(answer)
+    elif answer.traced and endpoint and endpoint not in answer.endpoints:
+        asked = ", ".join(answer.endpoints) or "none yet"
+        fail(f"no request of endpoint `{endpoint}` was measured; there are some of: {asked}")
     elif answer.traced:
         console.print(stages_table(answer))
     else:

@@ -116,6 +116,13 @@ expires = "2027-01-01T00:00:00+01:00"
             "gate.toml:2: listen.edges: `2` processes serve `httptools` only, not `aiohttp`",
         ),
         (
+            "[telemetry]\nstages = true\n[listen]\nedges = 1",
+            (
+                "gate.toml:2: telemetry.stages: stages are measured where one process does it all, "
+                "not with edge processes"
+            ),
+        ),
+        (
             "[listen]\nedges = 65",
             "gate.toml:2: listen.edges: 65 is too large; write 64 or less",
         ),

@@ -300,3 +300,6 @@ previous_close = "60000"
     assert done.returncode == 2
     assert "sundial" in done.stderr
     assert "rest_port" in done.stderr
+    done = run("serve", "--config", good, "--edges", "1", "--trace-stages")
+    assert done.returncode == 2
+    assert "not with edge processes" in done.stderr

@@ -203,7 +203,13 @@ def test_the_command_shows_what_adds_up(tmp_path: Path) -> None:
             await Client(gate).place()
             await Client(gate).cancel_all()
             asked = ((), ("--json",), ("--json", "--endpoint", "order_place"))
-            return [await asyncio.to_thread(_stages, gate, tmp_path, *words) for words in asked]
+            told = [await asyncio.to_thread(_stages, gate, tmp_path, *words) for words in asked]
+            unknown = ("--endpoint", "place")
+            return [
+                *told,
+                await asyncio.to_thread(_stages, gate, tmp_path, *unknown, exit_code=2),
+                await asyncio.to_thread(_stages, gate, tmp_path, "--json", *unknown),
+            ]
 
     with asyncio.Runner() as runner:
         told = runner.run(scenario())
@@ -216,6 +222,8 @@ def test_the_command_shows_what_adds_up(tmp_path: Path) -> None:
     assert every["endpoints"] == ["open_orders_cancel", "order_place"]
     *stages, whole = (line["total_ns"] for line in one["stages"])
     assert sum(stages) == whole > 0
+    assert "`place` was measured; there are some of: open_orders_cancel, order_place" in told[3]
+    assert json.loads(told[4])["requests"] == 0
 
 
 def test_the_command_says_when_nothing_is_measured(tmp_path: Path) -> None:
