@@ -115,7 +115,7 @@ class Connection(asyncio.Protocol):
             return addresses.of(host, forwarded_for) if host else UNKNOWN_ADDRESS
 
         self._address = address_of(None)
-        self._reader = RequestReader(edge.limits, self._address, address_of)
+        self._reader = RequestReader(edge.limits, self._address, address_of, edge.room)
         self._arrived = self._reader.arrived
         if edge.opened(self):
             edge.wheel.set(self, edge.idle_ticks)
@@ -276,6 +276,8 @@ class Connection(asyncio.Protocol):
         pieces = []
         while unanswered and unanswered[0].done:
             exchange = unanswered.popleft()
+            if exchange.held_bytes:
+                self._reader.let_go(exchange)
             if self._lost or self._lingering:
                 continue
             last = not exchange.keep_alive or (
@@ -309,7 +311,7 @@ class Connection(asyncio.Protocol):
         if self._reading:
             if self._full or self._has_enough():
                 self._pause()
-        elif len(self._arrived) <= few and not self._full:
+        elif len(self._arrived) <= few and not self._full and self._holds_little():
             self._go_on()
         if self._full:
             return  # the time to take answers runs already
@@ -329,7 +331,16 @@ class Connection(asyncio.Protocol):
 
     def _has_enough(self) -> bool:
         """Tell whether so much waits that nothing more should be read."""
-        return len(self._arrived) > self._edge.limits.waiting_requests or self._pieces is not None
+        limits = self._edge.limits
+        return (
+            len(self._arrived) > limits.waiting_requests
+            or self._pieces is not None
+            or self._reader.held_bytes > limits.held_bytes
+        )
+
+    def _holds_little(self) -> bool:
+        """Tell whether enough bytes of requests are let go to read on."""
+        return self._reader.held_bytes <= self._edge.limits.held_bytes // _RESUME_SHARE
 
     def _pause(self) -> None:
         self._reading = False
@@ -351,8 +362,11 @@ class Connection(asyncio.Protocol):
         pieces = self._pieces
         if pieces is None:
             return
-        data, at = pieces.left, 0
-        while at < len(data) and (most is None or len(self._arrived) <= most):
+        data, at, limits = pieces.left, 0, self._edge.limits
+        while at < len(data) and (
+            most is None
+            or (len(self._arrived) <= most and self._reader.held_bytes <= limits.held_bytes)
+        ):
             piece = data[at : at + _PIECE_BYTES]
             self._reader.feed(piece, pieces.started_ns, pieces.received_ns)
             at += _PIECE_BYTES

@@ -22,6 +22,7 @@ from gateway.edges.http.answers import FAULT, answer_bytes
 from gateway.edges.http.connection import Connection
 from gateway.edges.http.exchange import Exchange
 from gateway.edges.http.limits import HttpLimits
+from gateway.edges.http.room import Room
 from gateway.edges.http.wheel import TimerWheel
 from gateway.edges.protocols import Meter, SubmittingCore, everybody
 from gateway.lanes import LANES, MARKET_DATA
@@ -63,6 +64,8 @@ class HttpEdge:
         self.receive_ns = receive_ns
         self.addresses = addresses or PeerAddresses()
         self.limits = limits
+        self.room = Room(limits.long_bodies_bytes)
+        """What bodies beyond the usual may take."""
         self.stages = stages
         self.turns = turns or Turns()
         self.trusts = trusts

@@ -45,6 +45,10 @@ class Exchange:
     waiter: Answered | None = None
     connection = 0
     """Number of its connection, from when it was decided."""
+    held_bytes = 0
+    """Bytes of the request, 0 for one of up to a kilobyte."""
+    long_bytes = 0
+    """Of them, what was taken of the edge's room for long bodies."""
     trace: Trace | None = None
     """Where its time goes, None while nobody wants to know."""
 

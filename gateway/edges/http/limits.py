@@ -14,6 +14,11 @@ class HttpLimits(NamedTuple):
     """Target, names and values together; more is answered with 431."""
     body_bytes: int = 1_048_576
     """Longest body; the dialect refuses a longer one, with 413."""
+    small_body_bytes: int = 16_384
+    """Longest body that needs none of the room for long ones."""
+    long_bodies_bytes: int = 67_108_864
+    """Longer bodies of all connections together, until they are answered; a further one is refused
+    as too long."""
     head_seconds: float = 10.0
     """From the first byte of a request to the end of its headers."""
     body_seconds: float = 10.0
@@ -30,5 +35,8 @@ class HttpLimits(NamedTuple):
     """Most connections at a time; the oldest without a proved key makes room for a further one."""
     waiting_requests: int = 64
     """Requests of one connection waiting to be decided above which no more is read from it."""
+    held_bytes: int = 262_144
+    """Bytes of one connection's requests without an answer above which no more is read from it;
+    requests of up to a kilobyte are not counted, as their number is bounded."""
     unanswered_requests: int = 256
     """Requests of one connection whose answer is not there yet above which none is decided."""

@@ -3,14 +3,14 @@
 `httptools` (llhttp, strict as it comes) finds the requests. Added to it are the bounds, and what
 it leaves to its user: HTTP versions, the Host, transfer codings other than chunked, trailers,
 upgrades. A request line that names RTSP or ICE as its protocol is read as HTTP of that version,
-as llhttp reads it; where a request ends does not depend on it. Once framing is in doubt nothing more is read from a connection, so bytes can't be taken
-for another request than the one their sender meant.
+as llhttp reads it; where a request ends does not depend on it. Once framing is in doubt nothing
+more is read from a connection, so bytes can't be taken for another request than was meant.
 """
 
 import re
 from collections import deque
 from collections.abc import Callable
-from typing import Final, NamedTuple, NoReturn
+from typing import Final, NoReturn
 
 from httptools import (
     HttpParserCallbackError,
@@ -21,7 +21,15 @@ from httptools import (
 
 from gateway.dialects.http import HttpRequest
 from gateway.edges.http.exchange import Exchange
+from gateway.edges.http.known_heads import (
+    HEAD_END,
+    KNOWN_HEAD_BYTES,
+    KNOWN_HEADS,
+    USUAL_LINE,
+    KnownHead,
+)
 from gateway.edges.http.limits import HttpLimits
+from gateway.edges.http.room import Room
 
 IDLE: Final = 0
 HEAD: Final = 1
@@ -35,34 +43,17 @@ _SINGLE: Final = frozenset(("content-length", "host", "transfer-encoding"))
 _FRAMING_BYTES: Final = 65_536
 """What the framing of a chunked body may take beside `_FRAMING_FACTOR` times the body."""
 _FRAMING_FACTOR: Final = 8
+_SMALL_BYTES: Final = 1_024
+"""Requests up to this size are bounded by their number alone."""
 _NAMES_MAX: Final = 1_024
 _LOOKED_AT_EACH_TIME: Final = frozenset(
     ("expect", "transfer-encoding", "upgrade", "x-forwarded-for")
 )
 """Headers that mean something for one request only."""
 
-_USUAL_LINE: Final = re.compile(
-    rb"(GET|POST|DELETE|PUT) (/[A-Za-z0-9/_.-]*)(?:\?([A-Za-z0-9&=_.%~+*-]*))? HTTP/1\.1\r\n"
-)
-"""A request line that is one for every reader of HTTP."""
-_HEAD_END: Final = b"\r\n\r\n"
-_KNOWN_HEADS: Final = 8
-"""Heads of one connection that are remembered; the oldest goes."""
-_KNOWN_HEAD_BYTES: Final = 768
-"""Longer heads are not remembered, so that a connection holds little memory."""
-
 _METHODS: Final = {name.encode(): name for name in ("GET", "POST", "DELETE", "PUT", "HEAD")}
 _names: dict[bytes, str] = {}
 """Names of headers as they were sent, and in lower case; bounded, as clients name them."""
-
-
-class _KnownHead(NamedTuple):
-    """What the parser made of the lines of a head between request line and body."""
-
-    headers: dict[str, str]
-    size: int
-    """Bytes of names and values."""
-    body_bytes: int
 
 
 class _RefusedError(Exception):
@@ -73,10 +64,12 @@ class RequestReader:
     """Reads what one connection sends.
 
     `address` is what its requests are counted under; `address_of` returns it for a request with
-    the header X-Forwarded-For.
+    the header X-Forwarded-For. `room` is what long bodies of all connections share.
     """
 
-    def __init__(self, limits: HttpLimits, address: str, address_of: Callable[[str], str]) -> None:
+    def __init__(
+        self, limits: HttpLimits, address: str, address_of: Callable[[str], str], room: Room
+    ) -> None:
         self.arrived: deque[Exchange] = deque()
         """Requests that have not been taken yet, in order."""
         self.state = IDLE
@@ -87,12 +80,17 @@ class RequestReader:
         """Nothing more is read, because the last request ends the connection."""
         self.excess = False
         """More was sent than the connection's last request."""
+        self.held_bytes = 0
+        """Of requests that were handed over and not let go; those of up to a kilobyte count 0."""
         self._limits = limits
+        self._room = room
+        self._long_bytes = 0
+        """What the present body has taken of it."""
         self._address = address
         self._address_of = address_of
         self._fields: list[tuple[bytes, bytes]] = []
         """Headers, and after them trailers, as they were sent."""
-        self._known_heads: dict[bytes, _KnownHead] = {}
+        self._known_heads: dict[bytes, KnownHead] = {}
         """Heads that came before, by their bytes from the end of the request line on."""
         self._plain = False
         """Whether `_headers` have none of those that are looked at each time."""
@@ -166,9 +164,15 @@ class RequestReader:
             self.refuse("broken body")
         self.ended = True
 
+    def let_go(self, exchange: Exchange) -> None:
+        """Take note that a request is gone."""
+        self.held_bytes -= exchange.held_bytes
+        self._room.give(exchange.long_bytes)
+
     def close(self) -> None:
-        """Let go of the parser, which refers back to this reader."""
+        """Let go of the parser, which refers back to this reader, and of a body without an end."""
         self._parser = None
+        self._drop_body()
 
     # --- What the parser calls ----------------------------------------------------------------
 
@@ -212,7 +216,7 @@ class RequestReader:
         if parser.should_upgrade() and (self._chunked or length):
             # The parser takes what follows for the other protocol, of which there is none.
             self._stop("an upgrade with a body")
-        if "expect" in headers and length and int(length) > self._limits.body_bytes:
+        if "expect" in headers and int(length or 0) > self._limits.body_bytes:
             self._too_large()
 
     def _look_at_headers(self) -> None:
@@ -232,6 +236,11 @@ class RequestReader:
         """Take a part of the body."""
         self._parts.append(part)
         self._body_bytes += len(part)
+        more = self._body_bytes - self._long_bytes
+        if self._body_bytes > self._limits.small_body_bytes:
+            if not self._room.take(more):
+                self._too_large()
+            self._long_bytes += more
         if self._body_bytes > self._limits.body_bytes:
             self._too_large()
 
@@ -258,9 +267,9 @@ class RequestReader:
         """
         limits, known_heads, arrived = self._limits, self._known_heads, self.arrived
         at = 0
-        while (line := _USUAL_LINE.match(data, at)) is not None:
+        while (line := USUAL_LINE.match(data, at)) is not None:
             begin = line.end()
-            end = data.find(_HEAD_END, begin) + len(_HEAD_END)
+            end = data.find(HEAD_END, begin) + len(HEAD_END)
             known = known_heads.get(data[begin:end])
             if known is None:
                 break
@@ -285,27 +294,30 @@ class RequestReader:
                 self._received_ns,
             )
             self.begun += 1
+            if (size := target_bytes + known.size + known.body_bytes) > _SMALL_BYTES:
+                exchange.held_bytes = size
+                self.held_bytes += size
             arrived.append(exchange)
             at = end
         return at
 
     def _remember(self, data: bytes) -> None:
         """Remember the head of the one request that `data` is, if it is a usual one."""
-        line = _USUAL_LINE.match(data)
+        line = USUAL_LINE.match(data)
         if line is None or self.ended:
             return
-        end = data.find(_HEAD_END, line.end()) + len(_HEAD_END)
+        end = data.find(HEAD_END, line.end()) + len(HEAD_END)
         head = data[line.end() : end]
         if (
-            len(head) > _KNOWN_HEAD_BYTES
+            len(head) > KNOWN_HEAD_BYTES
             or end + self._body_bytes != len(data)
             or head.count(b"\n") != len(self._fields) + 1
         ):
             return
         known = self._known_heads
-        if len(known) >= _KNOWN_HEADS:
+        if len(known) >= KNOWN_HEADS:
             del known[next(iter(known))]
-        known[head] = _KnownHead(self._headers, self._fields_bytes, self._body_bytes)
+        known[head] = KnownHead(self._headers, self._fields_bytes, self._body_bytes)
 
     # --- Inside -------------------------------------------------------------------------------
 
@@ -395,6 +407,13 @@ class RequestReader:
             0,
             too_large,
         )
+        size = len(target) + self._fields_bytes + self._body_bytes
+        if size > _SMALL_BYTES:
+            exchange.held_bytes = size
+            self.held_bytes += size
+            # An idle connection is not to hold what was handed over.
+            self._parts = []
+            exchange.long_bytes, self._long_bytes = self._long_bytes, 0
         if too_large:
             exchange.broken = True
         if self._method == "HEAD":
@@ -402,6 +421,11 @@ class RequestReader:
         if self._old:
             exchange.old = True
         return exchange
+
+    def _drop_body(self) -> None:
+        """Let go of a body that no request has taken over."""
+        self._room.give(self._long_bytes)
+        self._parts, self._long_bytes = [], 0
 
     def _too_large(self) -> NoReturn:
         self._end(self._exchange(too_large=True))
@@ -414,6 +438,7 @@ class RequestReader:
     def _end(self, exchange: Exchange) -> None:
         self.state = IDLE
         self.ended = True
+        self._drop_body()
         exchange.keep_alive = False
         self.arrived.append(exchange)
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gateway.edges.http.exchange import Exchange
 from gateway.edges.http.limits import HttpLimits
 from gateway.edges.http.reader import BODY, HEAD, IDLE, RequestReader
+from gateway.edges.http.room import Room
 from tests.gateway.http.hostile import (
     CHUNKED,
     GET,
@@ -25,9 +26,11 @@ from tests.gateway.http.hostile import (
 )
 
 
-def reader(**limits: int) -> RequestReader:
+def reader(room: Room | None = None, **limits: int) -> RequestReader:
     """Return a reader of one connection from 127.0.0.1."""
-    return RequestReader(HttpLimits(**limits), "127.0.0.1", lambda forwarded: f"for {forwarded}")
+    bounds = HttpLimits(**limits)
+    room = room or Room(bounds.long_bodies_bytes)
+    return RequestReader(bounds, "127.0.0.1", lambda forwarded: f"for {forwarded}", room)
 
 
 def read(pieces: Iterable[bytes], **limits: int) -> list[Exchange]:
