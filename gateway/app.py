@@ -124,7 +124,12 @@ class Gate:
         check_build(chosen_build())
         config = self.config
         data = config.record.data
-        data.mkdir(parents=True, exist_ok=True)
+        try:
+            data.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StartError(
+                f"{data} can't be made a data directory: {error.strerror}; name another one"
+            ) from None
         self._closers.append(DataLock(data).release)
         self.rulebook = load_rulebook(config.rulebook)
         self.clock: Clock = self._given_clock or _clock(config)
@@ -311,7 +316,7 @@ class Gate:
                 except OSError as error:
                     raise StartError(
                         f"{name} can't listen on {config.host}:{port}: {error}; "
-                        "give another port, 0 for any free one"
+                        "give another host or port, 0 for any free port"
                     ) from None
 
     def _rest_edge(

@@ -349,7 +349,9 @@ def described(directory: Path) -> dict[str, Any]:
         events[type(record.event).__name__] += 1
         if record.decision.verdict == REFUSED:
             reasons[record.decision.breaches[0].reason.name] += 1
-        breaches = [[b.rule, int(b.reason), b.limit] for b in record.decision.breaches]
+        breaches = [
+            [breach.rule, int(breach.reason), breach.limit] for breach in record.decision.breaches
+        ]
         verdict = [record.seq, record.now_ns, record.decision.verdict, breaches]
         digest.update(msgspec.json.encode(verdict))
         last = record

@@ -8,10 +8,11 @@ import msgspec
 import typer
 
 from gateway.app import Gate
-from gateway.commands.common import console
+from gateway.commands.common import console, fail
 from gateway.commands.demo_text import welcome
 from gateway.commands.serving import ReadyLine, ready_line, run_gate
 from gateway.config import Config, EngineConfig, ListenConfig, OverloadConfig, RecordConfig
+from gateway.config_checks import check_engine, check_listen
 from gateway.demo_keys import DEMO_ACCOUNTS, DEMO_KEYS
 
 PATIENCE: Final = OverloadConfig(orders="5s", queries="4s", market_data="3s", lasting="1s")
@@ -64,6 +65,10 @@ def demo(
         seed=seed,
         seed_history=True,
     )
+
+    faults = [*check_listen(config.listen, ("listen",)), *check_engine(config.engine, ("engine",))]
+    if faults:
+        fail(*map(str, faults))
 
     def announce(gate: Gate) -> None:
         keys = tuple(

@@ -93,7 +93,7 @@ def filtered(command: _CommandT) -> _CommandT:
     parameters: list[inspect.Parameter] = []
     for name, parameter in own.items():
         parameters += _FILTERS.values() if name == "wanted" else (parameter,)
-    by_keyword = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
+    by_keyword = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
     run.__signature__ = inspect.Signature(by_keyword)  # type: ignore[attr-defined]
     return run  # type: ignore[return-value]
 
@@ -101,9 +101,12 @@ def filtered(command: _CommandT) -> _CommandT:
 def time_range(since: str, until: str) -> tuple[int, int]:
     """Return the times of two options in nanoseconds, 0 where none is given."""
     try:
-        return (time_ns(since) if since else 0), (time_ns(until) if until else 0)
+        from_ns, to_ns = (time_ns(text) if text else 0 for text in (since, until))
     except ValueError as error:
         fail(str(error))
+    if until and to_ns <= from_ns:
+        fail(f"the time asked for ends, `{until}`, before it begins, `{since}`")
+    return from_ns, to_ns
 
 
 def open_source(data: Path, run_id: str = "") -> Source:

@@ -32,6 +32,8 @@ from gateway.logview.tailing import Follower
 from rules.decisions import VERDICT_NAMES
 
 _POLL_SECONDS: Final = 0.2
+_LINES_MAX: Final = 1_000_000
+"""Records that a tail shows at most; they are kept in memory until the last is read."""
 _WHO_WIDTH_MOST: Final = 32
 """Characters that the longest name of an account makes the column of who it was at first."""
 
@@ -46,7 +48,9 @@ def tail(
     context: typer.Context,
     data: DataOption = Path(DATA_DIRECTORY),
     run_id: NewestRunOption = "",
-    count: Annotated[int, typer.Option("--lines", "-n", min=0, help="Records to show.")] = 20,
+    count: Annotated[
+        int, typer.Option("--lines", "-n", min=0, max=_LINES_MAX, help="Records to show.")
+    ] = 20,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new ones.")] = False,
     actor: ActorOption = "",
     as_json: JsonLinesOption = False,

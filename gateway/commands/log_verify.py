@@ -59,7 +59,9 @@ def verify(
     codes = {result.exit_code for result in results}
     code = EXIT_CORRUPT if EXIT_CORRUPT in codes else max(codes)
     if as_json:
-        reports = [msgspec.to_builtins(r) | {"exit_code": r.exit_code} for r in results]
+        reports = [
+            msgspec.to_builtins(result) | {"exit_code": result.exit_code} for result in results
+        ]
         print_json(reports if all_runs else reports[0])
     else:
         for result in results:

@@ -134,7 +134,7 @@ def _status(part: Run, holds: tuple[str, ...], life: str) -> RunStatus:
         signed=sum(
             bool(entry.signature or read_signature(part.path / entry.file)) for entry in entries
         ),
-        deleted=0 if tombstone is None else sum(len(d.segments) for d in tombstone.deletions),
+        deleted=0 if tombstone is None else sum(len(one.segments) for one in tombstone.deletions),
         holds=holds,
     )
 

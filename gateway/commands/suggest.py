@@ -32,8 +32,11 @@ def suggest_command(
         ),
     ] = "",
     owners: Annotated[
-        str, typer.Option(help="Whose orders a flow's are: `one`, `hash:N`, or `flow`.")
-    ] = OWNERS_ONE,
+        str,
+        typer.Option(
+            help="Whose orders a flow's are: `one` (default), `hash:N`, or `flow`; a record tells."
+        ),
+    ] = "",
     hit_share: Annotated[
         float,
         typer.Option(help="Per cent a suggested threshold may hit, to a tenth.", min=0, max=100),
@@ -48,6 +51,10 @@ def suggest_command(
     permille = round(hit_share * 10)
     if permille != hit_share * 10:
         fail(f"hit share {hit_share:g} is not whole tenths of a per cent, such as 0.5")
+    if owners and source.is_dir():
+        fail(
+            f"--owners `{owners}` is for a recorded flow; the record in {source} tells whose orders are"
+        )
     try:
         chosen = load_rulebook(rulebook) if rulebook else None
         if source.is_dir():
@@ -56,7 +63,7 @@ def suggest_command(
                 report = suggest_from_record(source, opened.runs, chosen, permille, seen)
         else:
             chosen = chosen or load_rulebook(DEFAULT_RULEBOOK)
-            report = suggest_from_flow(source, chosen, Participants(owners), permille)
+            report = suggest_from_flow(source, chosen, Participants(owners or OWNERS_ONE), permille)
     except RulebookError as error:
         fail(*error.errors)
     except (FlowError, JournalError, ValueError) as error:

@@ -298,7 +298,7 @@ class _Builder:
         if foreign:
             tree["input"] = {}
             tree["verdict"] = VERDICT_NAMES[record.decision.verdict]
-        tree["order_ids"] = [n for n in subject.order_ids if n in self._order_ids]
+        tree["order_ids"] = [number for number in subject.order_ids if number in self._order_ids]
         tree["refusals"] = [_refusal(breach, "enforce", names) for breach in decision.breaches]
         tree["refusals"] += [_refusal(breach, "shadow", names) for breach in decision.shadows]
         tree["book"] = self._book(event, record, subject)

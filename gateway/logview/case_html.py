@@ -29,6 +29,7 @@ _TRADE: Final = (
     *("seq", "time", "order_id", "symbol", "side", "price", "quantity", "quote", "maker"),
     *("commission", "commission_asset", "trade_id", "counter_account"),
 )
+_MEASURE: Final = ("seq", "time", "event", "what", "actor", "followed")
 _ORDER: Final = (
     *("order_id", "client_order_id", "account", "symbol", "side", "order_type", "price"),
     *("quantity", "placed", "accepted", "ended", "status", "cause", "reason", "filled"),
@@ -47,10 +48,7 @@ def case_html(case: CaseFile) -> Iterator[str]:
     yield "<h2>Measures and who took them</h2>"
     yield from _table(
         ("record", "time", "what", "", "actor", "what followed"),
-        (
-            (m["seq"], m["time"], m["event"], m["what"], m["actor"], m["followed"])
-            for m in case.measures
-        ),
+        ([measure[name] for name in _MEASURE] for measure in case.measures),
     )
     yield "<h2>Orders</h2>"
     yield from _orders(case)
@@ -72,8 +70,8 @@ def _about(case: CaseFile) -> Iterator[str]:
         ("other parties", _json(case.other_parties)),
     ]
     facts += [
-        ("run", f"{r['run']}, rulebook {r['rulebook']} {r['revision']}, {r['life']}")
-        for r in case.runs
+        ("run", "{run}, rulebook {rulebook} {revision}, {life}".format_map(run))
+        for run in case.runs
     ]
     facts += [("incomplete", problem) for problem in case.problems]
     facts += [("deleted", text) for text in case.deleted]

@@ -5,7 +5,7 @@ the decision made again is the recorded one.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -26,9 +26,9 @@ from rules.rulebook import Rulebook
 from rules.units import decimal_text
 from rules.values import SCOPE_NAMES, STATE_ACTIVE, STATE_NAMES
 
-_KEY_FIELDS = ("name", "account", "permissions", "addresses", "expires_ns", "enabled")
-_ACCOUNT_FIELDS = ("name", "owner", "tier", "flags", "enabled")
-_SYMBOL_FIELDS = (
+_KEY_FIELDS: Final = ("name", "account", "permissions", "addresses", "expires_ns", "enabled")
+_ACCOUNT_FIELDS: Final = ("name", "owner", "tier", "flags", "enabled")
+_SYMBOL_FIELDS: Final = (
     "name",
     "state",
     "last_e8",
@@ -41,7 +41,7 @@ _SYMBOL_FIELDS = (
     "previous_close_e8",
     "halted_since_ns",
 )
-_ORDER_FIELDS = (
+_ORDER_FIELDS: Final = (
     "order_id",
     "client_order_id",
     "account",

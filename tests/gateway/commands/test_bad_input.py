@@ -18,6 +18,7 @@ from gateway.admin.messages import StatusAnswer
 from gateway.commands.common import login_name
 
 TOO_LONG = "x" * 5_000
+BACKWARDS = ("--from", "2026-01-02", "--to", "2026-01-01")
 
 
 @contextmanager
@@ -118,6 +119,19 @@ def test_a_name_in_a_path_stays_one_part() -> None:
         (("rulebook", "suggest", "x.csv", "--hit-share", "0.04"), "hit share 0.04 is not whole"),
         (("log", "query", "--from", "202601"), "`202601` is not a time"),
         (("log", "query", "--reason", "9" * 5_000), "no reason is called"),
+        (("log", "tail", "-n", "1000001"), "'--lines' / '-n'"),
+        (("log", "query", *BACKWARDS), "ends, `2026-01-01`, before it begins, `2026-01-02`"),
+        (("log", "case", "bob", "--json", *BACKWARDS), "before it begins"),
+        (("record", "hold", "add", "--reason", "x", "--data", "DATA", *BACKWARDS), "before it"),
+        (("log", "query", "--from", "2026-01-01", "--to", "2026-01-01"), "before it begins"),
+        (
+            ("rulebook", "suggest", "DATA", "--owners", "one"),
+            "--owners `one` is for a recorded flow",
+        ),
+        (("demo", "--host", ""), "listen.host: `` is not an address or a host's name"),
+        (("demo", "--admin-port", "8080"), "listen.admin_port: 8080 is rest_port already"),
+        (("demo", "--engine", "nonsense"), "engine.address: `nonsense` is not host:port"),
+        (("demo", "--port", "0", "--data", "FLOW"), "can't be made a data directory: File exists"),
         (
             ("play", "FLOW", "--target", "http://127.0.0.1:1", "--notional", "0"),
             "notional `0` is not above 0",
@@ -130,7 +144,8 @@ def test_values_that_mean_nothing(words: tuple[str, ...], said: str, tmp_path: P
     flow.write_text(
         "ts_ns,event,order_id,side,price,qty,flag,symbol\n1,new,a,buy,1,1,,ABC\n", encoding="utf-8"
     )
-    given = [str(flow) if word == "FLOW" else word for word in words]
+    places = {"FLOW": str(flow), "DATA": str(tmp_path)}
+    given = [places.get(word, word) for word in words]
     done = CliRunner().invoke(build(), given)
     assert (done.exit_code, type(done.exception)) == (2, SystemExit)
     assert said in done.stderr
