@@ -74,7 +74,7 @@ def show(rows: list[dict[str, Any]], owners: int) -> None:
     """Print the rows as a table."""
     title = f"µs, {owners:,} owners, {len(conduct_rules())} conduct rules, "
     table = Table(title=title + f"Python {platform.python_version()}", title_justify="left")
-    for heading in ("what", "open orders", "mean", "p50", "p99", "calls"):
+    for heading in ("what", "open orders", "mean", "p50", "p99", "calls", "accepted"):
         table.add_column(heading, justify="left" if heading == "what" else "right")
     for one in rows:
         whole = "calls" in one
@@ -85,8 +85,9 @@ def show(rows: list[dict[str, Any]], owners: int) -> None:
             f"{one['us_p50']:.2f}",
             f"{one['us_p99']:.2f}" if whole else "",
             f"{one['calls']:,}" if whole else "",
+            f"{one['accepted_share']:.2%}" if "accepted_share" in one else "",
         )
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 100).print(table)
 
 
 def main() -> int:

@@ -31,6 +31,9 @@ _PATIENCE_SECONDS: Final = 30.0
 _ADMIN_EVERY_NS: Final = 50_000_000
 _OPEN_MAX: Final = 20
 """Orders of one connection that stay open."""
+_CANCEL_BELOW: Final = 0.47
+"""Of 0 to 1, where 0.1 is for questions: fewer cancels than orders, by what one connection in nine
+that only cancels needs, so that it finds orders and about as many of both are sent."""
 
 
 class Answer(NamedTuple):
@@ -45,7 +48,7 @@ class Answer(NamedTuple):
 
 
 class Mix:
-    """What clients send: orders and cancels alike, some queries and some market data.
+    """What clients send: orders and about as many cancels, some queries and some market data.
 
     Each request is signed when it is asked for. No order is marketable, and each connection keeps
     the same number of them open. Connections from number `connections` on only cancel, orders of
@@ -62,6 +65,8 @@ class Mix:
         """Return kind and bytes of the next request of a connection."""
         if connection >= len(self._keys):
             connection = self._random.randrange(len(self._keys))
+            if len(self._open[connection]) <= _OPEN_MAX // 2:
+                connection = max(range(len(self._keys)), key=lambda one: len(self._open[one]))
             names = self._open[connection]
             name = names.popleft() if len(names) > _OPEN_MAX // 2 else "none"
             parameters = {"symbol": "BTCUSDT", "origClientOrderId": name}
@@ -72,7 +77,8 @@ class Mix:
         if drawn < 0.10:
             parameters = {"symbol": "BTCUSDT", "origClientOrderId": names[-1] if names else "none"}
             return QUERY, signed_order("GET", key, parameters)
-        if len(names) >= _OPEN_MAX or (names and drawn < 0.50):
+        enough = len(names) > _OPEN_MAX // 2
+        if len(names) >= _OPEN_MAX or (enough and drawn < _CANCEL_BELOW):
             parameters = {"symbol": "BTCUSDT", "origClientOrderId": names.popleft()}
             return CANCEL, signed_order("DELETE", key, parameters)
         self._number += 1

@@ -1,12 +1,13 @@
 """What a gate does with twice the work it can do: `python -m tests.bench.overload --help`.
 
 A gate with the rulebook `bench` runs on one processor, a bare open-loop client with 64 connections
-on the last: 45 % orders and 45 % cancels, signed, 5 % queries, 5 % market data. Eight more only
-cancel, and the admin port is asked twenty times a second. First the knee is found: the highest of rising
-loads at which nothing is shed and the p95 is below 50 ms. Then the gate gets the load of the knee,
-twice that, and half of that; the first second of the overload, in which the queues fill, is a row
-of its own. Latencies count from the time a request was planned for. Exits with 1 when a cancel was
-shed, something was not answered, or the gate did not recover within two seconds by itself.
+on the last: orders and cancels, signed, 5 % queries, 5 % market data. Eight more only cancel, so
+that about as many cancels are sent as orders, and the admin port is asked twenty times a second.
+First the knee is found: the highest of rising loads at which nothing is shed and the p95 is below
+50 ms. Then the gate gets the load of the knee, twice that, and half of that; the first second of
+the overload, in which the queues fill, is a row of its own. Latencies count from the time a request
+was planned for. Exits with 1 when a cancel was shed, something was not answered, or the gate did
+not recover within two seconds by itself.
 """
 
 import argparse

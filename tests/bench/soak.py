@@ -26,6 +26,7 @@ from tests.bench.rest_client import drive
 from tests.bench.rest_servers import OWN_EDGE, gate
 
 ACCOUNTS: Final = 2
+ACCEPTED_STATUS: Final = 200
 SHARE: Final = 0.7
 GROWTH_MAX: Final = 0.1
 """Growth over the whole run, of its first value, that is none."""
@@ -46,6 +47,8 @@ class Minute(msgspec.Struct, frozen=True):
     mib: int
     late_ms_p99: float
     """How late the client itself was."""
+    accepted_share: float = 1.0
+    """Of all orders and cancels; what was shed, and cancels of what was shed, was not."""
 
 
 class Trend(msgspec.Struct, frozen=True):
@@ -100,7 +103,8 @@ def minute(answers: list[Answer], mib: int) -> Minute:
     served = [one.latency_ns for one in ours if one.status != SHED_STATUS]
     tails = (percentile(served, 500), percentile(served, 990), percentile(served, 999))
     late = percentile([one.late_ns for one in ours], 990)
-    return Minute(len(ours), len(ours) - len(served), *tails, mib, late)
+    accepted = sum(one.status == ACCEPTED_STATUS for one in ours) / max(1, len(ours))
+    return Minute(len(ours), len(ours) - len(served), *tails, mib, late, round(accepted, 5))
 
 
 def measure(minutes: int, seconds: float = 60.0) -> Result:
@@ -137,11 +141,13 @@ def measure(minutes: int, seconds: float = 60.0) -> Result:
 def show(result: Result) -> None:
     """Print the rows and the verdict."""
     table = Table()
-    for heading in ("minute", "orders, cancels", "shed", "p50 ms", "p99 ms", "p99.9 ms", "MiB"):
+    tails = ("p50 ms", "p99 ms", "p99.9 ms")
+    for heading in ("minute", "orders, cancels", "accepted", "shed", *tails, "MiB"):
         table.add_column(heading, justify="right")
     for number, one in enumerate(result.minutes, 1):
-        tails = (f"{one.ms_p50:.2f}", f"{one.ms_p99:.1f}", f"{one.ms_p999:.1f}")
-        table.add_row(f"{number}", f"{one.requests:,}", f"{one.shed:,}", *tails, f"{one.mib}")
+        times = (f"{one.ms_p50:.2f}", f"{one.ms_p99:.1f}", f"{one.ms_p999:.1f}")
+        counts = f"{one.requests:,}", f"{one.accepted_share:.2%}", f"{one.shed:,}"
+        table.add_row(f"{number}", *counts, *times, f"{one.mib}")
     console = Console(width=None if sys.stdout.isatty() else 100)
     console.print(table)
     console.print(

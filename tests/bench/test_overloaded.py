@@ -45,6 +45,29 @@ lasting = "0ms"
 """Even a gate on a fast machine sheds, and one on a slow machine does not have to be waited for."""
 
 
+def test_every_cancel_finds_an_order(tmp_path: Path) -> None:
+    """Once the book is filled: each names one that was placed well before, and none twice."""
+    prepare_gate(tmp_path, 2, 0, -1)
+    mix = Mix(read_keys(tmp_path / "keys.json"), 64, 1)
+    sent: Counter[str] = Counter()
+    open_names: dict[str, int] = {}
+    for number in range(12_000):
+        kind, request = mix.next(number % 72)
+        sent[kind] += number >= 2_000
+        if kind == ORDER:
+            open_names[_name(request, b"newClientOrderId=")] = number
+        elif kind in (CANCEL, CANCEL_ALONE):
+            name = _name(request, b"origClientOrderId=")
+            if number >= 2_000 or name != "none":
+                assert number - open_names.pop(name) > 300
+    assert 0.42 < sent[ORDER] / 10_000 < 0.50
+    assert 0.42 < (sent[CANCEL] + sent[CANCEL_ALONE]) / 10_000 < 0.50
+
+
+def _name(request: bytes, field: bytes) -> str:
+    return request.partition(field)[2].partition(b"&")[0].decode()
+
+
 def flood(port: int, mix: Mix) -> list[Answer]:
     """Send as fast as can be, for a moment, then little; return all answers."""
     client = OpenClient(port, CONNECTIONS + 2)
