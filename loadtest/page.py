@@ -93,13 +93,7 @@ def _percentile_chart(runs: Sequence[Run]) -> str:
     """Curves over 1 / (1 - p), so that each nine has the same width."""
     lines = []
     for number, run in _some(runs):
-        latency = run.latency[ALL]
-        points = [
-            (1 / (1 - share / 100), percentile_ns(latency, share))
-            for share in _CURVE
-            if latency.count * (1 - share / 100) >= 1
-        ]
-        lines.append(Line(_name(number, run), points))
+        lines.append(Line(_name(number, run), percentile_curve(run.latency[ALL])))
     most = max((at for line in lines for at, _ in line.points), default=1.0)
     nines = max(ceil(log10(most) - 1e-9), 1)
     return chart(
@@ -108,6 +102,16 @@ def _percentile_chart(runs: Sequence[Run]) -> str:
         Axis("latency", duration_text, log=True),
         lines,
     )
+
+
+def percentile_curve(latency: Latency) -> list[tuple[float, float]]:
+    """Return points (1 / (1 - p), ns); the last one is the longest time, above all the others."""
+    points: list[tuple[float, float]] = [
+        (1 / (1 - share / 100), percentile_ns(latency, share))
+        for share in _CURVE
+        if latency.count * (1 - share / 100) >= 1
+    ]
+    return [*points, (latency.count, latency.max_ns)] if latency.count else []
 
 
 def _nines(value: float) -> str:
@@ -130,7 +134,7 @@ def _time_chart(runs: Sequence[Run]) -> str:
     ]
     return chart(
         f"Latency over time, run {len(runs)}",
-        Axis("second of the run", lambda value: f"{value:g}"),
+        Axis(f"second of run {len(runs)}", _plain),
         Axis("latency", duration_text, log=True),
         lines,
     )

@@ -17,7 +17,7 @@ from loadtest.charts import Axis, Line, chart, ticks
 from loadtest.compare import read_side, unlike
 from loadtest.files import load, save
 from loadtest.machine import machine
-from loadtest.page import page
+from loadtest.page import page, percentile_curve
 from loadtest.profile import load_profile
 from loadtest.recorder import ALL, decoded, distribution, measured, percentile_ns
 from loadtest.results import FORMAT, Audit, Load, Results, Run
@@ -251,6 +251,17 @@ def test_the_page_is_self_contained(steps: bool) -> None:
     assert len(drawings) == 3
     for drawing in drawings:
         ElementTree.fromstring(drawing)
+
+
+@pytest.mark.parametrize("count", [1, 2, 10, 999, 1_000, 1_001])
+def test_the_curve_ends_with_the_longest_time(count: int) -> None:
+    """One in a million must not be missing from the picture."""
+    values = [number * MS for number in range(1, count)] + [10_000 * MS]
+    points = percentile_curve(distribution(values))
+    assert points[-1] == (count, 10_000 * MS)
+    assert points == sorted(points)
+    assert all(at <= count + 1e-6 for at, _ in points)
+    assert percentile_curve(distribution([])) == []
 
 
 def test_the_page_tells_what_the_tester_ran_on() -> None:
