@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import msgspec
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
+from rich.console import RenderableType
 from rich.table import Table
 
 from gateway.admin.client import (
@@ -21,7 +21,7 @@ from gateway.admin.client import (
 )
 from gateway.admin.conduct import SORTS
 from gateway.admin.messages import ConductAnswer
-from gateway.commands.common import console, counted, errors, fail, print_json
+from gateway.commands.common import cell, console, counted, errors, fail, print_json
 from gateway.commands.log_options import open_recorded
 from gateway.commands.log_recording import ActorOption
 from gateway.commands.progress import records_progress
@@ -191,16 +191,16 @@ def meter_command(
     for heading in ("now", "limit or headroom", "projected"):
         table.add_column(heading, justify="right", overflow="fold")
     for line in answer.lines:
-        names = (escape(line.owner), line.level)
+        names: tuple[RenderableType, str] = (cell(line.owner), line.level)
         for ratio in line.ratios:
             what = f"{ratio.rule} {ratio.label}"
             now = ratio.ratio or "undefined"
-            table.add_row(*names, what, escape(ratio.symbol), now, ratio.maximum or "none", "")
+            table.add_row(*names, what, cell(ratio.symbol), now, ratio.maximum or "none", "")
             names = ("", "")
         for fee in line.fees:
             left = "none left" if fee.headroom is None else fee.headroom
             amounts = (f"{fee.amount} {fee.currency}", left, f"{fee.projected} {fee.currency}")
-            table.add_row(*names, fee.tariff, escape(fee.symbol or "all"), *amounts)
+            table.add_row(*names, fee.tariff, cell(fee.symbol or "all"), *amounts)
             names = ("", "")
     console.print(table)
 
@@ -237,7 +237,7 @@ def _print_statement(statement: Statement) -> None:
     totals.add_column("amount", justify="right")
     for total in (*statement.totals, *statement.sums):
         name = "everybody" if total.owner is None else total.owner
-        totals.add_row(escape(name), f"{total.amount} {total.currency}")
+        totals.add_row(cell(name), f"{total.amount} {total.currency}")
     console.print(totals)
 
 
@@ -251,7 +251,7 @@ def _lines_table(statement: Statement, tariff: str) -> Table:
     table.add_column("amount", justify="right", no_wrap=True)
     for line in statement.lines:
         if line.tariff == tariff:
-            names = (escape(line.owner), escape(line.symbol or "all"))
+            names = (cell(line.owner), cell(line.symbol or "all"))
             measured = f"{line.measured}/{line.base} = {line.ratio}" if line.base else line.measured
             parts = slabs_text(line).split("; ")
             if line.cut_by_cap.strip("0."):

@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from gateway.commands.common import cell, console, counted, errors, fail, print_json
 from gateway.commands.log_options import DataOption, JsonOption, RunOption, open_recorded
@@ -14,9 +13,8 @@ from gateway.commands.log_recording import ActorOption
 from gateway.commands.progress import reading_progress
 from gateway.journal import JournalError
 from gateway.journal.manifest import DATA_DIRECTORY
-from gateway.logview.explaining import ExplainedDecision, RuleView, explain
+from gateway.logview.explaining import ExplainedDecision, RuleVerdict, explain
 from gateway.logview.measures import measured
-from gateway.logview.rendering import printable
 from gateway.logview.times import time_text
 from rules.pipeline import StateError
 from rules.rulebook import RulebookError
@@ -102,7 +100,7 @@ def _print_explained(explained: ExplainedDecision) -> None:
         _print_tree(name, facts)
 
 
-def _print_rules(rules: list[RuleView]) -> None:
+def _print_rules(rules: list[RuleVerdict]) -> None:
     """Print what every rule said; of a record that is no request none says anything."""
     if not rules:
         console.print("no rule judges a record of this kind")
@@ -110,15 +108,15 @@ def _print_rules(rules: list[RuleView]) -> None:
     table = Table(title="rules", title_justify="left")
     for heading in ("stage", "rule", "mode", "verdict", "limit", "observed", "detail"):
         table.add_column(heading, overflow="fold")
-    for view_ in rules:
+    for said in rules:
         table.add_row(
-            view_.stage,
-            view_.rule,
-            view_.mode,
-            view_.reason or view_.verdict,
-            measured(view_.limit, view_.rule, view_.reason or view_.asked),
-            measured(view_.observed, view_.rule, view_.reason or view_.asked),
-            printable(_detail(view_)),
+            said.stage,
+            said.rule,
+            said.mode,
+            said.reason or said.verdict,
+            cell(measured(said.limit, said.rule, said.reason or said.asked)),
+            cell(measured(said.observed, said.rule, said.reason or said.asked)),
+            cell(_detail(said)),
         )
     console.print(table)
 
@@ -144,10 +142,10 @@ def _print_lost(lost: list[dict[str, Any]]) -> None:
     console.print(table)
 
 
-def _detail(view: RuleView) -> str:
+def _detail(said: RuleVerdict) -> str:
     """Return what a rule looked at; one with several reasons is told by that it would refuse for."""
-    asked = view.asked if view.passed else None
-    return ", ".join(text for text in (asked, view.detail) if text and text != view.verdict)
+    asked = said.asked if said.passed else None
+    return ", ".join(text for text in (asked, said.detail) if text and text != said.verdict)
 
 
 def _print_tree(title: str, tree: dict[str, Any]) -> None:
@@ -157,7 +155,7 @@ def _print_tree(title: str, tree: dict[str, Any]) -> None:
     table.add_column("value", overflow="fold")
     for field, value in tree.items():
         if value not in (None, "", 0, "0", [], (), False) or field in ("limit", "observed"):
-            table.add_row(Text(field), Text(printable(_text(field, value))))
+            table.add_row(cell(field), cell(_text(field, value)))
     console.print(table)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from gateway.commands.common import EXIT_DIFFERENCE, console, fail, print_json
+from gateway.commands.common import EXIT_DIFFERENCE, cell, console, fail, print_json
 from gateway.commands.progress import records_progress
 from gateway.demo_keys import DEMO_KEYS
 from gateway.flows.course import chart
@@ -134,7 +134,7 @@ def _credentials(key: str, secret: str, target: str) -> Credentials:
 
 def _print_figures(figures: dict[str, Any]) -> None:
     title = f"{figures['flow']} at {figures['target']}, speed {figures['speed']}"
-    table = Table(title=title, title_justify="left")
+    table = Table(title=cell(title), title_justify="left")
     table.add_column("requests")
     table.add_column("count", justify="right")
     table.add_row("sent", f"{figures['sent']:,}")

@@ -8,7 +8,15 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from gateway.commands.common import EXIT_DIFFERENCE, console, counted, errors, fail, print_json
+from gateway.commands.common import (
+    EXIT_DIFFERENCE,
+    cell,
+    console,
+    counted,
+    errors,
+    fail,
+    print_json,
+)
 from gateway.commands.log_recording import ActorOption, record_read
 from gateway.commands.progress import reading_progress
 from gateway.journal import JournalError, Run
@@ -159,7 +167,7 @@ def _print_difference(difference: Difference) -> None:
         )
     table.add_section()
     for place, recorded, replayed in difference.differs:
-        table.add_row(Text(place), _text(recorded), _text(replayed))
+        table.add_row(cell(place), _text(recorded), _text(replayed))
     console.print(table)
 
 
@@ -203,7 +211,7 @@ def _print_what_if(report: WhatIfReport) -> None:
         if counts:
             table = Table(title, "changed")
             for name, count in list(counts.items())[:_SHOWN]:
-                table.add_row(Text(name), str(count))
+                table.add_row(cell(name), str(count))
             console.print(table)
     if report.examples:
         table = Table("record", "what", "account", "symbol", "request", "then", "now")
@@ -211,11 +219,11 @@ def _print_what_if(report: WhatIfReport) -> None:
             table.add_row(
                 str(example.seq),
                 example.what,
-                Text(example.account or ""),
-                Text(example.symbol or ""),
-                Text(example.event),
-                Text(f"{example.recorded} {example.recorded_because}"),
-                Text(f"{example.now} {example.now_because}"),
+                cell(example.account or ""),
+                cell(example.symbol or ""),
+                cell(example.event),
+                cell(f"{example.recorded} {example.recorded_because}"),
+                cell(f"{example.now} {example.now_because}"),
             )
         console.print(table)
 
@@ -225,4 +233,4 @@ def _line(text: str) -> None:
 
 
 def _text(value: Any) -> Text:
-    return Text(value if isinstance(value, str) else msgspec.json.encode(value).decode())
+    return cell(value if isinstance(value, str) else msgspec.json.encode(value).decode())

@@ -168,7 +168,7 @@ def _endpoints_table(endpoints: tuple[EndpointView, ...]) -> Table:
 def _instrument_tables(view: RulebookView) -> list[Table]:
     tables = []
     for symbol, clause in view.instruments.items():
-        table = Table(title=f"instrument {symbol}", title_justify="left")
+        table = Table(title=cell(f"instrument {symbol}"), title_justify="left")
         table.add_column("filter or limit")
         table.add_column("value", overflow="fold")
         for name, value in clause.items():

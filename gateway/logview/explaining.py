@@ -63,7 +63,7 @@ _ORDER_FIELDS: Final = (
 )
 
 
-class RuleView(msgspec.Struct, frozen=True):
+class RuleVerdict(msgspec.Struct, frozen=True):
     """What one rule said of the event."""
 
     rule: str
@@ -101,7 +101,7 @@ class ExplainedDecision(msgspec.Struct, frozen=True):
     record: dict[str, Any]
     agrees: bool
     """Whether deciding it again gives the recorded decision."""
-    rules: list[RuleView]
+    rules: list[RuleVerdict]
     facts: dict[str, Any]
     beginning: Beginning
 
@@ -175,8 +175,10 @@ def _explained(
     asked: dict[str, set[Reason | None]] = {}
     for entry in entries:
         asked.setdefault(entry.rule, set()).add(entry.asked)
-    views = [
-        _view(pipeline, entry, len(asked[entry.rule]) > 1, _verdict(pipeline, entry, record), names)
+    rules = [
+        _rule_verdict(
+            pipeline, entry, len(asked[entry.rule]) > 1, _word(pipeline, entry, record), names
+        )
         for entry in entries
     ]
     facts = facts_of(pipeline.book, event, record.decision, names)
@@ -188,12 +190,12 @@ def _explained(
         record=tree,
         agrees=same_decision(again, record.decision),
         beginning=began,
-        rules=views,
+        rules=rules,
         facts=facts,
     )
 
 
-def _verdict(pipeline: Pipeline, entry: Explanation, record: Record) -> str:
+def _word(pipeline: Pipeline, entry: Explanation, record: Record) -> str:
     """Return what a rule said of a record in one word."""
     rule = pipeline.rule(entry.rule)
     if not entry.passed or rule is None:
@@ -206,9 +208,9 @@ def _verdict(pipeline: Pipeline, entry: Explanation, record: Record) -> str:
     return "passed"
 
 
-def _view(
+def _rule_verdict(
     pipeline: Pipeline, entry: Explanation, several: bool, verdict: str, names: Names
-) -> RuleView:
+) -> RuleVerdict:
     """Return what a rule said; `several` says that it looked for more than one reason."""
     observed = entry.observed
     if entry.asked == Reason.ADDRESS_NOT_ALLOWED and isinstance(observed, int):
@@ -216,7 +218,7 @@ def _view(
         observed = names.address(observed) or observed
     rule = pipeline.rule(entry.rule)
     clause = getattr(pipeline.rulebook.clauses, entry.rule, None)
-    return RuleView(
+    return RuleVerdict(
         rule=entry.rule,
         stage=STAGE_NAMES[rule.stage] if rule is not None else "",
         mode=getattr(clause, "mode", ""),

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from gateway.__main__ import build
 from gateway.journal import read_run, runs
-from rules.events import Cancel, Place
+from rules.events import Cancel, Place, RefusedRequest
 from rules.units import decimal_text
 from tests.gateway.gate_world import Client, config, running
 from tests.gateway.test_conduct_disclosure import flee, venue
@@ -73,6 +73,21 @@ def test_a_cancel_that_is_held_or_charged_is_not_called_passed(
         assert (view["verdict"], view["passed"]) == (expected, True)
         shown = invoke("log", "explain", seq, "--data", data).stdout
         assert re.search(rf"resting_time +│ enforce +│ {expected} +│ ", shown), shown
+
+
+def test_what_would_be_markup_is_shown_as_it_is(tmp_path: Path) -> None:
+    """The characters that are allowed stand in brackets, as markup of tables does."""
+
+    async def scenario() -> None:
+        async with running(config(tmp_path)) as gate:
+            assert (await Client(gate).place(newClientOrderId="[/red]")).status == 400
+
+    asyncio.run(scenario())
+    run = runs(tmp_path)[-1]
+    (seq,) = (one.seq for one in read_run(run.path) if isinstance(one.event, RefusedRequest))
+    done = invoke("log", "explain", seq, "--data", tmp_path)
+    assert done.exit_code == 0, done.output
+    assert "│ ILLEGAL_CHARACTERS │ ^[a-zA-Z0-9-_]{1,36}$ │ newClientOrderId │" in done.stdout
 
 
 def test_what_conduct_rules_told_is_shown_apart(tmp_path: Path) -> None:
