@@ -21,6 +21,9 @@ _FRAME_BYTES: Final = 32
 """What a number has in the long integer in which a batch is spread out."""
 _PADDING_BITS: Final = 2
 """What 26 characters hold beyond 128 bits."""
+_UUID_LENGTH: Final = 36
+_NO_UUID: Final = b"00000000-0000-0000-0000-000000000000"
+_DIGIT_PLACES: Final = tuple(place for place, digit in enumerate(_NO_UUID) if digit == ord("0"))
 _ALPHABET: Final = bytes.maketrans(bytes(range(32)), b"abcdefghijklmnopqrstuvwxyz234567")
 
 
@@ -61,6 +64,10 @@ class DecisionIds:
         """Return the decision id of `seq`: 26 characters a-z and 2-7."""
         return self._ids.encode(seq)
 
+    def uuid(self, seq: int) -> str:
+        """Return what the decision id of `seq` says, in the form of a UUID."""
+        return self._ids.uuid(seq)
+
     def decode(self, text: str) -> int | None:
         """Return the sequence number behind a decision id, None when it is not one of ours."""
         return self._ids.decode(text)
@@ -85,16 +92,25 @@ class _Texts:
         self._decryptor: CipherContext = cipher.decryptor()
         self._first = -_BATCH
         """Of the numbers whose texts are kept, and before any is."""
-        self._texts = ""
+        self._texts = self._uuids = ""
 
     def encode(self, number: int) -> str:
         """Return the text of a number."""
+        end = (self._place(number) + 1) * _FRAME_BYTES
+        return self._texts[end - _TEXT_LENGTH : end]
+
+    def uuid(self, number: int) -> str:
+        """Return the same in the form of a UUID."""
+        begin = self._place(number) * _UUID_LENGTH
+        return self._uuids[begin : begin + _UUID_LENGTH]
+
+    def _place(self, number: int) -> int:
+        """Return where in the batch a number is, of which there are texts then."""
         place = number - self._first
         if not 0 <= place < _BATCH:
             place = number % _BATCH
             self._make(number - place)
-        end = (place + 1) * _FRAME_BYTES
-        return self._texts[end - _TEXT_LENGTH : end]
+        return place
 
     def _make(self, first: int) -> None:
         """Make the texts of a batch of numbers, all of them at once.
@@ -115,6 +131,10 @@ class _Texts:
         for shift, lower, upper in _SPREAD:
             bits = bits & lower | bits << shift & upper
         self._texts = bits.to_bytes(len(frames), "big").translate(_ALPHABET).decode("ascii")
+        digits, uuids = blocks.hex().encode("ascii"), bytearray(_NO_UUID * _BATCH)
+        for digit, place in enumerate(_DIGIT_PLACES):
+            uuids[place::_UUID_LENGTH] = digits[digit :: len(_DIGIT_PLACES)]
+        self._uuids = uuids.decode("ascii")
         self._first = first
 
     def decode(self, text: str) -> int | None:

@@ -1,5 +1,8 @@
 """Decision ids: opaque, the same every time, and nobody can make one up."""
 
+import base64
+import uuid
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +20,14 @@ def test_round_trip(seq: int) -> None:
     assert set(text) <= set("abcdefghijklmnopqrstuvwxyz234567")
     assert IDS.decode(text) == seq
     assert DecisionIds(b"sixteen bytes at").encode(seq) == text
+
+
+@given(st.integers(0, 2**64 - 1))
+def test_uuid_says_the_same(seq: int) -> None:
+    """The UUID of a number is the sixteen bytes of its id in the usual form."""
+    made = uuid.UUID(IDS.uuid(seq))
+    assert str(made) == IDS.uuid(seq)
+    assert base64.b32encode(made.bytes).rstrip(b"=").decode().lower() == IDS.encode(seq)
 
 
 @given(st.text(max_size=40))

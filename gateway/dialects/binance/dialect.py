@@ -1,6 +1,5 @@
 """The Binance Spot dialect: a request into an event, an outcome into an answer."""
 
-import hashlib
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -123,7 +122,7 @@ class _Renderer(msgspec.Struct, frozen=True, gc=False):
         lines = f"{header.ALWAYS}{header.DECISION}: {decision_id}\r\n{extra}"
         if self.venue:
             now_ns = outcome.result_ns or outcome.now_ns
-            request_id = _request_id(decision_id)
+            request_id = desk.ids.uuid(outcome.seq)
             weight = header.weight_lines(desk, self.ip, now_ns)
             lines = f"{lines}{header.REQUEST_ID}: {request_id}\r\n{weight}"
             if self.counts_orders:
@@ -299,12 +298,6 @@ class BinanceDialect:
         if identity.auth == AUTH_OK:
             return self._core.directory.agent(name)
         return self._core.directory.known(DEFINE_AGENT, name[:120])
-
-
-def _request_id(decision_id: str) -> str:
-    """Return a text in the form of a UUID that follows from the decision id."""
-    digest = hashlib.sha256(decision_id.encode()).hexdigest()
-    return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"
 
 
 def _refused(event: Request, fault: Fault) -> RefusedRequest:
