@@ -99,8 +99,9 @@ class SystemClock:
             self._ppm = 0
             return
         self.step_ns = 0
-        wanted_ppm = difference_ns * _MILLION // elapsed_ns if elapsed_ns else 0
-        self._ppm = max(-SLEW_PPM, min(SLEW_PPM, wanted_ppm))
+        # Rounded towards zero: reading two clocks one after the other is no difference of them.
+        ppm = abs(difference_ns) * _MILLION // elapsed_ns if elapsed_ns else 0
+        self._ppm = min(SLEW_PPM, ppm) if difference_ns > 0 else -min(SLEW_PPM, ppm)
 
     def rate(self) -> Rate:
         """Return how the receive clock runs until `slew` is called next."""
