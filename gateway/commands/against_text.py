@@ -15,8 +15,8 @@ _SHOWN: Final = 20
 def print_against(figures: dict[str, Any]) -> None:
     """Print the figures under both rulebooks side by side, then what differs."""
     one, other, differs = figures["one"], figures["other"], figures["differs"]
-    span = figures["span_ns"] / NS_PER_SECOND
-    table = Table(title=cell(f"{figures['flow']}, {span:,.0f} s"), title_justify="left")
+    span_seconds = figures["span_ns"] / NS_PER_SECOND
+    table = Table(title=cell(f"{figures['flow']}, {span_seconds:,.0f} s"), title_justify="left")
     table.add_column("figure")
     for book in (one, other):
         table.add_column(f"{book['rulebook']}\n{book['revision']}", justify="right")

@@ -43,7 +43,9 @@ def login_name() -> str:
 def fail(*messages: str) -> NoReturn:
     """Print each message on standard error and end with exit code 2."""
     for message in messages:
-        errors.print(f"ordergate: {message}", markup=False, soft_wrap=True)
+        # Others may have chosen parts of it; only its own lines are kept.
+        text = "\n".join(map(printable, message.splitlines()))
+        errors.print(f"ordergate: {text}", markup=False, soft_wrap=True)
     raise typer.Exit(EXIT_BAD_INPUT)
 
 

@@ -77,8 +77,8 @@ def simulate_command(
 
 def _print_figures(figures: dict[str, Any]) -> None:
     """Print the figures as tables."""
-    span = figures["span_ns"] / NS_PER_SECOND
-    table = Table(title=cell(f"{figures['flow']}, {span:,.0f} s"), title_justify="left")
+    span_seconds = figures["span_ns"] / NS_PER_SECOND
+    table = Table(title=cell(f"{figures['flow']}, {span_seconds:,.0f} s"), title_justify="left")
     table.add_column("figure")
     table.add_column("value", justify="right")
     table.add_row("rulebook", f"{figures['rulebook']} ({figures['revision']})")

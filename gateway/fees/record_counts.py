@@ -111,13 +111,23 @@ class RecordCounts:
     def _open_all(self, rulebook: Rulebook) -> None:
         """Go on by a rulebook's tariffs; called at the first record of its run that counts."""
         clause = rulebook.clauses.cancel_fees
-        if clause.mode == "off":
-            return
-        for name in (*clause.tariffs, *clause.market_maker_tariffs):
+        counted: tuple[str, ...] = ()
+        charged: tuple[str, ...] = ()
+        if clause.mode != "off":
+            counted = (*clause.tariffs, *clause.market_maker_tariffs)
+            charged = tuple(charge_tariffs(rulebook.clauses.resting_time))
+        for name in [name for name in self._ledgers if name not in (*counted, *charged)]:
+            self._close(self._ledgers.pop(name))
+        for name in counted:
             self._open(rulebook.tariffs[name], clause.correction_days, posts=clause.mode)
-        for name in charge_tariffs(rulebook.clauses.resting_time):
+        for name in charged:
             tariff = rulebook.tariffs[name]
             self._open(tariff, clause.correction_days, CHARGE_COLUMNS, posts=clause.mode)
+
+    def _close(self, ledger: FeeLedger) -> None:
+        """Take a tariff out: what had ended stays, the period that runs ends without a charge."""
+        ledger.roll(self._last_ns)
+        self._closed.append((ledger, self._last_ns))
 
     def _open(
         self,
@@ -143,9 +153,11 @@ class RecordCounts:
 
     def _all(self) -> Iterator[tuple[FeeLedger, int]]:
         """Yield all ledgers, and when each was closed; 0: it was not."""
-        for name, ledger in self._ledgers.items():
+        closed = [old.tariff.name for old, _ in self._closed]
+        for name in dict.fromkeys((*closed, *self._ledgers)):
             yield from ((old, at_ns) for old, at_ns in self._closed if old.tariff.name == name)
-            yield ledger, 0
+            if name in self._ledgers:
+                yield self._ledgers[name], 0
 
     def _count(self, record: Record, replica: Replica, tracer: CancelFees) -> None:
         tracer.trace = []

@@ -127,7 +127,7 @@ class Watch:
 
         `modes` and `about` tell each rule's mode and what it is for.
         """
-        found = [
+        found: list[dict[str, Any]] = [
             {
                 "rule": name,
                 "mode": modes.get(name, ""),
@@ -151,7 +151,7 @@ class Watch:
             }
             for name, rule in self._rules.items()
         ]
-        return sorted(found, key=lambda one: (-int(str(one["hits"])), str(one["rule"])))
+        return sorted(found, key=lambda one: (-one["hits"], one["rule"]))
 
     def _doubtful(self, rule: _Rule) -> dict[str, int]:
         """Return the candidates for false positives, by kind; a hit may be of several."""

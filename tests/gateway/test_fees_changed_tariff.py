@@ -67,6 +67,15 @@ def test_a_tariff_that_becomes_dearer(tmp_path: Path) -> None:
         assert replay(run).difference is None
 
 
+@pytest.mark.parametrize(
+    "out", [('tariffs = ["plain"]', "tariffs = []"), (CHARGING, f'{CHARGING}\nmode = "off"')]
+)
+def test_a_tariff_that_is_taken_out(tmp_path: Path, out: tuple[str, str]) -> None:
+    """The day that had ended stays as it was posted; the day that ran is charged by nobody."""
+    data = play(tmp_path, ("", ""), out, ends=True)
+    assert lines_of(data) == [("7", "8.00", "8.00", "posted")]
+
+
 def test_what_was_not_posted_before_a_change(tmp_path: Path) -> None:
     """A day ends before anything is posted, the next one while no gate runs: both are charged by
     the old tariff, 8.00 each; the third is by the new one, (4 - 2) x 10 + (7 - 4) x 20."""

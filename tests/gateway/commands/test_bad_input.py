@@ -108,6 +108,18 @@ def test_an_error_that_is_no_answer_of_a_gate() -> None:
         AdminClient(url, "token").get("/admin/v1/status", StatusAnswer)
 
 
+def test_an_error_steers_no_terminal(tmp_path: Path) -> None:
+    """What others chose of a message is shown as text."""
+    token = tmp_path / "token"
+    token.write_text("token")
+    body = b'{"error": "\\u001b[31mred [/b]"}'
+    reply = b"HTTP/1.1 400 Bad Request\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    with answering(reply) as url:
+        words = ["status", "--admin", url, "--token-file", str(token)]
+        done = CliRunner().invoke(build(), words)
+    assert done.stderr == "ordergate: \\x1b[31mred [/b]\n"
+
+
 def test_a_name_in_a_path_stays_one_part() -> None:
     """Blanks, slashes and question marks of what was typed ask for nothing else."""
     assert path_with("/admin/v1/cases", "../a b?c#d") == "/admin/v1/cases/..%2Fa%20b%3Fc%23d"
