@@ -229,13 +229,23 @@ class RecordCounts:
         ]
         return statement_of(self.tariffs, charged, self._about)
 
+    def _posts(self, tariff: Tariff) -> bool:
+        """Tell whether a gate posts by a tariff: it is in force, and not in shadow."""
+        return not self._given and any(
+            ledger.posts for ledger, _ in self._all() if ledger.tariff is tariff
+        )
+
     def _about(self, tariff: Tariff, charge: Charge) -> dict[str, Any]:
         """Return what the record says of a line."""
         key = LineKey(tariff.name, charge.owner, charge.symbol, charge.period)
         trail = self._trails.get(key) or _Trail()
         posted_e8 = self._posted_e8.get(key, 0)
-        running = charge.period >= tariff.period_at(self._last_ns)
-        state = "open" if running else "posted" if posted_e8 == charge.amount_e8 else "due"
+        if charge.period >= tariff.period_at(self._last_ns):
+            state = "open"
+        elif posted_e8 == charge.amount_e8:
+            state = "posted"
+        else:
+            state = "due" if posted_e8 or self._posts(tariff) else "counted"
         return {
             "posted": decimal_text(posted_e8, tariff.file.places),
             "state": state,

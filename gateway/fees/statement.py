@@ -53,7 +53,8 @@ class StatementLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     posted: str | None = None
     """What stands posted in the record; None in a statement from counts."""
     state: str = ""
-    """`posted`, `open` while the period runs, `due` when it has ended and is not posted so."""
+    """`posted`, `open` while the period runs, `due` when it has ended and is not posted so, `counted`
+    when nothing is posted by the tariff."""
     acts: int = 0
     """How many acts were counted."""
     records: str = ""

@@ -7,9 +7,11 @@ import pytest
 
 from gateway.app import Gate
 from gateway.clock import ManualClock
+from gateway.fees.posting import FeePoster
 from gateway.fees.record_counts import RecordCounts
 from gateway.journal import runs
 from gateway.replay import replay
+from gateway.tariffs import load_tariff
 from rules.values import NS_PER_DAY
 from tests.gateway.gate_world import running
 from tests.gateway.test_conduct_end_to_end import next_day
@@ -53,6 +55,34 @@ def lines_of(data: Path) -> list[tuple[str, str, str, str]]:
         (line.measured, line.amount, line.posted or "", line.state)
         for line in counts.statement(owner="alice").lines
     ]
+
+
+@pytest.mark.parametrize(("mode", "state"), [("enforce", "due"), ("shadow", "counted")])
+def test_what_is_not_posted_is_due_only_where_it_will_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, state: str
+) -> None:
+    """A day that has ended: in shadow, and by a tariff that was never in force, nothing is owed."""
+    monkeypatch.setattr(FeePoster, "post", lambda poster: None)
+    chosen = settings(tmp_path)
+    file = tmp_path / "charging.toml"
+    file.write_text(file.read_text().replace(CHARGING, f'{CHARGING}\nmode = "{mode}"'))
+
+    async def story() -> None:
+        async with running(chosen) as gate:
+            await trade_a_day(gate)
+            next_day(gate)
+            await trade_a_day(gate)
+
+    asyncio.run(story())
+    data = tmp_path / "data"
+    assert lines_of(data) == [("7", "8.00", "0.00", state), ("7", "8.00", "0.00", "open")]
+    counts = RecordCounts([load_tariff("punitive-cancels")])
+    counts.take(runs(data))
+    assert {line.state for line in counts.statement(owner="alice").lines} <= {
+        "counted",
+        "posted",
+        "open",
+    }
 
 
 def test_a_tariff_that_becomes_dearer(tmp_path: Path) -> None:
