@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import threading
 import time
 from collections import Counter
@@ -30,7 +31,7 @@ class Venue:
 
     `stall_after` orders it answers nothing for `stall_seconds`; what comes meanwhile is answered
     afterwards. `reached` is set once `reach` orders have come. `delay_seconds` is how long each
-    answer takes.
+    answer takes. With `tls` it is encrypted.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Venue:
         stall_seconds: float = 0.0,
         reach: int = 50,
         delay_seconds: float = 0.0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.orders: list[tuple[str, str, dict[str, str]]] = []
         """Method, key and parameters of each order and cancel, as they came."""
@@ -50,6 +52,7 @@ class Venue:
         self._stall = (stall_after, stall_seconds)
         self._reach = reach
         self._delay_seconds = delay_seconds
+        self._tls = tls
         self._stalled_until = 0.0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -57,9 +60,10 @@ class Venue:
     def __enter__(self) -> Self:
         self._thread.start()
         self._server = asyncio.run_coroutine_threadsafe(
-            asyncio.start_server(self._serve, "127.0.0.1", 0), self._loop
+            asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls), self._loop
         ).result()
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        scheme = "https" if self._tls else "http"
+        self.url = f"{scheme}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
 
     def __exit__(self, *_: object) -> None:
