@@ -51,11 +51,11 @@ HELD_TURNS: Final = 2
 """Rounds of the loop that an operator's request takes from its bytes to its decision."""
 SHED_BEHIND: Final = 8
 """Requests of each lane that are shed in a turn whose time was up before the lane was reached."""
-GATHERED: Final = 8
+GATHERED: Final = 16
 """With so many requests a turn that is gathered for begins."""
 QUIET_NS: Final = 8_000
 """In a round of the loop that was shorter there was nothing to do."""
-QUIET_ROUNDS: Final = 2
+QUIET_ROUNDS: Final = 3
 """After so many such rounds in a row nothing more is expected,"""
 VAIN_ROUNDS: Final = 8
 """nor after so many of any length without a further request."""
@@ -76,7 +76,7 @@ class Bounds(NamedTuple):
     """How long requests are decided before the event loop goes round."""
     requests: int = 16
     """Requests of one source that are decided in one turn."""
-    gather_ns: int = NS_PER_MS // 2
+    gather_ns: int = NS_PER_MS
     """How long requests that come one at a time may wait for others before their turn begins."""
 
 

@@ -115,9 +115,10 @@ class Session:
         self._first = wire.SessionRequest()
         self._last_sequence = 0
         self._unanswered = 0
-        self._answers: deque[wire.SessionAnswer] = deque()
-        self._taken_out = 0
-        """Answers that were put into messages since the session began."""
+        self._messages: deque[wire.SessionResponse] = deque()
+        """Answers to write; they are put together in their messages, where they need no copy."""
+        self._answers_made = self._answers_taken = 0
+        """Answers since the session began, and those among them that were taken to be written."""
         self._traces: deque[tuple[int, Trace, int]] = deque()
         """Of answers that are followed and not written: which one it is, trace and endpoint."""
         self._changed = asyncio.Event()
@@ -374,10 +375,14 @@ class Session:
         told = answer(method, self._desk, outcome)
         refused = told if isinstance(told, wire.Refusal) else None
         self._count(endpoint, refused, started_ns)
-        field = method.answer_field if refused is None else "refused"
-        self._answers.append(wire.SessionAnswer(sequence=sequence, **{field: told}))
+        messages = self._messages
+        if not messages or len(messages[-1].answers) >= ANSWERS_PER_MESSAGE:
+            messages.append(wire.SessionResponse())
+        line = messages[-1].answers.add(sequence=sequence)
+        getattr(line, method.answer_field if refused is None else "refused").CopyFrom(told)
+        self._answers_made += 1
         if trace is not None:
-            self._traces.append((self._taken_out + len(self._answers), trace, endpoint))
+            self._traces.append((self._answers_made, trace, endpoint))
         self._changed.set()
 
     def _count(self, endpoint: int, refused: wire.Refusal | None, started_ns: int) -> None:
@@ -392,12 +397,11 @@ class Session:
             self._changed.clear()
             if self._fault is not None:
                 raise self._fault
-            while self._answers:
-                count = min(len(self._answers), ANSWERS_PER_MESSAGE)
-                batch = [self._answers.popleft() for _ in range(count)]
-                self._taken_out += count
-                encoded = wire.SessionResponse(answers=batch).SerializeToString()
-                await self._context.write(encoded)
+            while self._messages:
+                message = self._messages.popleft()
+                count = len(message.answers)
+                self._answers_taken += count
+                await self._context.write(message.SerializeToString())
                 if self._traces:
                     self._written()
                 self._unanswered -= count
@@ -410,7 +414,7 @@ class Session:
     def _written(self) -> None:
         """Take note that everything that was put into messages is with gRPC's transport."""
         traces, stages = self._traces, self._stages
-        while traces and traces[0][0] <= self._taken_out:
+        while traces and traces[0][0] <= self._answers_taken:
             _, trace, endpoint = traces.popleft()
             if stages is not None:
                 stages.sent(trace, endpoint)

@@ -21,15 +21,13 @@ def round_of(world: World, lasting_ns: int) -> list[str]:
     return world.turn()
 
 
-def test_a_turn_begins_after_two_quiet_rounds() -> None:
-    """Not after one, and not after two with a busy one in between."""
+def test_a_turn_begins_after_three_quiet_rounds() -> None:
+    """Not after two, and not after three with a busy one in between."""
     world = World()
     gathering(world, "a")
-    assert QUIET_ROUNDS == 2
-    assert round_of(world, QUIET_NS) == []
-    assert round_of(world, QUIET_NS - 1) == []
-    assert round_of(world, QUIET_NS) == []
-    assert round_of(world, QUIET_NS - 1) == []
+    assert QUIET_ROUNDS == 3
+    for lasting_ns in (QUIET_NS, QUIET_NS - 1, QUIET_NS - 1, QUIET_NS, QUIET_NS - 1, QUIET_NS - 1):
+        assert round_of(world, lasting_ns) == []
     assert round_of(world, QUIET_NS - 1) == ["a.o"]
     assert world.planned == []
 
@@ -42,6 +40,7 @@ def test_what_comes_meanwhile_is_decided_in_the_same_turn() -> None:
     gathering(world, "b", "c")
     assert round_of(world, QUIET_NS) == []
     assert round_of(world, 1) == []
+    assert round_of(world, 1) == []
     assert round_of(world, 1) == ["b.c", "a.o"]
 
 
@@ -49,7 +48,7 @@ def test_what_comes_meanwhile_is_decided_in_the_same_turn() -> None:
 def test_enough_requests_begin_a_turn(requests: int, decided: int) -> None:
     """Of one source or of many."""
     for sources in ([requests], [1] * requests):
-        world = World()
+        world = World(Bounds(turn_ns=10 * MS))
         for number, count in enumerate(sources):
             gathering(world, str(number), "o" * count)
         assert len(round_of(world, QUIET_NS)) == decided
@@ -108,6 +107,7 @@ def test_a_look_left_over_from_a_turn_serves_the_next_one() -> None:
     assert world.done == ["a.o"]
     gathering(world, "b")
     assert len(world.planned) == 1
+    assert round_of(world, 1) == []
     assert round_of(world, 1) == []
     assert round_of(world, 1) == ["b.o"]
     assert world.planned == []
