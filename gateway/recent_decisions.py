@@ -15,11 +15,11 @@ from rules.events import AnyEvent, Event
 KEPT: Final = 64
 """Decisions in memory. Of a thousand each would be freed long after it has left the processor's
 caches, which costs more of an order than the record's encoding does."""
-MARK_EVERY: Final = 1_024
+MARK_EVERY: Final = 256
 """Records between two places that are remembered."""
-PLACES_MAX: Final = 16_384
+PLACES_MAX: Final = 32_768
 """Places that are remembered; of more, every second one is forgotten, so a look-up reads further."""
-PLACES_TRIED: Final = 3
+PLACES_TRIED: Final = 12
 """Places from which a record is looked for before its whole segment is read."""
 
 
