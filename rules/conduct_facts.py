@@ -30,7 +30,6 @@ STEP_NAMES: Final = ("none", "notice", "warning", "slow", "cancel_only", "kill")
 EVIDENCE_MAX: Final = 256
 """Records a case keeps as evidence; the first ones and the latest."""
 NOTES_MAX: Final = 64
-NOTHING_OPEN: Final[dict[int, "Standing"]] = {}
 
 
 class Case:

@@ -32,9 +32,6 @@ HIT_SHARE_PERMILLE: Final = 10
 _USED: Final = ("order_count", "request_weight", "raw_requests", "max_num_orders")
 _EXPLAINED: Final = ("order_size", "order_value")
 _AGED: Final = "resting_time"
-E8_MARK: Final = "e8"
-COUNT_MARK: Final = ""
-NS_MARK: Final = "ns"
 
 
 class Candidate(msgspec.Struct, frozen=True):

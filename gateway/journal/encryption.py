@@ -135,14 +135,6 @@ def _file_cipher(key: RecordKey, header: bytes) -> AESGCM:
     return AESGCM(HKDF(SHA256(), KEY_BYTES, salt, b"ordergate segment\n" + header).derive(key.key))
 
 
-def key_id_of(source: Source) -> str:
-    """Return the id of the key a file is encrypted with.
-
-    Raises JournalCorruptError and JournalUnreadableError when it has no such header.
-    """
-    return _read_header(source)[1]
-
-
 def _read_header(source: Source) -> tuple[bytes, str, int]:
     """Return the header, the id of the key and the length of a chunk."""
     head = source.read_at(0, HEADER_BYTES)

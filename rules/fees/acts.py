@@ -20,7 +20,6 @@ ANNULLED: Final = 5
 """The venue annulled an execution."""
 CHARGED_AT_ONCE: Final = 6
 """What a decision has charged for was carried out."""
-ACT_NAMES: Final = ("", "entered", "modified", "cancelled", "traded", "annulled", "charged")
 UNKNOWN: Final = -1
 """A distance that can't be measured, because there is no price to measure from."""
 
