@@ -3,7 +3,7 @@
 A gate with the rulebook `bench` runs on one processor and a blocking client on another; a client
 of grpc.aio would itself be the limit. Orders are signed, 55 % placements and 45 % cancels; they
 go as calls of their own, through a session one to a message, and through a session in batches.
-Beside the gate, over the same messages and in the same run, stands a bare grpc.aio server that
+Beside the gate, over the same messages and in turn with it, stands a bare grpc.aio server that
 sends them back. The figure is the server's processor time per order; figures of different machines
 or runs should not be compared, ratios of one run may be. Exits with 1 when fewer than 99 % of the
 orders were accepted.
@@ -208,34 +208,67 @@ class Stream:
                 self._changed.notify_all()
 
 
-def measure(target: Target, how: str, orders: int, rounds: int) -> dict[str, Any]:
-    """Return one line of the result, after a warm-up."""
-    channel = grpc.insecure_channel(f"127.0.0.1:{target.port}")
-    mix = Mix(1)
-    sender: Calls | Stream
-    if how == UNARY:
-        sender = Calls(channel, target.key, mix)
-    else:
-        sender = Stream(channel, target.key, mix, 1 if how == SINGLE else BATCH)
-    sender.send(orders // 5)
-    used_us, rates = [], []
+class Line:
+    """One server that orders are sent to in one way."""
+
+    def __init__(self, target: Target, how: str) -> None:
+        self.target = target
+        self.used_us: list[float] = []
+        """Processor time of an order, by round."""
+        self._how = how
+        self._sent = 0
+        self._rates: list[float] = []
+        self._channel = grpc.insecure_channel(f"127.0.0.1:{target.port}")
+        mix = Mix(1)
+        self._sender: Calls | Stream
+        if how == UNARY:
+            self._sender = Calls(self._channel, target.key, mix)
+        else:
+            self._sender = Stream(self._channel, target.key, mix, 1 if how == SINGLE else BATCH)
+
+    def send(self, orders: int, counts: bool = True) -> None:
+        """Send the orders of one round, or of the warm-up, which counts only for their acceptance."""
+        process = self.target.process.pid
+        before_ns, started_ns = cpu_ns(process), time.perf_counter_ns()
+        self._sender.send(orders)
+        self._sent += orders
+        if counts:
+            self.used_us.append((cpu_ns(process) - before_ns) / orders / 1_000)
+            self._rates.append(orders * 10**9 / (time.perf_counter_ns() - started_ns))
+
+    def close(self) -> None:
+        """End the session, if there is one, and the connection."""
+        if isinstance(self._sender, Stream):
+            self._sender.close()
+        self._channel.close()
+
+    def row(self, echo: "Line") -> dict[str, Any]:
+        """Return what was found, beside what the echo took in the same rounds."""
+        ratios = (own / bare for own, bare in zip(self.used_us, echo.used_us, strict=True))
+        return {
+            "server": self.target.name,
+            "how": self._how,
+            "cpu_us": round(statistics.median(self.used_us), 2),
+            "orders_per_cpu_second": round(1_000_000 / statistics.median(self.used_us)),
+            "orders_per_second": round(statistics.median(self._rates)),
+            "accepted_share": round(1 - self._sender.refused / self._sent, 5),
+            "by_echo": round(statistics.median(ratios), 3),
+        }
+
+
+def measure(
+    echo: Target, served: Target, how: str, orders: int, rounds: int
+) -> list[dict[str, Any]]:
+    """Return the lines of one way of sending; after a warm-up the servers take turns by rounds."""
+    lines = [Line(target, how) for target in (echo, served)]
+    for line in lines:
+        line.send(orders // 5, counts=False)
     for _ in range(rounds):
-        before_ns, started_ns = cpu_ns(target.process.pid), time.perf_counter_ns()
-        sender.send(orders)
-        used_us.append((cpu_ns(target.process.pid) - before_ns) / orders / 1_000)
-        rates.append(orders * 10**9 / (time.perf_counter_ns() - started_ns))
-    if isinstance(sender, Stream):
-        sender.close()
-    channel.close()
-    share = 1 - sender.refused / (orders * rounds + orders // 5)
-    return {
-        "server": target.name,
-        "how": how,
-        "cpu_us": round(statistics.median(used_us), 2),
-        "orders_per_cpu_second": round(1_000_000 / statistics.median(used_us)),
-        "orders_per_second": round(statistics.median(rates)),
-        "accepted_share": round(share, 5),
-    }
+        for line in lines:
+            line.send(orders)
+    for line in lines:
+        line.close()
+    return [line.row(lines[0]) for line in lines]
 
 
 @contextmanager
@@ -258,10 +291,9 @@ def measure_all(orders: int, rounds: int) -> list[dict[str, Any]]:
     """Return every line of the result."""
     found = []
     for how in (UNARY, SINGLE, BATCHED):
-        for make in (echo_target, gate_target):
-            with make() as target:
-                sys.stderr.write(f"bench: {target.name}, {how}\n")
-                found.append(measure(target, how, orders, rounds))
+        with echo_target() as echo, gate_target() as served:
+            sys.stderr.write(f"bench: {how}\n")
+            found += measure(echo, served, how, orders, rounds)
     return found
 
 
@@ -278,7 +310,6 @@ def show(rows: list[dict[str, Any]]) -> None:
         "target",
     ):
         table.add_column(heading, justify="left" if heading in ("how", "server") else "right")
-    echoes = {row["how"]: row["cpu_us"] for row in rows if row["server"] == ECHO}
     for row in rows:
         gates = row["server"] == GATE
         table.add_row(
@@ -287,7 +318,7 @@ def show(rows: list[dict[str, Any]]) -> None:
             f"{row['cpu_us']:.1f}",
             f"{row['orders_per_cpu_second']:,}",
             f"{row['accepted_share']:.2%}" if gates else "",
-            f"{row['cpu_us'] / echoes[row['how']]:.2f}" if gates else "",
+            f"{row['by_echo']:.2f}" if gates else "",
             TARGETS[row["how"]] if gates else "",
         )
     Console().print(table)
