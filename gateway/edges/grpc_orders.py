@@ -241,10 +241,10 @@ class GrpcOrderEdge:
             self._calls,
             self._meter,
         )
-        refusal = await session.log_on(self._next_session(), self._logon_seconds)
-        if refusal is not None:
-            await abort(context, refusal)
         try:
+            refusal = await session.log_on(self._next_session(), self._logon_seconds)
+            if refusal is not None:
+                await abort(context, refusal)
             await session.serve()
         finally:
             session.end(self.closing)

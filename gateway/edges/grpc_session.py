@@ -33,6 +33,8 @@ from rules.values import AUTH_MISSING_KEY, AUTH_NOT_CHECKED, CHANNEL_GRPC
 MESSAGE_MAX: Final = 1_048_576
 """Bytes of a message that is read."""
 ANSWERS_PER_MESSAGE: Final = 1_000
+ENTRIES_MAX: Final = 4_096
+"""Requests of one message; a message with more is refused as a whole."""
 UNANSWERED_MAX: Final = 4_096
 """Requests whose answers have not been written yet; no more is read until they are."""
 WAITING_MAX: Final = 64
@@ -126,6 +128,8 @@ class Session:
         self._room = asyncio.Event()
         """Set when more may be read."""
         self._read_all = False
+        self._opened = False
+        """Its beginning is in the record, so that its end must be."""
         rulebook = desk.core.rulebook
         self._lanes = {method.endpoint: lane_of(method.endpoint, rulebook) for method in METHODS}
 
@@ -165,6 +169,7 @@ class Session:
             return told
         caller = self._caller
         self._core.submit(SessionOpened(number, caller.key, caller.ip, CHANNEL_GRPC))
+        self._opened = True
         accepted = wire.LogonAccepted(
             decision_id=self._desk.ids.encode(outcome.seq),
             session=number,
@@ -210,12 +215,14 @@ class Session:
             reader.cancel()
 
     def end(self, planned: bool) -> None:
-        """Record the end of the session; `planned` ends by the gate count as graceful.
+        """Record the end of the session, if it was opened; `planned` is an end by the gate, which
+        counts as graceful.
 
         What waited for its turn is dropped: nothing may be decided for a session that has ended.
         """
         self._entries.clear()
-        self._core.submit(SessionClosed(self._caller.session, self._read_all or planned))
+        if self._opened:
+            self._core.submit(SessionClosed(self._caller.session, self._read_all or planned))
 
     # --- Requests -----------------------------------------------------------------------------
 
@@ -260,6 +267,11 @@ class Session:
             self._take_refused(caller, Fault(Reason.UNEXPECTED_PARAMETER, "logon"))
         elif not opening and not message.entries:
             self._take_refused(caller, Fault(Reason.MISSING_PARAMETER, "entries"))
+        if len(message.entries) > ENTRIES_MAX:
+            # Taking them all in one go would keep everybody else waiting.
+            expected = f"at most {ENTRIES_MAX}"
+            self._take_refused(caller, Fault(Reason.PARAMETER_OUT_OF_RANGE, "entries", expected))
+            return
         started_ns = time.perf_counter_ns()
         trusted = self._calls.trusts(self._origin.address)
         for entry in message.entries:

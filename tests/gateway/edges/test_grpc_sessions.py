@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
-from gateway.edges.grpc_session import MESSAGE_MAX
+from gateway.edges.grpc_session import ENTRIES_MAX, MESSAGE_MAX
 from gateway.wire.ordergate.v1 import order_entry_pb2 as wire
 from gateway.wire.ordergate.v1.order_entry_pb2_grpc import OrderEntryStub
 from rules.endpoints import Endpoint
@@ -278,6 +278,47 @@ def test_lost_client_is_not_graceful() -> None:
                 await asyncio.sleep(0.001)
 
     assert not run(test).events(SessionClosed)[0].graceful
+
+
+def test_a_client_that_leaves_during_its_logon() -> None:
+    """Whatever moment it chooses: each session whose beginning is recorded has an end."""
+
+    async def test(world: World) -> None:
+        async with world.channel() as channel:
+            for turns in range(240):
+                client = Client(channel)
+                await client.send(logon=logon())
+                for _ in range(turns % 60):
+                    await asyncio.sleep(0)
+                client.stream.cancel()
+            while True:
+                opened = {event.session for event in world.events(SessionOpened)}
+                closed = [event.session for event in world.events(SessionClosed)]
+                if opened and opened == set(closed):
+                    break
+                await asyncio.sleep(0.01)
+        assert len(closed) == len(opened)
+
+    run(test)
+
+
+def test_a_message_of_too_many_requests() -> None:
+    """It is refused as one; as many as may be are decided, and the session goes on."""
+
+    async def test(world: World) -> None:
+        async with world.channel() as channel:
+            client = Client(channel)
+            await client.log_on()
+            await client.send(entries=[wire.SessionEntry()] * (ENTRIES_MAX + 1))
+            (refused,) = await client.read(1)
+            assert refused.sequence == 0
+            assert refused.refused.reason == Reason.PARAMETER_OUT_OF_RANGE
+            await client.send(entries=[wire.SessionEntry()] * ENTRIES_MAX)
+            answers = await client.read(ENTRIES_MAX)
+            assert len(answers) == ENTRIES_MAX
+            assert await client.end() is grpc.StatusCode.OK
+
+    run(test)
 
 
 def test_sessions_end_gracefully_with_the_gate() -> None:
