@@ -91,6 +91,8 @@ def run_command(
     """
     asked = Asked(**locals())
     try:
+        if data is not None and not data.is_dir():
+            raise LoadTestError(f"{data}: is no directory; --data names a gate's, or one run's")
         if output is not None:
             check_writable(output)
         results, signum = measure(asked.plan(), asked.course(), quiet=json)

@@ -169,7 +169,7 @@ def test_a_step_that_can_not_be_made_ends_the_search(
     assert "requests are more than" in found.broken_off
 
 
-def test_a_file_that_can_not_be_written_is_told_before_the_run(
+def test_places_that_are_not_there_are_told_before_the_run(
     venue: Venue, keys: Path, tmp_path: Path
 ) -> None:
     """Minutes of measuring for nothing would be too late; what is there already stays."""
@@ -177,6 +177,10 @@ def test_a_file_that_can_not_be_written_is_told_before_the_run(
     _, errors = run.communicate(timeout=100)
     assert run.returncode == 2
     assert "No such file or directory" in errors
+    run = started(venue, keys, "--duration", "1s", "--data", str(tmp_path / "none"))
+    _, errors = run.communicate(timeout=100)
+    assert run.returncode == 2
+    assert "is no directory" in errors
     assert not venue.orders
     old = tmp_path / "old.json"
     old.touch()
