@@ -28,6 +28,10 @@ TokenFileOption: TypeAlias = Annotated[
         "--token-file", help="File with the gate's admin token.", envvar="ORDERGATE_TOKEN_FILE"
     ),
 ]
+JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="The answer as JSON.")]
+ActorOption: TypeAlias = Annotated[
+    str, typer.Option(help="Who; it goes into the record. Default: your login name.")
+]
 _AnswerT = TypeVar("_AnswerT")
 
 

@@ -1,12 +1,13 @@
 """`ordergate cases`: what conduct rules found, what was said about it, and what is decided."""
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Annotated, Final
 
 import typer
 from rich.table import Table
 
 from gateway.admin.case_messages import (
+    CaseAct,
     CaseActRequest,
     CaseAnswer,
     CasesAnswer,
@@ -16,7 +17,9 @@ from gateway.admin.case_messages import (
 from gateway.admin.client import (
     DEFAULT_TOKEN_FILE,
     DEFAULT_URL,
+    ActorOption,
     AdminOption,
+    JsonOption,
     TokenFileOption,
     connect,
     get_or_fail,
@@ -31,15 +34,19 @@ _TO: Final = "seconds"
 """What times are cut to."""
 _PATH: Final = "/admin/v1/cases"
 _GROUPS: Final = "/admin/v1/owner-groups"
+_ACTS: Final[dict[CaseAct, str]] = {
+    "explain": "Write down what the client says about an open case; measures stay.",
+    "confirm": "Decide that a case is what it looks like; measures run their course.",
+    "dismiss": "Decide that a case is nothing; the measures it led to end at once.",
+    "appeal": "Open a confirmed case again because the client appeals; once a case.",
+    "clear": "End the measures a case led to without deciding it.",
+}
+"""What can be said or decided about a case, each a command."""
 _SHARES: Final = frozenset(("cancelled", "reversed", "short_lived"))
 """Figures that are shares and whose names could be taken for counts."""
 
 CaseArgument = Annotated[str, typer.Argument(help="Id as clients are told it, or number.")]
 NoteOption = Annotated[str, typer.Option(help="Why; it goes into the record.")]
-ActorOption = Annotated[
-    str, typer.Option(help="Who; it goes into the record. Default: your login name.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="The answer as JSON.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -47,8 +54,8 @@ def register(app: typer.Typer) -> None:
     cases = typer.Typer(no_args_is_help=True, help="Conduct cases: list, show, decide; groups.")
     cases.command("list")(list_command)
     cases.command("show")(show_command)
-    for act in (explain_command, confirm_command, dismiss_command, appeal_command, clear_command):
-        cases.command(act.__name__.removesuffix("_command"))(act)
+    for act, about in _ACTS.items():
+        cases.command(act, help=about)(_acting(act))
     cases.command("groups")(groups_command)
     cases.command("link")(link_command)
     app.add_typer(cases, name="cases")
@@ -137,59 +144,21 @@ def show_command(
         console.print(f"what one of them says: {shown}", markup=False, soft_wrap=True)
 
 
-def explain_command(
-    case: CaseArgument,
-    note: NoteOption,
-    actor: ActorOption = "",
-    admin: AdminOption = DEFAULT_URL,
-    token_file: TokenFileOption = DEFAULT_TOKEN_FILE,
-) -> None:
-    """Write down what the client says about an open case; measures stay."""
-    _act("explain", case, note, actor, admin, token_file)
+def _acting(act: CaseAct) -> Callable[..., None]:
+    """Return the command that says something about a case, or decides it."""
 
+    def command(
+        case: CaseArgument,
+        note: NoteOption,
+        actor: ActorOption = "",
+        admin: AdminOption = DEFAULT_URL,
+        token_file: TokenFileOption = DEFAULT_TOKEN_FILE,
+    ) -> None:
+        message = CaseActRequest(case=case, act=act, note=note, actor=actor or login_name())
+        answer = post_or_fail(connect(admin, token_file), _PATH, message, ActAnswer)
+        console.print(f"{act}: decision {answer.decision_id}", markup=False)
 
-def confirm_command(
-    case: CaseArgument,
-    note: NoteOption,
-    actor: ActorOption = "",
-    admin: AdminOption = DEFAULT_URL,
-    token_file: TokenFileOption = DEFAULT_TOKEN_FILE,
-) -> None:
-    """Decide that a case is what it looks like; measures run their course."""
-    _act("confirm", case, note, actor, admin, token_file)
-
-
-def dismiss_command(
-    case: CaseArgument,
-    note: NoteOption,
-    actor: ActorOption = "",
-    admin: AdminOption = DEFAULT_URL,
-    token_file: TokenFileOption = DEFAULT_TOKEN_FILE,
-) -> None:
-    """Decide that a case is nothing; the measures it led to end at once."""
-    _act("dismiss", case, note, actor, admin, token_file)
-
-
-def appeal_command(
-    case: CaseArgument,
-    note: NoteOption,
-    actor: ActorOption = "",
-    admin: AdminOption = DEFAULT_URL,
-    token_file: TokenFileOption = DEFAULT_TOKEN_FILE,
-) -> None:
-    """Open a confirmed case again because the client appeals; once a case."""
-    _act("appeal", case, note, actor, admin, token_file)
-
-
-def clear_command(
-    case: CaseArgument,
-    note: NoteOption,
-    actor: ActorOption = "",
-    admin: AdminOption = DEFAULT_URL,
-    token_file: TokenFileOption = DEFAULT_TOKEN_FILE,
-) -> None:
-    """End the measures a case led to without deciding it."""
-    _act("clear", case, note, actor, admin, token_file)
+    return command
 
 
 def groups_command(
@@ -218,15 +187,3 @@ def link_command(
     message = LinkRequest(owner=owner, group=group, note=note, actor=actor or login_name())
     answer = post_or_fail(connect(admin, token_file), _GROUPS, message, ActAnswer)
     console.print(f"decision {answer.decision_id}", markup=False)
-
-
-def _act(act: str, case: str, note: str, actor: str, admin: str, token_file: Path) -> None:
-    message = CaseActRequest(
-        case=case,
-        act=act,  # type: ignore[arg-type]  # one of the five commands
-        note=note,
-        actor=actor or login_name(),
-    )
-    client = connect(admin, token_file)
-    answer = post_or_fail(client, _PATH, message, ActAnswer)
-    console.print(f"{act}: decision {answer.decision_id}", markup=False)

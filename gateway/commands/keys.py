@@ -11,6 +11,7 @@ from gateway.admin.client import (
     DEFAULT_TOKEN_FILE,
     DEFAULT_URL,
     AdminOption,
+    JsonOption,
     TokenFileOption,
     connect,
     get_or_fail,
@@ -29,7 +30,6 @@ from rules.values import NS_PER_DAY
 
 KINDS: Final = ("hmac", "rsa", "ed25519")
 PERMISSIONS: Final = ("read", "trade", "margin", "futures")
-JsonOption = Annotated[bool, typer.Option("--json", help="The answer as JSON.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -7,7 +7,9 @@ import typer
 from gateway.admin.client import (
     DEFAULT_TOKEN_FILE,
     DEFAULT_URL,
+    ActorOption,
     AdminOption,
+    JsonOption,
     TokenFileOption,
     connect,
     get_or_fail,
@@ -36,10 +38,6 @@ SubjectArgument = Annotated[
     str, typer.Argument(metavar="[ID]", help="Symbol, owner, account or key id; none for venue.")
 ]
 ReasonOption = Annotated[str, typer.Option(help="Why; it goes into the record.")]
-ActorOption = Annotated[
-    str, typer.Option(help="Who; it goes into the record. Default: your login name.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="The answer as JSON.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -11,6 +11,7 @@ from gateway.admin.client import (
     DEFAULT_TOKEN_FILE,
     DEFAULT_URL,
     AdminOption,
+    JsonOption,
     TokenFileOption,
     connect,
     get_or_fail,
@@ -22,7 +23,6 @@ from rules.units import duration_text
 from rules.values import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_MS, NS_PER_SECOND
 
 _IN_MS_BELOW: Final = 10 * NS_PER_SECOND
-JsonOption = Annotated[bool, typer.Option("--json", help="The answer as JSON.")]
 
 
 def register(app: typer.Typer) -> None:

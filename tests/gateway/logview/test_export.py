@@ -241,15 +241,19 @@ def test_files_that_are_there_are_kept(world: World, tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", list(READERS))
 @pytest.mark.parametrize("action", ["erase", "pseudonym"])
 def test_masking_leaves_nothing(world: World, tmp_path: Path, form: Any, action: str) -> None:
-    """With every field masked no name and no free text is anywhere in the bytes."""
+    """With every field masked no name and no free text is anywhere in the bytes; else they are."""
     mask = Mask(dict.fromkeys(FIELDS, action), HMAC_KEY)
-    export(source_of(world.data), Query(owner=OWNER), tmp_path, form, mask=mask)
-    for path in tmp_path.iterdir():
-        content = path.read_bytes()
-        if form == "parquet" and path.suffix == ".parquet":
-            content = json.dumps(read_parquet(path), default=str).encode() + content
-        for secret in SECRETS:
-            assert secret.encode() not in content, (path.name, secret)
+    names = {*(f"{table}.{form}" for table in TABLES), SUMMARY_NAME}
+    seen = {}
+    for folder, masked in ((tmp_path / "masked", mask), (tmp_path / "open", None)):
+        export(source_of(world.data), Query(owner=OWNER), folder, form, mask=masked)
+        assert {path.name for path in folder.iterdir()} == names
+        content = b"".join(path.read_bytes() for path in folder.iterdir())
+        for path in folder.glob("*.parquet"):
+            content += json.dumps(read_parquet(path), default=str).encode()
+        seen[masked] = {secret for secret in SECRETS if secret.encode() in content}
+    assert seen[mask] == set()
+    assert seen[None] >= {OWNER, ACCOUNT, NAMES["key"][0], NAMES["text"][0]}
 
 
 @settings(max_examples=25, deadline=None)
