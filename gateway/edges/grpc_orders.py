@@ -39,8 +39,9 @@ from rules.endpoints import Endpoint
 from rules.events import Request
 from rules.reasons import Reason
 
-MESSAGE_MAX_TRANSPORT: Final = 4 * MESSAGE_MAX
-"""Longer messages are cut off by the transport and never become a request."""
+MESSAGE_MAX_TRANSPORT: Final = MESSAGE_MAX + 65_536
+"""Longer messages are cut off by the transport and never become a request; as many as a connection
+may have calls are in memory at a time."""
 DETAILS_MAX: Final = 4_096
 """Bytes of status details; clients take 8 KiB of metadata."""
 SHUTDOWN_SECONDS: Final = 5.0
