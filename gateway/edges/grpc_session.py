@@ -208,8 +208,10 @@ class Session:
         try:
             # A writer that fails means the client is gone; there is nothing left to read for.
             done, _ = await asyncio.wait((writer, reader), return_when=asyncio.FIRST_EXCEPTION)
-            for task in done:
-                task.result()
+            # Both may have met the same bug, and each one's has to be asked for.
+            for failure in [task.exception() for task in done]:
+                if failure is not None:
+                    raise failure
         finally:
             writer.cancel()
             reader.cancel()

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.answer import Answer
 from gateway.edges.calls import Call, Calls
+from gateway.edges.grpc_session import WAITING_MAX
 from gateway.lanes import CANCELS, MARKET_DATA, ORDERS, STRANGERS
 from gateway.outcome import Reply
 from gateway.turns import PATIENT, Bounds, Turns
@@ -140,6 +141,39 @@ def test_a_cancel_of_one_session_is_decided_before_the_orders_of_others() -> Non
                 await client.read(count)
         kinds = [type(event) for event, _ in world.requests()]
         assert kinds.index(Cancel) < kinds.index(Place)
+
+    run(test)
+
+
+def test_a_session_reads_on_while_requests_wait() -> None:
+    """Until more than 64 do; then no further message is read before some have been decided."""
+
+    async def test(world: World) -> None:
+        turns = Turns(PATIENT)
+        async with world.serve(turns=turns) as address, grpc.aio.insecure_channel(address) as one:
+            client = Client(one)
+            await client.log_on()
+            soon, held = turns._soon, []
+            turns._soon = held.append
+
+            def waiting() -> int:
+                return sum(state.requests for state in turns.states())
+
+            for message in range(10):
+                numbers = range(20 * message + 1, 20 * message + 21)
+                await client.send(
+                    entries=[entry(number, place=limit_order()) for number in numbers]
+                )
+            assert WAITING_MAX == 64
+            await _until(lambda: waiting() == 80)
+            await asyncio.sleep(0.05)
+            assert waiting() == 80
+            turns._soon = soon
+            (act,) = held
+            act()
+            answers = await client.read(200)
+            assert [answer.sequence for answer in answers] == list(range(1, 201))
+            assert await client.end() is grpc.StatusCode.OK
 
     run(test)
 
