@@ -58,6 +58,7 @@ class Connection(asyncio.Protocol):
         "_transport",
         "_trusted",
         "_unanswered",
+        "_unread_bytes",
         "due_tick",
         "lane",
         "number",
@@ -88,6 +89,8 @@ class Connection(asyncio.Protocol):
         """What has arrived and is not looked at yet; nothing more is read meanwhile."""
         self._full = False
         """The client does not read its answers, and buffers are full."""
+        self._unread_bytes = 0
+        """What was in them when they were."""
         self._client_ended = False
         """The client sends no more, and may wait for answers."""
         self._lingering = False
@@ -152,7 +155,12 @@ class Connection(asyncio.Protocol):
         return bool(self._arrived or self._unanswered) and not self._transport.is_closing()
 
     def pause_writing(self) -> None:
-        """Decide nothing more until the client has taken answers."""
+        """Decide nothing more until the client has taken answers; without room for them, end."""
+        unread_bytes = self._transport.get_write_buffer_size()
+        if not self._edge.unread.take(unread_bytes):
+            self._transport.abort()
+            return
+        self._unread_bytes = unread_bytes
         self._full = True
         self._stage = (0, IDLE)
         self._edge.wheel.set(self, self._edge.write_ticks)
@@ -160,6 +168,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Go on deciding."""
         self._full = False
+        self._take_back()
         if not self._in_line:
             self._go()
 
@@ -168,11 +177,17 @@ class Connection(asyncio.Protocol):
         if not self._lost:
             self._lost = True
             self._full = False
+            self._take_back()
             self._reader.finish()
             self._edge.closed(self)
             if not self._in_line:
                 self._go()
         self._reader.close()
+
+    def _take_back(self) -> None:
+        """Give back the room that unread answers had."""
+        self._edge.unread.give(self._unread_bytes)
+        self._unread_bytes = 0
 
     # --- Deciding -----------------------------------------------------------------------------
 

@@ -66,6 +66,8 @@ class HttpEdge:
         self.limits = limits
         self.room = Room(limits.long_bodies_bytes)
         """What bodies beyond the usual may take."""
+        self.unread = Room(limits.unread_bytes)
+        """What answers may take that clients do not read."""
         self.stages = stages
         self.turns = turns or Turns()
         self.trusts = trusts

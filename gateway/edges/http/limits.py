@@ -19,6 +19,9 @@ class HttpLimits(NamedTuple):
     long_bodies_bytes: int = 67_108_864
     """Longer bodies of all connections together, until they are answered; a further one is refused
     as too long."""
+    unread_bytes: int = 268_435_456
+    """Answers that clients do not take, of all connections together; a further such client is cut
+    off at once."""
     head_seconds: float = 10.0
     """From the first byte of a request to the end of its headers."""
     body_seconds: float = 10.0

@@ -1,4 +1,4 @@
-"""The memory that long bodies may take, of all connections of an edge together."""
+"""The memory that long bodies, or unread answers, of all connections of an edge may take."""
 
 
 class Room:

@@ -1,6 +1,8 @@
 """What requests may hold of the gate's memory: each connection, and all of them together."""
 
 import asyncio
+import socket
+from contextlib import suppress
 
 import pytest
 
@@ -145,3 +147,35 @@ def test_an_idle_connection_holds_no_body() -> None:
     one.let_go(exchange)
     assert room.left == 10_000
     assert not one._parts
+
+
+def test_unread_answers_share_a_room() -> None:
+    """Who reads nothing while it is full is cut off at once; it comes back with the connections."""
+
+    async def scenario() -> None:
+        core = RecordingCore()
+        bounds = {"unread_bytes": 100_000, "write_seconds": 60.0}
+        async with serving(core, **bounds) as (_, port, served):
+            edge = edge_of(served)
+            silent = [await silent_client(port) for _ in range(3)]
+            # The buffers of one are over 64 KiB when it is noticed, so there is room for one.
+            await until(lambda: edge.connections == 1)
+            assert 0 <= edge.unread.left < 40_000
+            for one in silent:
+                one.close()
+            await until(lambda: edge.connections == 0)
+            assert edge.unread.left == 100_000
+
+    run(scenario())
+
+
+async def silent_client(port: int) -> socket.socket:
+    """Send requests until no more are taken, and read nothing."""
+    one = socket.create_connection(("127.0.0.1", port))
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    one.setblocking(False)
+    with suppress(TimeoutError, ConnectionError):
+        while True:
+            async with asyncio.timeout(0.5):
+                await asyncio.get_running_loop().sock_sendall(one, NEXT * 1_000)
+    return one
