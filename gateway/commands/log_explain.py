@@ -14,17 +14,14 @@ from gateway.commands.progress import reading_progress
 from gateway.journal import JournalError
 from gateway.journal.manifest import DATA_DIRECTORY
 from gateway.logview.explaining import ExplainedDecision, RuleVerdict, explain
-from gateway.logview.measures import measured
+from gateway.logview.measures import LONGEST_DURATION_NS, measured
 from gateway.logview.times import time_text
 from rules.pipeline import StateError
 from rules.rulebook import RulebookError
 from rules.units import decimal_text, duration_text
-from rules.values import NS_PER_DAY
 
 _PARTS: Final = ("breaches", "shadows", "charges", "alerts", "steps", "postings")
 """What of a decision is shown apart."""
-_EARLIEST_TIME_NS: Final = 366 * NS_PER_DAY
-"""Nanoseconds beyond this are a time, and those below a duration."""
 
 
 def add_to(log: typer.Typer) -> None:
@@ -161,5 +158,5 @@ def _print_tree(title: str, tree: dict[str, Any]) -> None:
 
 def _text(field: str, value: Any) -> str:
     if field.endswith("_ns") and isinstance(value, int) and not isinstance(value, bool):
-        return time_text(value) if value > _EARLIEST_TIME_NS else duration_text(value)
+        return time_text(value) if value > LONGEST_DURATION_NS else duration_text(value)
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()

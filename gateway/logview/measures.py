@@ -14,7 +14,7 @@ from rules.registry import RULES
 from rules.units import decimal_text, duration_text
 from rules.values import NS_PER_DAY, NS_PER_MS, NS_PER_SECOND, STATE_NAMES
 
-_LONGEST_NS: Final = 366 * NS_PER_DAY
+LONGEST_DURATION_NS: Final = 366 * NS_PER_DAY
 """What is longer is a moment and not a duration."""
 _EARLIEST_NS: Final = 10**18
 """September 2001: what is not an amount and as large is a moment; no count gets there."""
@@ -57,7 +57,7 @@ def measured(value: int | str, rule: str, reason: str | None = None) -> str:
         return decimal_text(number)
     if number >= _EARLIEST_NS:
         return time_text(number)
-    if unit == NS and abs(number) < _LONGEST_NS:
+    if unit == NS and abs(number) < LONGEST_DURATION_NS:
         return _duration(number)
     return text
 

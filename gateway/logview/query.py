@@ -86,6 +86,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             close = get_close_matches(self.reason.upper(), Reason.__members__)
             meant = f"did you mean {' or '.join(close)}?" if close else "docs/reasons.md lists them"
             found.append(f"no reason is called `{self.reason}`; {meant}")
+        if self.to_ns and self.to_ns <= self.from_ns:
+            found.append("the time asked for ends before it begins")
         return found
 
 
