@@ -159,7 +159,9 @@ class _Worker:
         """Tell the process to end what it sends, as of a moment of the stopwatch."""
         assert self._process is not None
         assert self._process.stdin is not None
-        self._process.stdin.write(frame(Stop(at_ns)))
+        # One that has ended is told of elsewhere; uvloop has an error of its own for its pipe.
+        with contextlib.suppress(ConnectionError, RuntimeError):
+            self._process.stdin.write(frame(Stop(at_ns)))
 
     async def close(self) -> None:
         """End the process, whatever it does."""

@@ -208,6 +208,8 @@ class Senders(ABC):
         self._start_ns = 0
         self._rendered = Rendered([])
         self._dispatching: asyncio.Task[None] | None = None
+        self._dispatched = 0
+        """Requests that were sent, or wait for a connection."""
         self.broken_ns: int | None = None
         """When the run was broken off, since its start; None when it was not."""
         self.samples = Samples(array("q"))
@@ -282,10 +284,11 @@ class Senders(ABC):
             lane.waiting.clear()
 
     def due_at_the_end(self) -> int:
-        """Return how many requests were due when the run was broken off, else all of them."""
+        """Return how many requests were due and taken up when the run was broken off, else all."""
         if self.broken_ns is None:
             return len(self.samples)
-        return bisect_left(self.samples.intended_ns, self.broken_ns)
+        # What became due while the word came to stop was not held back by the target.
+        return min(bisect_left(self.samples.intended_ns, self.broken_ns), self._dispatched)
 
     # --- Sending ------------------------------------------------------------------------------
 
@@ -294,6 +297,7 @@ class Senders(ABC):
         times, batch = self.samples.intended_ns, self._rendered.batch
         index, count = 0, len(times)
         while index < count:
+            self._dispatched = index
             wait_ns = self._start_ns + times[index] - time.perf_counter_ns()
             if wait_ns > 0:
                 rest_ns = wait_ns - self._spin_ns
@@ -311,7 +315,9 @@ class Senders(ABC):
                 if index >= count or times[index] > self.now_ns():
                     break
             else:
+                self._dispatched = index
                 await asyncio.sleep(0)
+        self._dispatched = index
 
     def _lane_of(self, index: int) -> _Lane:
         lanes = self._rendered.lanes

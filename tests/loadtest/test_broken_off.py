@@ -1,6 +1,7 @@
 """Runs that end early: what was measured until then is told, and no order stays open."""
 
 import json
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -71,6 +72,26 @@ def test_an_interrupted_run_is_measured_until_then(
     assert measured.offered <= len(venue.orders) + processes
     assert measured.processes == processes
     assert found.assertions[0][1], found.assertions
+
+
+def test_an_interruption_after_a_sender_died(venue: Venue, keys: Path, tmp_path: Path) -> None:
+    """What the others have found is told, and that one is missing."""
+    output = tmp_path / "run.json"
+    run = started(
+        *(venue, keys, "--duration", "60s", "--processes", str(SENDERS), *LATE),
+        *("--output", str(output)),
+    )
+    assert venue.reached.wait(90)
+    os.kill(children(run.pid)[0], signal.SIGKILL)
+    time.sleep(0.3)
+    run.send_signal(signal.SIGINT)
+    _, errors = run.communicate(timeout=100)
+    assert run.returncode == 130, errors
+    assert "Traceback" not in errors
+    (measured,) = files.load(output).runs
+    assert measured.processes == SENDERS - 1
+    assert "was ended by SIGKILL" in measured.faults[0]
+    assert measured.offered >= 20
 
 
 def test_what_has_no_answer_when_a_run_is_broken_off_is_an_error(
