@@ -294,9 +294,9 @@ class RequestReader:
                 self._received_ns,
             )
             self.begun += 1
-            if (size := target_bytes + known.size + known.body_bytes) > _SMALL_BYTES:
-                exchange.held_bytes = size
-                self.held_bytes += size
+            if end - at > _SMALL_BYTES:
+                exchange.held_bytes = end - at
+                self.held_bytes += end - at
             arrived.append(exchange)
             at = end
         return at
