@@ -196,7 +196,10 @@ class Player:
         url = f"{self._target}{ORDER_PATH}?{self._credentials.signed(parameters)}"
         answers = self.answers
         try:
-            async with self._session.request(message.method, URL(url, encoded=True)) as response:
+            # A redirect may lead to a host that was not named.
+            async with self._session.request(
+                message.method, URL(url, encoded=True), allow_redirects=False
+            ) as response:
                 body = await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             name = type(error).__name__
@@ -218,7 +221,7 @@ class Player:
     async def _get(self, path: str) -> Any:
         assert self._session is not None
         try:
-            async with self._session.get(self._target + path) as response:
+            async with self._session.get(self._target + path, allow_redirects=False) as response:
                 body = await response.read()
                 if response.status != 200:
                     said = body[:_SAID_MAX].decode("utf-8", "replace")

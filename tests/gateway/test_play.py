@@ -177,6 +177,31 @@ def test_a_target_that_refuses_to_begin_is_quoted(tmp_path: Path) -> None:
         asyncio.run(run(venue, flow_of(tmp_path, LINES)))
 
 
+class Redirecting(Venue):
+    """Sends those who place orders to another place."""
+
+    def __init__(self, elsewhere: str) -> None:
+        super().__init__()
+        self.elsewhere = elsewhere
+
+    async def _order(self, request: web.Request) -> web.Response:
+        raise web.HTTPTemporaryRedirect(self.elsewhere + request.path_qs)
+
+
+def test_orders_do_not_follow_a_redirect(tmp_path: Path) -> None:
+    """It may lead to a host that was not named, with a signed order."""
+    other = Venue()
+
+    async def redirected() -> Player:
+        async with other.serving() as elsewhere:
+            player, _ = await run(Redirecting(elsewhere), flow_of(tmp_path, LINES))
+        return player
+
+    player = asyncio.run(redirected())
+    assert other.seen == []
+    assert player.answers.refused["place"] == {"HTTP 307": 3}
+
+
 def test_open_loop_keeps_recorded_times(tmp_path: Path) -> None:
     """At speed 10 one recorded second is a tenth, and a slow answer holds up no other order."""
     lines = (
