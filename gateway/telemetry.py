@@ -128,10 +128,6 @@ class Telemetry:
         for kind in tuple(listeners.by_kind):
             listeners.add(self._listener(kind), kind)
 
-    def on_record(self, seq: int, now_ns: int, event: Event, decision: Decision) -> None:
-        """Count one event that was decided and recorded."""
-        self._listener(type(event))(seq, now_ns, event, decision)
-
     def _listener(self, kind: type[Event]) -> Listener:
         """Return what counts events of one type."""
         if issubclass(kind, Request):

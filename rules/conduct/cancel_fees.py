@@ -346,7 +346,7 @@ class CancelFees(Rule):
         """Return how many owners' fees are to be looked at by `now_ns`."""
         if not self._posts:
             return 0
-        return sum(ledger.backlog(now_ns) for ledger in (*self._former, *self.ledgers))
+        return sum(ledger.backlog(now_ns) for ledger in self._posting())
 
     def postings(self, book: Book, now_ns: int) -> tuple[tuple[Posting, ...], bool]:
         """Return the next slice of postings, and whether there is more to be looked at."""
@@ -355,23 +355,34 @@ class CancelFees(Rule):
         names = _names(book)
         numbers = {name: number for number, name in names.items()}
         backlog = self.backlog(now_ns)
-        for ledger in (*self._former, *self.ledgers):
-            owners = ledger.queued(SLICE_OWNERS)
-            if owners:
-                found = [
-                    posting_of(entry, numbers)
-                    for owner in owners
-                    for entry in ledger.entries(owner, names, now_ns)
-                ]
-                return tuple(found), backlog > len(owners)
-        # The calendar has moved on without an event: the next slice finds its owners.
-        return (), backlog > 0
+        ledger = self._waiting()
+        if ledger is None:
+            # The calendar has moved on without an event: the next slice finds its owners.
+            return (), backlog > 0
+        owners = ledger.queued(SLICE_OWNERS)
+        found = [
+            posting_of(entry, numbers)
+            for owner in owners
+            for entry in ledger.entries(owner, names, now_ns)
+        ]
+        return tuple(found), backlog > len(owners)
+
+    def _posting(self) -> tuple[FeeLedger, ...]:
+        """Return every ledger by which anything may be posted, in turn: former tariffs' first."""
+        return (*self._former, *self.ledgers)
+
+    def _waiting(self) -> FeeLedger | None:
+        """Return the ledger whose slice is next, None when no owner waits."""
+        for ledger in self._posting():
+            if ledger.queued(1):
+                return ledger
+        return None
 
     def _book(self, decision: Decision, book: Book) -> None:
         if not self._posts:
             return
         names = _names(book)
-        waiting = next((one for one in (*self._former, *self.ledgers) if one.queued(1)), None)
+        waiting = self._waiting()
         ledgers = {ledger.tariff.name: ledger for ledger in self.ledgers}
         if waiting is not None:
             # A former tariff has the same name as the one that took its place.

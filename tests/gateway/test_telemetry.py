@@ -12,10 +12,11 @@ from opentelemetry.sdk.metrics.export import (
 )
 
 from gateway.latencies import Histograms, Latencies, ShowingPeriodicReader
+from gateway.listeners import Listeners
 from gateway.telemetry import Telemetry, TelemetryError
 from rules.decisions import ACCEPTED, NOTED_DECISION, REFUSED, Breach, Decision
 from rules.endpoints import Endpoint
-from rules.events import CommandResult, Query
+from rules.events import CommandResult, Event, Query
 from rules.reasons import Reason
 
 QUERY = Query(Endpoint.DEPTH, 1, 0, 1, 1, 0, 0, 100, 1, 0, 0)
@@ -26,21 +27,27 @@ def lines(telemetry: Telemetry) -> set[str]:
     return set(telemetry.exposition().decode().splitlines())
 
 
+def tell(telemetry: Telemetry, event: Event, decision: Decision) -> None:
+    """Tell of one event as a core tells those who look on."""
+    listeners = Listeners()
+    telemetry.listen_to(listeners)
+    for listener in listeners.by_kind[type(event)]:
+        listener(1, 1, event, decision)
+
+
 def test_record_is_counted() -> None:
     """Decisions, requests, refusals, shadow refusals and engine results have their counters."""
     telemetry = Telemetry()
     try:
         breach = Breach("request_weight", Reason.REQUEST_WEIGHT_LIMIT, 1, 2)
         shadow = Breach("raw_requests", Reason.RAW_REQUEST_LIMIT, 1, 2)
-        telemetry.on_record(1, 1, QUERY, Decision(ACCEPTED))
-        telemetry.on_record(2, 1, QUERY, Decision(REFUSED, (breach,), (shadow,)))
+        tell(telemetry, QUERY, Decision(ACCEPTED))
+        tell(telemetry, QUERY, Decision(REFUSED, (breach,), (shadow,)))
         taken = CommandResult(1, 1, True, None, 1, 1)
-        telemetry.on_record(3, 1, taken, NOTED_DECISION)
+        tell(telemetry, taken, NOTED_DECISION)
         refused = CommandResult(2, 1, False, Reason.ENGINE_WOULD_TAKE, 0, 1)
-        telemetry.on_record(4, 1, refused, NOTED_DECISION)
-        telemetry.on_record(
-            5, 1, CommandResult(3, 1, False, None, 0, 1, unknown=True), NOTED_DECISION
-        )
+        tell(telemetry, refused, NOTED_DECISION)
+        tell(telemetry, CommandResult(3, 1, False, None, 0, 1, unknown=True), NOTED_DECISION)
         found = lines(telemetry)
     finally:
         telemetry.close()
@@ -127,7 +134,7 @@ def test_two_gates_in_one_process_do_not_mix() -> None:
     """Each gate has a registry of its own."""
     first, second = Telemetry(), Telemetry()
     try:
-        first.on_record(1, 1, QUERY, Decision(ACCEPTED))
+        tell(first, QUERY, Decision(ACCEPTED))
         assert 'ordergate_requests_total{endpoint="depth"} 1.0' in lines(first)
         assert 'ordergate_requests_total{endpoint="depth"} 1.0' not in lines(second)
     finally:
